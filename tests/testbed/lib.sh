@@ -199,6 +199,20 @@ tb_sysroot() {
 	tb_entry "sysroot-$1-$tb_xen" "$tb_packages" tb_make_tree "$1" "$(tb_suite "$tb_xen")" "$tb_packages"
 }
 
+# tb_configure ARCH XEN: prints the arguments of ./configure for such a build, quoted for eval. The C
+# library of a cross compiler's own would come first, whatever --sysroot says, and may be older than
+# the one in the sysroot: hence -B and -isystem.
+tb_configure() {
+	tb_root=$(tb_sysroot "$1" "$2") || return 1
+	tb_gnu=$(tb_triplet "$1")
+	tb_libs=$tb_root/usr/lib/$tb_gnu
+	printf "%s '%s' %s='%s' %s='%s' %s='%s'\n" "--host=$tb_gnu" \
+		"CC=$tb_gnu-gcc --sysroot=$tb_root -B$tb_libs -isystem $tb_root/usr/include/$tb_gnu -isystem $tb_root/usr/include" \
+		PKG_CONFIG_SYSROOT_DIR "$tb_root" \
+		PKG_CONFIG_LIBDIR "$tb_libs/pkgconfig:$tb_root/usr/share/pkgconfig" \
+		PKG_CONFIG_PATH ''
+}
+
 # tb_make_tree ARCH SUITE PACKAGES FOLDER
 tb_make_tree() {
 	tb_note "downloading packages of $2 for $1 into ${4##*/.new-}"
