@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
-#include "base/str.h"
 
 /* A set of small numbers (pcpus, nodes, vcpus) in a fixed size, so it is a plain value. */
 

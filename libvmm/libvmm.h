@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef LIBVMM_H
+#define LIBVMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/bitmap.h"
+#include "base/err.h"
+
+/*
+ * libvmm: Xen domains on Arm. This header is the door: everything a front end needs, and its manual.
+ *
+ * Conventions
+ *   - A function that can fail returns 0 or -1 and takes `struct err *err` last (never NULL). err->msg is one line that names
+ *     the thing, the step, the cause and where there is one the remedy; err->code is an errno.
+ *   - Parameters: context, inputs, outputs, err. A pointer returned is borrowed; what comes back through `**out` is yours to
+ *     free with free(), or with the function named.
+ *   - Units are in the names. A domain is named by its domid, a number from Xen; DOMID_SELF and friends are not accepted.
+ *   - One thread per context; a context does not survive fork(). When memory runs out the process ends (exit 1) after a half-made
+ *     domain was undone.
+ *   - libvmm prints nothing and never exits otherwise.
+ */
+
+/* --- context -------------------------------------------------------------------------------------------------- */
+
+struct vmm;
+
+/* Cheap: the hypervisor and the store are reached when first needed, and errors about them come then. */
+int vmm_open(struct vmm **out, struct err *err) must_check;
+void vmm_close(struct vmm *vmm);
+
+/* Every hypercall (kind 'h') and store request (kind 's') as one line of text. NULL: none. */
+typedef void vmm_trace_fn(void *arg, char kind, const char *line);
+void vmm_set_trace(struct vmm *vmm, vmm_trace_fn *fn, void *arg);
+
+/* Called as long work goes on: `step` is a short phrase such as "loading kernel /guests/Image". With --timing it marks where a
+ * phase begins. NULL: none. */
+typedef void vmm_progress_fn(void *arg, const char *step);
+void vmm_set_progress(struct vmm *vmm, vmm_progress_fn *fn, void *arg);
+
+/* A flag somebody else sets (a signal handler): when it becomes non-zero, the work under way stops at the next step, is undone
+ * and fails with EINTR. NULL: none. */
+void vmm_set_interrupt(struct vmm *vmm, const volatile int *flag);
+
+/* Work done so far through this context. */
+void vmm_counts(const struct vmm *vmm, uint64_t *nr_hypercalls, uint64_t *nr_store_ops);
+
+/* --- configurations ------------------------------------------------------------------------------------------- */
+
+struct vmm_config;
+
+/* A finding about a configuration that is not an error: `where` is "file:line:column". The message may hold newlines: the
+ * offending line and a caret below it. */
+typedef void vmm_warn_fn(void *arg, const char *where, const char *message);
+
+struct vmm_config_source {
+	const char *path;		/* shown in messages; "-" reads standard input; NULL: `text` only */
+	const char *text;		/* when not NULL, used instead of reading `path` */
+	const char *const *overrides;	/* "key=value" texts, as if appended to the file; NULL-terminated; may be NULL */
+	bool strict;			/* every warning is an error */
+	vmm_warn_fn *warn;		/* may be NULL */
+	void *warn_arg;
+};
+
+/* Read, parse and check. Does not touch the host. Free with vmm_config_free. */
+int vmm_config_load(const struct vmm_config_source *src, struct vmm_config **out, struct err *err) must_check;
+/* From upstream's JSON shape (the "config" object of `xl list -l`). */
+int vmm_config_from_json(const char *json, size_t len, struct vmm_config **out, struct err *err) must_check;
+/* To it, indented by four blanks as upstream prints it. */
+int vmm_config_to_json(const struct vmm_config *cfg, char **json, struct err *err) must_check;
+void vmm_config_free(struct vmm_config *cfg);
+const char *vmm_config_name(const struct vmm_config *cfg);
+uint32_t vmm_config_nr_vcpus(const struct vmm_config *cfg);
+
+/* The keys of guest.cfg, for completion and the man-page check. NULL at the end. */
+const char *vmm_config_key(size_t i, bool *is_supported, const char **summary);
+
+/* --- domains -------------------------------------------------------------------------------------------------- */
+
+enum vmm_shutdown_reason {	/* Xen's SHUTDOWN_*; others are possible */
+	VMM_SHUTDOWN_POWEROFF, VMM_SHUTDOWN_REBOOT, VMM_SHUTDOWN_SUSPEND, VMM_SHUTDOWN_CRASH,
+	VMM_SHUTDOWN_WATCHDOG, VMM_SHUTDOWN_SOFT_RESET,
+};
+
+struct vmm_dominfo {
+	uint32_t domid;
+	uint8_t uuid[16];
+	bool is_running, is_blocked, is_paused, is_shutdown, is_dying;
+	uint32_t shutdown_reason;	/* when is_shutdown */
+	uint64_t memory_kb, outstanding_kb, shared_kb, max_memory_kb;
+	uint64_t cpu_time_ns;
+	uint32_t nr_online_vcpus, nr_vcpus;
+	uint32_t cpupool, ssidref;
+};
+
+/* Number or name to domid. ESRCH: no such domain. */
+int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, struct err *err) must_check;
+/* ESRCH when there is none. */
+int vmm_domain_info(struct vmm *vmm, uint32_t domid, struct vmm_dominfo *out, struct err *err) must_check;
+/* All, by ascending domid. *out is yours (free). */
+int vmm_domain_list(struct vmm *vmm, struct vmm_dominfo **out, size_t *nr, struct err *err) must_check;
+/* names[i] for list[i], each yours or NULL where a domain has none; one round trip to the store. */
+int vmm_domain_names(struct vmm *vmm, const struct vmm_dominfo *list, size_t nr, char **names, struct err *err) must_check;
+int vmm_domain_name(struct vmm *vmm, uint32_t domid, char **name, struct err *err) must_check;
+/* ENOENT: the domain has no name. */
+
+struct vmm_create_options {
+	bool paused;			/* leave it paused */
+	bool ignore_global_affinity;	/* --ignore-global-affinity-masks */
+	const char *default_pool_mask;	/* vm.cpumask of xl.conf; may be NULL */
+	bool random_domid;		/* domid_policy = "random" */
+	/* Called after the domain was built and before it runs (to attach a console, say). May be NULL. */
+	int (*before_unpause)(void *arg, uint32_t domid, struct err *err);
+	void *arg;
+};
+/* Build the domain and start it. Any failure leaves the host as it was. */
+int vmm_domain_create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+		      uint32_t *domid, struct err *err) must_check;
+/* Domain, devices, store nodes, saved configuration. May be repeated. Returns when memory and resources are free again. */
+int vmm_domain_destroy(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+
+int vmm_domain_pause(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+int vmm_domain_unpause(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+/* Ask the guest to power off or reboot (control/shutdown) and wait until it acknowledged, at most timeout_ms. */
+int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err) must_check;
+int vmm_domain_rename(struct vmm *vmm, uint32_t domid, const char *new_name, struct err *err) must_check;
+int vmm_domain_sysrq(struct vmm *vmm, uint32_t domid, char letter, struct err *err) must_check;
+/* Wait until the domain shut down (*info says why) or, with `for_death`, until it is gone (ESRCH is then success). -1 timeout_ms: no
+ * limit. */
+int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout_ms, struct vmm_dominfo *info,
+		    struct err *err) must_check;
+/* The saved configuration brought up to date, in upstream's JSON. ENOENT: none was saved. */
+int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err) must_check;
+int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, struct err *err) must_check;
+int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err) must_check;
+/* Seconds since the domain started. */
+int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, struct err *err) must_check;
+int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err *err) must_check;
+
+/* What dom0 itself needs once after boot (what xen-init-dom0 does): its nodes, pool names, saved configuration. */
+int vmm_init_dom0(struct vmm *vmm, const char *uuid, struct err *err) must_check;
+
+/* --- consoles ------------------------------------------------------------------------------------------------- */
+
+enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };
+/* The terminal of a console, waiting for it at most timeout_ms. *tty is yours. */
+int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
+		    char **tty, struct err *err) must_check;
+
+/* --- vcpus ---------------------------------------------------------------------------------------------------- */
+
+struct vmm_vcpuinfo {
+	uint32_t vcpu, pcpu;
+	bool is_online, is_blocked, is_running;
+	uint64_t cpu_time_ns;
+	struct bitmap hard, soft;
+};
+/* *out is yours (free). */
+int vmm_vcpu_list(struct vmm *vmm, uint32_t domid, struct vmm_vcpuinfo **out, size_t *nr, struct err *err) must_check;
+int vmm_node_affinity(struct vmm *vmm, uint32_t domid, struct bitmap *nodes, struct err *err) must_check;
+
+/* --- the host ------------------------------------------------------------------------------------------------- */
+
+struct vmm_hostinfo {		/* `xl info`; sizes in KiB */
+	uint32_t nr_cpus, max_cpu_id, nr_nodes, cores_per_socket, threads_per_core, cpu_khz;
+	uint32_t hw_caps[8];
+	bool cap_pv, cap_hvm, cap_hvm_directio, cap_pv_directio, cap_hap, cap_shadow, cap_iommu_hap_pt_share,
+		cap_vmtrace, cap_vpmu, cap_gnttab_v1, cap_gnttab_v2;
+	uint32_t sve_vl_bits;
+	uint64_t total_kb, free_kb, outstanding_kb, scrub_kb;
+	uint64_t sharing_freed_kb, sharing_used_kb;
+	uint32_t free_cpus;
+	int xen_major, xen_minor;
+	char xen_extra[16], compiler[64], compile_by[16], compile_domain[32], compile_date[32];
+	char xen_caps[1024], changeset[64], commandline[1024], build_id[65];
+	const char *scheduler;
+	uint32_t pagesize;
+	uint64_t virt_start;
+};
+int vmm_host_info(struct vmm *vmm, struct vmm_hostinfo *out, struct err *err) must_check;
+struct vmm_cputopo { uint32_t core, socket, node; };
+struct vmm_numanode { uint64_t size_kb, free_kb; uint32_t distances[64]; };
+int vmm_host_topology(struct vmm *vmm, struct vmm_cputopo **out, size_t *nr, struct err *err) must_check;
+int vmm_host_numa(struct vmm *vmm, struct vmm_numanode **out, size_t *nr, struct err *err) must_check;
+/* The hypervisor's console ring; *out is yours, NUL-terminated. */
+int vmm_host_dmesg(struct vmm *vmm, bool clear, char **out, size_t *len, struct err *err) must_check;
+int vmm_host_debug_keys(struct vmm *vmm, const char *keys, struct err *err) must_check;
+int vmm_host_set_parameter(struct vmm *vmm, const char *name, const char *value, struct err *err) must_check;
+/* Pool names in one go; name is yours. */
+int vmm_cpupool_name(struct vmm *vmm, uint32_t pool, char **name, struct err *err) must_check;
+
+#endif
