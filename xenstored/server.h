@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENSTORED_SERVER_H
+#define XENSTORED_SERVER_H
+
+#include "base/ev.h"
+#include "xenstored/world.h"
+
+/* The loop: listening sockets, the turn, the clock. Owns the descriptors. */
+
+struct server {
+	struct ev *ev;
+	struct world *world;
+	struct ev_defer turn;
+	struct ev_timer tick;
+	struct ev_io listener;
+	struct ev_signal term, interrupt, hup;
+	bool accepting;
+	bool stopping;
+};
+
+/* Everything but the socket. Takes the world. */
+int server_init(struct server *s, struct world *w, struct err *err) must_check;
+/* Listen at a path: mode 0600, a stale socket is replaced. fd >= 0: an already listening one (live update). */
+int server_listen(struct server *s, const char *path, int fd, struct err *err) must_check;
+int server_run(struct server *s, struct err *err) must_check;
+void server_free(struct server *s);
+
+/* guests.c adds its event-channel descriptor with ev_io_add(server->ev, ...) and calls conn_ready() for each ring that was kicked. */
+
+#endif

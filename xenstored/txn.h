@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENSTORED_TXN_H
+#define XENSTORED_TXN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/list.h"
+#include "xenstored/quota.h"
+#include "xenstored/tree.h"
+
+/*
+ * Transactions. Starting one keeps a root; its changes go to a root of its own; what it looked at is noted with the generation seen.
+ * Its commit asks whether anything it looked at has changed on the live root; if not, the changes are carried over to a new version of that root, which the world
+ * then makes the live one. A failed commit leaves nothing behind.
+ *
+ * Noted as looked at (upstream's rule): every node an operation names, its missing ancestors and the nearest that exists, the parent of
+ * what is created or removed, and with a removal the whole subtree.
+ */
+
+/* One change, as an operation wants it. The perms are those for new nodes (PUT) or the new ones (PERMS). */
+enum change_kind { CHANGE_PUT, CHANGE_PERMS, CHANGE_RM };
+
+struct change {
+	enum change_kind kind;
+	const struct path *path;
+	const void *value;	/* PUT: NULL leaves an existing value alone (MKDIR) */
+	size_t value_len;
+	struct perms *perms;	/* borrowed; NULL with RM */
+};
+
+/* A path that was looked at, with what was seen on the base root. */
+struct access {
+	uint64_t gen;			/* 0: it was not there */
+	const struct node *subtree;	/* removed by this transaction: the base root's node, else NULL */
+	uint32_t hash;
+	uint16_t len;
+	bool logged;			/* a PUT of it stands in the log behind the last RM */
+	char path[];
+};
+
+/* What the transaction did, in order; values and permissions are those of its root at the end. */
+struct logged {
+	enum change_kind kind;
+	struct access *access;
+};
+
+struct txn {
+	struct list of_conn;
+	uint32_t id;
+	uint64_t started_ms;
+	struct node *base;		/* the live root at the start; NULL once it is lost (see below) */
+	struct node *root;		/* with the changes so far */
+	struct access **table;		/* open addressing by path */
+	uint32_t nr_accesses, table_size;
+	struct logged *log;
+	uint32_t nr_log, log_size;
+	uint32_t rm_mark;		/* log entries before this do not suppress later ones */
+	struct charge charge;		/* nodes and memory the changes so far add for each owner */
+	size_t memory;			/* charged to the client for the tables */
+	struct perms *special[2];	/* new permissions of special nodes, NULL: untouched */
+	uint64_t special_gen[2];	/* generation seen, 0: not looked at */
+	int failed;			/* an errno: a quota was overrun within, commit must fail with it */
+	bool lost;			/* its snapshot did not survive a restart: reads see the live root, commit says EAGAIN */
+};
+
+/* Takes a reference to root. NULL: no memory. */
+struct txn *txn_new(struct tree *t, uint32_t id, struct node *root);
+void txn_free(struct tree *t, struct txn *txn);
+
+/* Note that `path` was looked at (with the ancestors that are missing, down to the one that exists). ENOSPC past max nodes (0: no limit). */
+int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err) must_check;
+/* Apply a change to the transaction's root and log it. All or nothing. The caller has noted the accesses and checked rights and quotas. */
+int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t *gen, struct err *err) must_check;
+
+/* EAGAIN when something it looked at differs on the live root. */
+int txn_check(const struct txn *txn, const struct node *live, struct err *err) must_check;
+/* The live root with the transaction's changes, one reference yours. Call txn_check before. */
+int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t *gen, struct node **out,
+	       struct err *err) must_check;
+
+/* Walk what was looked at: *cursor starts at 0; NULL at the end. */
+const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor);
+/* For state.c: put an access back, with the generation that was seen. */
+int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err) must_check;
+
+#endif
