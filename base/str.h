@@ -20,6 +20,10 @@ bool str_ends(const char *s, const char *suffix);
 /* First and last blank removed; writes into s, returns a pointer into it. */
 char *str_trim(char *s);
 
+/* Control characters become '?', so that a hostile name cannot forge lines or move a terminal's cursor. Bytes above 127
+ * stay as they are. */
+void str_printable(char *s);
+
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a likely typing
  * error (at most a third of its length, at least 1). `next` returns the candidates one by one, NULL at the
  * end; `cursor` starts at 0 and belongs to it. */

@@ -81,10 +81,10 @@ AS_IF([test "$enable_sanitizers" = yes], [
 		#endif
 		]])], [HARDEN_CFLAGS="-D_FORTIFY_SOURCE=2"])
 	m4_foreach_w([lv_flag], [-fstack-protector-strong -fstack-clash-protection -fPIE
-		-fno-semantic-interposition -ftrivial-auto-var-init=zero],
+		-fno-semantic-interposition],
 		[LV_TRY_CFLAG([HARDEN_CFLAGS], lv_flag)])
-	m4_foreach([lv_flag], [[-Wl,-z,relro], [-Wl,-z,now], [-Wl,-z,noexecstack], [-Wl,--as-needed]],
-		[LV_TRY_LDFLAG([HARDEN_LDFLAGS], lv_flag)])
+	m4_foreach_w([lv_flag], [-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed],
+		[LV_TRY_LDFLAG([HARDEN_LDFLAGS], [lv_flag])])
 	LV_TRY_LDFLAG([PIE_LDFLAGS], [-pie])
 ])
 AC_SUBST([HARDEN_CFLAGS])
