@@ -9,11 +9,12 @@
 #include "base/err.h"
 
 /*
- * Every hypercall, one function each. hv.c is the only file of libvmm that sees Xen's headers (through arm_abi.h), so
- * differences between Xen releases live there: types here are plain values in the units their names give.
+ * Every hypercall, one function each. Only hv*.c see Xen's headers (through arm_abi.h), so differences between Xen releases
+ * live there: types here are plain values in the units their names give. By subject: hv.c domains and vcpus, hv_mem.c memory,
+ * grants and event channels, hv_dev.c devices, hv_sched.c schedulers and cpupools, hv_sys.c the host and its security policy.
  *
  * Errors: err->code is the errno of the hypercall; the message names the call, the domain and the cause. Every call goes
- * through the trace hook, before and after. Source of all operations: xen/include/public/{domctl,sysctl,memory,...}.h.
+ * through the trace hook. Source of all operations: xen/include/public/{domctl,sysctl,memory,...}.h.
  */
 
 struct hv;
@@ -192,11 +193,19 @@ int hv_cacheflush(struct hv *hv, uint32_t domid, uint64_t gfn, uint64_t nr, stru
  * all or nothing. */
 void *hv_map(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, bool writable, struct err *err) must_check;
 void hv_unmap(struct hv *hv, void *addr, size_t nr);
-/* Map the guest's grant table frame 0 (XENMEM_acquire_resource, with the add_to_physmap way as fallback), write an entry
- * granting `gfn` to `domid_to` at reference `ref`. Several at once, one mapping. */
-struct hv_grant_seed { uint32_t ref, domid_to; uint64_t gfn; };
-int hv_grant_seed(struct hv *hv, uint32_t domid, const struct hv_grant_seed *seeds, unsigned nr,
-		  struct err *err) must_check;
+/*
+ * A domain's grant table, frame 0, held open while the domain is built. What a domain is loaded with is copied by Xen from our
+ * memory, through entries made for the occasion and taken back: a foreign mapping costs two hypercalls, a change of our own
+ * physical map and a TLB flush for every page, a copy a sixteenth of a hypercall. The domain must not have run yet.
+ */
+struct hv_grants;
+int hv_grants_open(struct hv *hv, uint32_t domid, struct hv_grants **out, struct err *err) must_check;
+/* Entry `ref` (below HV_GRANTS_RESERVED) gives `domid_to` access to frame `gfn`. */
+#define HV_GRANTS_RESERVED 8
+void hv_grants_seed(struct hv_grants *g, uint32_t ref, uint32_t domid_to, uint64_t gfn);
+/* Copy len bytes to guest physical address gpa. */
+int hv_grants_copy(struct hv_grants *g, uint64_t gpa, const void *data, size_t len, struct err *err) must_check;
+void hv_grants_close(struct hv_grants *g);	/* NULL is fine */
 int hv_grant_size(struct hv *hv, uint32_t domid, uint32_t *nr_frames, uint32_t *max_frames,
 		  struct err *err) must_check;
 
@@ -227,8 +236,10 @@ int hv_spi_unbind(struct hv *hv, uint32_t domid, uint32_t spi, struct err *err) 
 int hv_dtdev_assign(struct hv *hv, uint32_t domid, const char *dt_path, struct err *err) must_check;
 int hv_dtdev_deassign(struct hv *hv, uint32_t domid, const char *dt_path, struct err *err) must_check;
 int hv_dtdev_test(struct hv *hv, uint32_t domid, const char *dt_path, struct err *err) must_check;
+/* Add to and remove from the host's tree (any domid), or hand what was added to a domain. ENOSYS before 4.20. */
+enum hv_dt_overlay { HV_DT_OVERLAY_ADD = 1, HV_DT_OVERLAY_REMOVE = 2, HV_DT_OVERLAY_ATTACH = 3 };
 int hv_dt_overlay(struct hv *hv, uint32_t domid, const void *dtbo, uint32_t size, unsigned op,
-		  struct err *err) must_check;	/* op: 1 add, 2 remove (sysctl), 3 attach to domid (domctl) */
+		  struct err *err) must_check;
 
 /* --- schedulers, cpupools --------------------------------------------------------------------------------------- */
 

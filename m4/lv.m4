@@ -134,7 +134,7 @@ AC_DEFUN([LV_STATIC_LIBS], [
 STATIC_LDFLAGS=
 STATIC_LIBS=
 AS_IF([test "$enable_static_programs" = yes], [
-	lv_modules="xencontrol xenstore xenevtchn xengnttab xenforeignmemory xentoollog uuid zlib"
+	lv_modules="xencontrol xenstore xenevtchn xengnttab xenforeignmemory xenhypfs xentoollog uuid zlib"
 	STATIC_LIBS="`$PKG_CONFIG --static --libs $lv_modules` -lfdt"
 	AS_IF([test "$have_seccomp" = yes], [STATIC_LIBS="$STATIC_LIBS -lseccomp"])
 	dnl yajl's own name for its static library is libyajl_s.a.
