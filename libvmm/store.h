@@ -62,7 +62,7 @@ int store_read_many(struct store *s, const char *const *paths, size_t nr, char *
 
 /*
  * Changes are collected and sent together; commit retries by itself when the store says EAGAIN (a conflict), because the
- * changes do not depend on anything read. What must be read first is read with store_txn_read, and then EAGAIN comes back to the
+ * changes do not depend on anything read. When the store refuses one change, none is made and the error names its path. What must be read first is read with store_txn_read, and then EAGAIN comes back to the
  * caller, who starts over. Nothing reaches the store before commit; a txn that is freed uncommitted never happened.
  *
  *	autotxn struct store_txn t = STORE_TXN(store);
@@ -70,16 +70,16 @@ int store_read_many(struct store *s, const char *const *paths, size_t nr, char *
  *	store_txn_perms(&t, perms, 2, "%s", dir);
  *	return store_txn_commit(&t, err);
  *
- * The collecting calls cannot fail: a problem (a path too long) is kept and reported by commit.
+ * The collecting calls cannot fail: a problem (a path too long) is reported by commit. After commit the txn is empty
+ * and may be used again.
  */
 struct store_change;
 struct store_txn {
 	struct store *store;
 	struct store_change *head, **tail;
 	uint32_t id;		/* 0 until something had to be read */
-	struct err err;
 };
-#define STORE_TXN(s) { (s), NULL, NULL, 0, ERR_INIT }
+#define STORE_TXN(s) { (s), NULL, NULL, 0 }
 #define autotxn __attribute__((cleanup(store_txn_free)))
 
 void store_txn_write(struct store_txn *t, const char *value, const char *path, ...) printf_like(3, 4);
@@ -98,7 +98,8 @@ void store_txn_free(struct store_txn *t);
 
 /* --- watches -------------------------------------------------------------------------------------------------- */
 
-/* Readable when an event may be waiting (or the store hung up). */
+/* Readable when an event may be waiting (or the store hung up). Events that came with a reply are here already: take events
+ * with a timeout of 0 until there are none before polling. */
 int store_fd(const struct store *s);
 int store_watch(struct store *s, const char *path, const char *token, struct err *err) must_check;
 int store_unwatch(struct store *s, const char *path, const char *token, struct err *err) must_check;

@@ -15,17 +15,17 @@
 
 /* Send a command of `nr` words. *text is what the daemon said, "" or more; yours to free. 0, or the errno it refused
  * with, or EPIPE when it is gone. */
-static int control(struct client *c, const char *const *words, size_t nr, char **text)
+static int control(struct xs_client *c, const char *const *words, size_t nr, char **text)
 {
 	autostrbuf struct strbuf body = STRBUF_INIT;
 	struct err err = ERR_INIT;
-	struct reply reply;
+	struct xs_reply reply;
 
 	*text = NULL;
 	for (size_t i = 0; i < nr; i++)
 		strbuf_addn(&body, words[i], strlen(words[i]) + 1);
-	if (client_queue(c, XS_CONTROL, 0, body.data, body.len, &err) < 0 ||
-	    client_next(c, &reply, &err) < 0)
+	if (xs_client_queue(c, XS_CONTROL, 0, body.data, body.len, &err) < 0 ||
+	    xs_client_next(c, &reply, &err) < 0)
 		return err.code;
 	if (reply.error)
 		return reply.error;
@@ -71,7 +71,7 @@ static int read_update(struct update *u, int argc, char **argv)
 	return 2;
 }
 
-static int set_one(struct client *c, const char *option, const char *value)
+static int set_one(struct xs_client *c, const char *option, const char *value)
 {
 	const char *words[] = { "live-update", option, value };
 	autofree char *text = NULL;
@@ -83,7 +83,7 @@ static int set_one(struct client *c, const char *option, const char *value)
 }
 
 /* BUSY: a transaction is open; the daemon answers OK from its new self. */
-static int start_update(struct client *c, const struct update *u)
+static int start_update(struct xs_client *c, const struct update *u)
 {
 	const char *words[] = { "live-update", "-s", "-t", u->timeout, "-F" };
 	uint64_t end = time_ms() + 1000 * strtoull(u->timeout, NULL, 10);
@@ -103,7 +103,7 @@ static int start_update(struct client *c, const struct update *u)
 	return 0;
 }
 
-static int live_update(struct client *c, int argc, char **argv)
+static int live_update(struct xs_client *c, int argc, char **argv)
 {
 	static const char *const abort_words[] = { "live-update", "-a" };
 	struct update u = { .timeout = "60" };
@@ -123,7 +123,7 @@ static int live_update(struct client *c, int argc, char **argv)
 	return code;
 }
 
-static int one_command(struct client *c, int argc, char **argv)
+static int one_command(struct xs_client *c, int argc, char **argv)
 {
 	static const char *const help[] = { "help" };
 	autofree char *text = NULL;
@@ -145,14 +145,14 @@ static int one_command(struct client *c, int argc, char **argv)
 
 int control_main(int argc, char **argv)
 {
-	__attribute__((cleanup(client_autoclose))) struct client *c = NULL;
+	__attribute__((cleanup(xs_client_autoclose))) struct xs_client *c = NULL;
 	struct err err = ERR_INIT;
 
 	if (argc < 2) {
 		fprintf(stderr, "Usage:\n%s <command> [<arg>...]\n", argv[0]);
 		return 2;
 	}
-	if (client_open(&c, false, &err) < 0) {
+	if (xs_client_open(&c, false, &err) < 0) {
 		fputs("Failed to contact Xenstored.\n", stderr);
 		return 1;
 	}

@@ -36,7 +36,7 @@ struct question {
 };
 
 struct fetch {
-	struct client *client;
+	struct xs_client *client;
 	bool perms;
 	struct list questions;
 };
@@ -80,7 +80,7 @@ static int ask(struct fetch *f, uint32_t type, struct node *n, struct err *err)
 	list_add_tail(&f->questions, &q->link);
 	if (type == XS_DIRECTORY)
 		return listing_ask(&n->listing, f->client, 0, n->path, err);
-	return client_queue_path(f->client, type, 0, n->path, "", 0, err);
+	return xs_client_queue_path(f->client, type, 0, n->path, "", 0, err);
 }
 
 static int enter(struct fetch *f, struct node *parent, struct err *err)
@@ -102,13 +102,13 @@ static int enter(struct fetch *f, struct node *parent, struct err *err)
 	return 0;
 }
 
-static char *copy(const struct reply *reply, size_t *len)
+static char *copy(const struct xs_reply *reply, size_t *len)
 {
 	*len = reply->len;
 	return memcpy(xmalloc(reply->len + 1), reply->data, reply->len + 1);
 }
 
-static int answer(struct fetch *f, const struct question *q, const struct reply *reply,
+static int answer(struct fetch *f, const struct question *q, const struct xs_reply *reply,
 		  struct err *err)
 {
 	struct node *n = q->node;
@@ -136,7 +136,7 @@ static int answer(struct fetch *f, const struct question *q, const struct reply 
 
 static int fetch_tree(struct fetch *f, struct node *root, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 	int ok = ask(f, XS_DIRECTORY, root, err);
 
 	while (!list_is_empty(&f->questions)) {
@@ -144,7 +144,7 @@ static int fetch_tree(struct fetch *f, struct node *root, struct err *err)
 
 		list_del(&q->link);
 		if (ok == 0)
-			ok = client_next(f->client, &reply, err);
+			ok = xs_client_next(f->client, &reply, err);
 		if (ok == 0)
 			ok = answer(f, q, &reply, err);
 		free(q);

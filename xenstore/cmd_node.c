@@ -19,7 +19,7 @@ static bool several(const struct run *run)
 static int queue_each(struct run *run, uint32_t type, struct err *err)
 {
 	for (int i = 0; i < run->nr_args; i++)
-		if (client_queue_path(run->client, type, run->tx, run->args[i], "", 0, err) < 0)
+		if (xs_client_queue_path(run->client, type, run->tx, run->args[i], "", 0, err) < 0)
 			return -1;
 	return 0;
 }
@@ -27,22 +27,22 @@ static int queue_each(struct run *run, uint32_t type, struct err *err)
 /* After a refusal: the answers still under way belong to requests that no longer matter. */
 static int drain(struct run *run, int nr, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
 	while (nr-- > 0)
-		if (client_next(run->client, &reply, err) < 0)
+		if (xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 	return 1;
 }
 
 static int run_read(struct run *run, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
 	if (queue_each(run, XS_READ, err) < 0)
 		return -1;
 	for (int i = 0; i < run->nr_args; i++) {
-		if (client_next(run->client, &reply, err) < 0)
+		if (xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 		if (reply.error) {
 			warn_user("couldn't read path %s", run->args[i]);
@@ -64,12 +64,12 @@ const struct command cmd_read = { "read", "pR", "[-h] [-p] [-s] [-R] key [...]",
 
 static int run_exists(struct run *run, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
 	if (queue_each(run, XS_READ, err) < 0)
 		return -1;
 	for (int i = 0; i < run->nr_args; i++) {
-		if (client_next(run->client, &reply, err) < 0)
+		if (xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 		if (reply.error)
 			return drain(run, run->nr_args - i - 1, err);
@@ -86,7 +86,7 @@ static bool more_than_a_pair(const struct run *run)
 
 static int run_write(struct run *run, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
 	for (int i = 0; i + 1 < run->nr_args; i += 2) {
 		autostrbuf struct strbuf value = STRBUF_INIT;
@@ -95,7 +95,7 @@ static int run_write(struct run *run, struct err *err)
 			strbuf_add(&value, run->args[i + 1]);
 		else
 			text_unquote(&value, run->args[i + 1]);
-		if (client_queue_path(run->client, XS_WRITE, run->tx, run->args[i], value.data,
+		if (xs_client_queue_path(run->client, XS_WRITE, run->tx, run->args[i], value.data,
 				      value.len, err) < 0) {
 			warn_user("could not write path %s", run->args[i]);
 			err_clear(err);
@@ -103,7 +103,7 @@ static int run_write(struct run *run, struct err *err)
 		}
 	}
 	for (int i = 0; i + 1 < run->nr_args; i += 2) {
-		if (client_next(run->client, &reply, err) < 0)
+		if (xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 		if (reply.error) {
 			warn_user("could not write path %s", run->args[i]);
@@ -118,12 +118,12 @@ const struct command cmd_write = { "write", "R", "[-h] [-s] [-R] key value [...]
 
 static int read_listing(struct run *run, const char *path, struct listing *l, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 	int done;
 
 	do {
 		if (listing_ask(l, run->client, run->tx, path, err) < 0 ||
-		    client_next(run->client, &reply, err) < 0)
+		    xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 		done = listing_take(l, &reply, err);
 	} while (done == 0);
@@ -163,9 +163,9 @@ static bool is_tidy_or_several(const struct run *run)
 static int is_empty(struct run *run, const char *path, struct err *err)
 {
 	__attribute__((cleanup(listing_free))) struct listing l = { .in_parts = false };
-	struct reply reply;
+	struct xs_reply reply;
 
-	if (client_call(run->client, XS_READ, run->tx, path, "", 0, &reply, err) < 0)
+	if (xs_client_call(run->client, XS_READ, run->tx, path, "", 0, &reply, err) < 0)
 		return -1;
 	if (reply.error || reply.len > 0)
 		return 0;
@@ -180,9 +180,9 @@ static int is_empty(struct run *run, const char *path, struct err *err)
 
 static int remove_one(struct run *run, const char *path, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
-	if (client_call(run->client, XS_RM, run->tx, path, "", 0, &reply, err) < 0)
+	if (xs_client_call(run->client, XS_RM, run->tx, path, "", 0, &reply, err) < 0)
 		return -1;
 	if (!reply.error)
 		return 0;
@@ -246,9 +246,9 @@ static int read_perms(struct run *run, struct strbuf *perms, struct err *err)
 
 static int set_perms(struct run *run, const char *path, const struct strbuf *perms, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
-	if (client_call(run->client, XS_SET_PERMS, run->tx, path, perms->data, perms->len, &reply,
+	if (xs_client_call(run->client, XS_SET_PERMS, run->tx, path, perms->data, perms->len, &reply,
 			err) < 0)
 		return -1;
 	if (!reply.error)
@@ -280,7 +280,7 @@ static int set_perms_below(struct run *run, const char *path, const struct strbu
 {
 	__attribute__((cleanup(listing_free))) struct listing l = { .in_parts = false };
 	const char *name = NULL, *slash = strcmp(path, "/") == 0 ? "" : path;
-	struct reply reply;
+	struct xs_reply reply;
 
 	if (read_listing(run, path, &l, err) < 0) {
 		if (err->code == EPIPE)
@@ -291,12 +291,12 @@ static int set_perms_below(struct run *run, const char *path, const struct strbu
 	while ((name = listing_next(&l, name))) {
 		autofree char *child = str_printf("%s/%s", slash, name);
 
-		if (client_queue_path(run->client, XS_SET_PERMS, run->tx, child, perms->data,
+		if (xs_client_queue_path(run->client, XS_SET_PERMS, run->tx, child, perms->data,
 				      perms->len, err) < 0)
 			return -1;
 	}
 	while ((name = listing_next(&l, name))) {
-		if (client_next(run->client, &reply, err) < 0)
+		if (xs_client_next(run->client, &reply, err) < 0)
 			return -1;
 		if (reply.error)
 			return err_set(err, reply.error,
@@ -333,12 +333,12 @@ const struct command cmd_chmod = { "chmod", "ur", "[-h] [-u] [-r] [-s] key <mode
 
 static int run_watch(struct run *run, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
 	for (int i = 0; i < run->nr_args; i++) {
 		const char *path = run->args[i];
 
-		if (client_call(run->client, XS_WATCH, 0, path, path, strlen(path) + 1, &reply,
+		if (xs_client_call(run->client, XS_WATCH, 0, path, path, strlen(path) + 1, &reply,
 				err) < 0)
 			return -1;
 		if (reply.error)
@@ -347,7 +347,7 @@ static int run_watch(struct run *run, struct err *err)
 	for (int n = 0; run->nr_events == -1 || n < run->nr_events; n++) {
 		autofree char *path = NULL;
 
-		if (client_event(run->client, &path, err) < 0)
+		if (xs_client_event(run->client, -1, &path, NULL, err) < 0)
 			return -1;
 		printf("%s\n", path);
 		if (fflush(stdout) != 0)

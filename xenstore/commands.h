@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 #include "base/str.h"
-#include "xenstore/client.h"
+#include "xs/client.h"
 
 /* One run of one command. */
 struct run {
-	struct client *client;
+	struct xs_client *client;
 	uint32_t tx;		/* 0 outside a transaction */
 	char **args;		/* what stands behind the options */
 	int nr_args;
@@ -49,11 +49,11 @@ struct listing {
 	bool in_parts;
 };
 void listing_free(struct listing *l);
-int listing_ask(const struct listing *l, struct client *c, uint32_t tx, const char *path,
+int listing_ask(const struct listing *l, struct xs_client *c, uint32_t tx, const char *path,
 		struct err *err) must_check;
 /* Take the reply: 1 when all is there, 0 when it has to be asked again, or -1 with reply->error in err.code (the
  * message is strerror's). */
-int listing_take(struct listing *l, const struct reply *reply, struct err *err) must_check;
+int listing_take(struct listing *l, const struct xs_reply *reply, struct err *err) must_check;
 /* The first name when `name` is NULL, else the one behind it; NULL at the end. */
 const char *listing_next(const struct listing *l, const char *name);
 

@@ -14,18 +14,18 @@ void listing_free(struct listing *l)
 	strbuf_free(&l->names);
 }
 
-int listing_ask(const struct listing *l, struct client *c, uint32_t tx, const char *path,
+int listing_ask(const struct listing *l, struct xs_client *c, uint32_t tx, const char *path,
 		struct err *err)
 {
 	char offset[24];
 
 	if (!l->in_parts)
-		return client_queue_path(c, XS_DIRECTORY, tx, path, "", 0, err);
+		return xs_client_queue_path(c, XS_DIRECTORY, tx, path, "", 0, err);
 	snprintf(offset, sizeof(offset), "%zu", l->names.len);
-	return client_queue_path(c, XS_DIRECTORY_PART, tx, path, offset, strlen(offset) + 1, err);
+	return xs_client_queue_path(c, XS_DIRECTORY_PART, tx, path, offset, strlen(offset) + 1, err);
 }
 
-static int take_part(struct listing *l, const struct reply *reply, struct err *err)
+static int take_part(struct listing *l, const struct xs_reply *reply, struct err *err)
 {
 	size_t gen_len = strlen(reply->data) + 1;
 
@@ -45,7 +45,7 @@ static int take_part(struct listing *l, const struct reply *reply, struct err *e
 	return 1;
 }
 
-int listing_take(struct listing *l, const struct reply *reply, struct err *err)
+int listing_take(struct listing *l, const struct xs_reply *reply, struct err *err)
 {
 	if (!l->in_parts && reply->error == E2BIG) {
 		l->in_parts = true;

@@ -97,9 +97,9 @@ static bool read_options(const struct command *cmd, struct run *run, bool *socke
 
 static int start_transaction(struct run *run, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
-	if (client_call(run->client, XS_TRANSACTION_START, 0, "", "", 0, &reply, err) < 0)
+	if (xs_client_call(run->client, XS_TRANSACTION_START, 0, "", "", 0, &reply, err) < 0)
 		return -1;
 	run->tx = (uint32_t)strtoul(reply.data, NULL, 10);
 	if (reply.error || run->tx == 0)
@@ -110,9 +110,9 @@ static int start_transaction(struct run *run, struct err *err)
 /* 1: it has to be done again. */
 static int end_transaction(struct run *run, int code, struct err *err)
 {
-	struct reply reply;
+	struct xs_reply reply;
 
-	if (client_call(run->client, XS_TRANSACTION_END, run->tx, code ? "F" : "T", "", 0, &reply,
+	if (xs_client_call(run->client, XS_TRANSACTION_END, run->tx, code ? "F" : "T", "", 0, &reply,
 			err) < 0)
 		return -1;
 	if (!reply.error)
@@ -144,13 +144,13 @@ static int perform(const struct command *cmd, struct run *run, struct err *err)
 
 static int run_command(const struct command *cmd, struct run *run, bool socket_only)
 {
-	__attribute__((cleanup(client_autoclose))) struct client *client = NULL;
+	__attribute__((cleanup(xs_client_autoclose))) struct xs_client *client = NULL;
 	autostrbuf struct strbuf out = STRBUF_INIT;
 	struct err err = ERR_INIT;
 	int code;
 
-	if (client_open(&client, socket_only, &err) < 0) {
-		warn_user("xs_open: %s", err.msg);
+	if (xs_client_open(&client, socket_only, &err) < 0) {
+		warn_user("xs_open: %s", strerror(err.code));
 		return 1;
 	}
 	run->client = client;

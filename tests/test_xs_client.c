@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The wire client against a peer that keeps to a script, over a socket pair: order, floods both ways, pieces, lies, silence.
+ */
+#include <errno.h>
+#include <check.h>
+#include <poll.h>
+#include <string.h>
+#include "base/mem.h"
+#include "tests/xs_peer.h"
+#include "xs/client.h"
+
+static struct xs_client *client;
+static struct err err;
+
+static void start(void (*script)(int fd), bool is_device)
+{
+	ck_assert_int_eq(xs_client_from_fd(&client, peer_start(script), is_device, &err), 0);
+}
+
+static void finish(void)
+{
+	xs_client_close(client);
+	peer_finish();
+}
+
+/* --- pipelines --------------------------------------------------------------------------------- */
+
+#define NR_FLOOD 3000
+
+static void script_echo(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+
+	for (int i = 0; i < NR_FLOOD; i++) {
+		struct xs_header h = peer_take(fd, body);
+
+		peer_send(fd, h.type, h.req_id, h.tx_id, body, h.len);
+	}
+}
+
+/* Neither end has room for it all: a client that only writes would wait for ever. */
+START_TEST(test_flood)
+{
+	char body[XS_PAYLOAD_MAX];
+	struct xs_reply reply;
+
+	start(script_echo, _i);
+	memset(body, 'x', sizeof(body));
+	for (uint32_t i = 0; i < NR_FLOOD; i++) {
+		memcpy(body, &i, sizeof(i));
+		ck_assert_int_eq(xs_client_queue(client, XS_WRITE, i, body, sizeof(body), &err), 0);
+	}
+	ck_assert_uint_eq(xs_client_nr_pending(client), NR_FLOOD);
+	for (uint32_t i = 0; i < NR_FLOOD; i++) {
+		ck_assert_int_eq(xs_client_next(client, &reply, &err), 0);
+		ck_assert_uint_eq(reply.len, sizeof(body));
+		ck_assert_mem_eq(reply.data, &i, sizeof(i));
+	}
+	ck_assert_uint_eq(xs_client_nr_pending(client), 0);
+	finish();
+}
+END_TEST
+
+static void script_batch(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct xs_header h[100];
+
+	/* All of them before the first answer. */
+	for (int i = 0; i < 100; i++)
+		h[i] = peer_take(fd, body);
+	for (int i = 0; i < 100; i++)
+		peer_send(fd, XS_READ, h[i].req_id, 0, "v", 1);
+}
+
+START_TEST(test_batch_goes_out_whole)
+{
+	struct xs_reply reply;
+
+	start(script_batch, false);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(xs_client_queue_path(client, XS_READ, 0, "/p", NULL, 0, &err), 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(xs_client_next(client, &reply, &err), 0);
+	finish();
+}
+END_TEST
+
+static void script_drip(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1], message[64];
+	struct xs_header h = peer_take(fd, body);
+
+	h.len = 5;
+	memcpy(message, &h, sizeof(h));
+	memcpy(message + sizeof(h), "drips", 5);
+	for (size_t i = 0; i < sizeof(h) + 5; i++)
+		peer_write(fd, message + i, 1);
+}
+
+START_TEST(test_reply_in_pieces)
+{
+	struct xs_reply reply;
+
+	start(script_drip, false);
+	ck_assert_int_eq(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), 0);
+	ck_assert_str_eq(reply.data, "drips");
+	ck_assert_int_eq(reply.error, 0);
+	finish();
+}
+END_TEST
+
+/* --- the kernel's device ------------------------------------------------------------------------- */
+
+/* Answers a watch ahead of all else that is in flight, as Linux does. */
+static void script_device(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct xs_header held = { 0 }, h;
+
+	for (int nr_answered = 0; nr_answered < 3;) {
+		if (held.type == XS_READ && poll(&p, 1, 50) == 0) {
+			peer_send(fd, held.type, held.req_id, 0, "r", 1);
+			held.type = 0;
+			nr_answered++;
+			continue;
+		}
+		h = peer_take(fd, body);
+		if (h.type == XS_READ && held.type == 0) {
+			held = h;
+			continue;
+		}
+		peer_send(fd, h.type, h.req_id, 0, "OK", 3);
+		nr_answered++;
+	}
+}
+
+START_TEST(test_watches_travel_alone_on_a_device)
+{
+	struct xs_reply reply;
+
+	start(script_device, true);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_READ, 0, "/p", NULL, 0, &err), 0);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_WATCH, 0, "/p", "t", 2, &err), 0);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_READ, 0, "/p", NULL, 0, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_msg(xs_client_next(client, &reply, &err) == 0, "%s", err.msg);
+		ck_assert_str_eq(reply.data, i == 1 ? "OK" : "r");
+	}
+	finish();
+}
+END_TEST
+
+/* --- lies and silence ---------------------------------------------------------------------------- */
+
+static void script_too_long(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct xs_header h = peer_take(fd, body);
+
+	h.len = XS_PAYLOAD_MAX + 1;
+	peer_write(fd, &h, sizeof(h));
+}
+
+static void script_wrong_id(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct xs_header h = peer_take(fd, body);
+
+	peer_send(fd, h.type, h.req_id + 1, 0, "x", 1);
+}
+
+static void script_half(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct xs_header h = peer_take(fd, body);
+
+	h.len = 100;
+	peer_write(fd, &h, sizeof(h));
+}
+
+static void script_event_without_token(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+
+	peer_take(fd, body);
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/path", 5);
+}
+
+static const struct {
+	void (*script)(int fd);
+	int code;
+} lies[] = {
+	{ script_too_long, EPROTO },	{ script_wrong_id, EPROTO }, { script_half, ENOTCONN },
+	{ script_event_without_token, EPROTO }, { peer_silence, ETIMEDOUT },
+};
+
+START_TEST(test_a_lie_breaks_for_good)
+{
+	struct xs_reply reply;
+
+	start(lies[_i].script, false);
+	xs_client_set_timeout(client, 200);
+	ck_assert_int_eq(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), -1);
+	ck_assert_int_eq(err.code, lies[_i].code);
+	ck_assert_int_ne(err.msg[0], '\0');
+	err = (struct err)ERR_INIT;
+	ck_assert_int_eq(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), -1);
+	ck_assert_int_eq(err.code, lies[_i].code);
+	ck_assert_int_eq(xs_client_try_reply(client, &reply, &err), -1);
+	finish();
+}
+END_TEST
+
+static void script_unasked(int fd)
+{
+	peer_send(fd, XS_READ, 0, 0, "x", 1);
+}
+
+START_TEST(test_unasked_reply)
+{
+	char *path, *token;
+
+	start(script_unasked, false);
+	ck_assert_int_eq(xs_client_event(client, -1, &path, &token, &err), -1);
+	ck_assert_int_eq(err.code, EPROTO);
+	finish();
+}
+END_TEST
+
+START_TEST(test_request_too_long)
+{
+	static const char body[XS_PAYLOAD_MAX];
+
+	start(peer_silence, false);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body), &err), -1);
+	ck_assert_int_eq(err.code, E2BIG);
+	ck_assert_uint_eq(xs_client_nr_pending(client), 0);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body) - 3, &err), 0);
+	finish();
+}
+END_TEST
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+static void script_events(int fd)
+{
+	char body[XS_PAYLOAD_MAX + 1];
+	struct xs_header h = peer_take(fd, body);
+
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/a\0t1", 6);
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/a/b\0t1", 8);
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/ab\0t1", 7);
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/a\0t2", 6);
+	peer_send(fd, h.type, h.req_id, 0, "OK", 3);
+	h = peer_take(fd, body);
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "@releaseDomain\0t3", 18);
+	peer_silence(fd);
+}
+
+static void expect_event(int timeout_ms, const char *path, const char *token)
+{
+	autofree char *p = NULL, *t = NULL;
+
+	ck_assert_int_eq(xs_client_event(client, timeout_ms, &p, &t, &err), 1);
+	ck_assert_str_eq(p, path);
+	ck_assert_str_eq(t, token);
+}
+
+START_TEST(test_events)
+{
+	struct xs_reply reply;
+	char *path, *token;
+
+	start(script_events, false);
+	ck_assert_int_eq(xs_client_call(client, XS_WATCH, 0, "/a", "t1", 3, &reply, &err), 0);
+	expect_event(0, "/a", "t1");
+	xs_client_drop_events(client, "/a", "t1");
+	expect_event(0, "/ab", "t1");
+	expect_event(0, "/a", "t2");
+	ck_assert_int_eq(xs_client_event(client, 0, &path, &token, &err), 0);
+	ck_assert_int_eq(xs_client_event(client, 20, &path, &token, &err), 0);
+	/* Not answered: no event is read past it, and none is lost. */
+	ck_assert_int_eq(xs_client_queue_path(client, XS_READ, 0, "/p", NULL, 0, &err), 0);
+	ck_assert_int_eq(xs_client_event(client, -1, &path, &token, &err), 0);
+	xs_client_set_timeout(client, 200);
+	ck_assert_int_eq(xs_client_next(client, &reply, &err), -1);
+	ck_assert_int_eq(err.code, ETIMEDOUT);
+	expect_event(0, "@releaseDomain", "t3");
+	ck_assert_int_eq(xs_client_event(client, 0, &path, &token, &err), -1);
+	finish();
+}
+END_TEST
+
+START_TEST(test_without_waiting)
+{
+	struct pollfd p = { .events = POLLIN };
+	struct xs_reply reply;
+	int r;
+
+	start(script_echo, false);
+	for (int i = 0; i < NR_FLOOD; i++) {
+		ck_assert_int_eq(xs_client_queue_path(client, XS_READ, 0, "/p", NULL, 0, &err), 0);
+		ck_assert_int_ge(r = xs_client_try_reply(client, &reply, &err), 0);
+		while (r == 0) {
+			p.fd = xs_client_fd(client);
+			p.events = xs_client_poll_events(client);
+			ck_assert_int_eq(poll(&p, 1, -1), 1);
+			ck_assert_int_ge(r = xs_client_try_reply(client, &reply, &err), 0);
+		}
+		ck_assert_str_eq(reply.data, "/p");
+	}
+	finish();
+}
+END_TEST
+
+START_TEST(test_error_names)
+{
+	ck_assert_int_eq(xs_error_code("EPERM"), EPERM);
+	ck_assert_int_eq(xs_error_code("EAGAIN"), EAGAIN);
+	ck_assert_int_eq(xs_error_code(""), EINVAL);
+	ck_assert_int_eq(xs_error_code("ENOSUCH"), EINVAL);
+	ck_assert_str_eq(xs_error_name(ENOENT), "ENOENT");
+	ck_assert_str_eq(xs_error_name(ETIMEDOUT), "EINVAL");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("xs_client");
+	TCase *tc = tcase_create("all");
+	int nr_failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, test_flood, 0, 2);
+	tcase_add_test(tc, test_batch_goes_out_whole);
+	tcase_add_test(tc, test_reply_in_pieces);
+	tcase_add_test(tc, test_watches_travel_alone_on_a_device);
+	tcase_add_loop_test(tc, test_a_lie_breaks_for_good, 0, (int)array_size(lies));
+	tcase_add_test(tc, test_unasked_reply);
+	tcase_add_test(tc, test_request_too_long);
+	tcase_add_test(tc, test_events);
+	tcase_add_test(tc, test_without_waiting);
+	tcase_add_test(tc, test_error_names);
+	suite_add_tcase(suite, tc);
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_NORMAL);
+	nr_failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return nr_failed ? 1 : 0;
+}
