@@ -16,11 +16,19 @@
 #include "base/mem.h"
 #include "base/num.h"
 
+/* How much of a path a message shows: the cause behind it must fit. */
+#define PATH_SHOWN 256
+
 static int cannot(struct err *err, const char *verb, const char *path)
 {
 	int code = errno;
 
-	return err_set(err, code, "%s: cannot %s: %s", path, verb, strerror(code));
+	return err_set(err, code, "%.*s: cannot %s: %s", PATH_SHOWN, path, verb, strerror(code));
+}
+
+static int too_long(struct err *err, const char *path)
+{
+	return err_set(err, ENAMETOOLONG, "%.*s...: the path is too long", PATH_SHOWN, path);
 }
 
 static ssize_t read_some(int fd, void *data, size_t size)
@@ -127,7 +135,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	autoclose int fd = -1;
 
 	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
-		return err_set(err, ENAMETOOLONG, "%s: the path is too long", path);
+		return too_long(err, path);
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return cannot(err, "create a file beside it", path);
@@ -156,7 +164,7 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
 	size_t len = strlen(path);
 
 	if (len >= sizeof(dir))
-		return err_set(err, ENAMETOOLONG, "%s: the path is too long", path);
+		return too_long(err, path);
 	memcpy(dir, path, len + 1);
 	for (size_t i = 1; i <= len; i++) {
 		if (dir[i] != '/' && dir[i] != '\0')

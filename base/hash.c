@@ -129,7 +129,8 @@ static struct slot *slot_find(const struct hash *h, const void *key, size_t len,
 	for (size_t i = hash & mask; h->slots[i].key; i = (i + 1) & mask) {
 		struct slot *s = &h->slots[i];
 
-		if (is_live(s) && s->hash == hash && s->len == len && memcmp(s->key, key, len) == 0)
+		if (is_live(s) && s->hash == hash && s->len == len &&
+		    (len == 0 || memcmp(s->key, key, len) == 0))
 			return s;
 	}
 	return NULL;
