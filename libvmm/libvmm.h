@@ -61,6 +61,9 @@ struct vmm_config_source {
 	bool strict;			/* every warning is an error */
 	vmm_warn_fn *warn;		/* may be NULL */
 	void *warn_arg;
+	/* May be NULL. When loading fails at a place in the text: the offending line and a caret below it, lines ending in newlines,
+	 * for printing below err->msg. Yours to free. Not set otherwise. */
+	char **excerpt;
 };
 
 /* Read, parse and check. Does not touch the host. Free with vmm_config_free. */
