@@ -20,9 +20,8 @@ tb_install_ours() {
 		mkdir -p "$tb_build"
 		(
 			flock 9
-			tb_build_ours "$1" "$2" 9>&-
+			tb_build_ours "$1" "$2" 9>&- && cp -a "$tb_build/installed" "$4.ours"
 		) 9>"$tb_build/lock" || tb_die "could not build this source tree for $1"
-		cp -a "$tb_build/installed" "$4.ours"
 		tb_guests_from=$tb_build/out/tests/guests
 	else
 		tb_note "this source tree has no configure.ac: dom0 gets no toolstack of ours"
@@ -47,9 +46,9 @@ tb_build_ours() {
 	mkdir -p "$tb_build/src" "$tb_build/out"
 	(
 		cd "$tb_source" || exit 1
-		if [ -e .git ] && command -v git >/dev/null 2>&1; then
-			git ls-files --cached --others --exclude-standard
-		else
+		# In a container the tree often belongs to somebody else, which git minds.
+		if ! git -c safe.directory='*' ls-files --cached --others --exclude-standard 2>/dev/null
+		then
 			find . -type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' ! -name Makefile \
 				! -name config.h ! -name config.status ! -name libtool ! -path './build*'
 		fi

@@ -274,5 +274,5 @@ tb_make_xen_rt() {
 tb_apt_source() (
 	cd "$2" || exit 1
 	rm -rf ./*
-	APT_CONFIG=$1 apt-get -q -q source "$3"
+	APT_CONFIG=$1 apt-get -q -q source "$3" >/dev/null
 )
