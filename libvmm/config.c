@@ -41,8 +41,8 @@ void config_init(struct vmm_config *cfg)
 	cfg->period_us = CONFIG_UNSET;
 	cfg->budget_us = CONFIG_UNSET;
 	cfg->extratime = CONFIG_UNSET;
-	cfg->on_reboot = ACTION_RESTART;
-	cfg->on_soft_reset = ACTION_SOFT_RESET;
+	cfg->on_reboot = VMM_ACTION_RESTART;
+	cfg->on_soft_reset = VMM_ACTION_SOFT_RESET;
 	cfg->restart_limit = DEFAULT_RESTART_LIMIT;
 	cfg->load_address = CONFIG_UNSET;
 	cfg->entry_address = CONFIG_UNSET;
@@ -216,4 +216,27 @@ const char *vmm_config_name(const struct vmm_config *cfg)
 uint32_t vmm_config_nr_vcpus(const struct vmm_config *cfg)
 {
 	return cfg->max_vcpus;
+}
+
+enum vmm_action vmm_config_action(const struct vmm_config *cfg, uint32_t reason)
+{
+	switch (reason) {
+	case VMM_SHUTDOWN_POWEROFF:
+		return cfg->on_poweroff;
+	case VMM_SHUTDOWN_REBOOT:
+		return cfg->on_reboot;
+	case VMM_SHUTDOWN_CRASH:
+		return cfg->on_crash;
+	case VMM_SHUTDOWN_WATCHDOG:
+		return cfg->on_watchdog;
+	case VMM_SHUTDOWN_SOFT_RESET:
+		return cfg->on_soft_reset;
+	default:
+		return VMM_ACTION_DESTROY;
+	}
+}
+
+uint32_t vmm_config_restart_limit(const struct vmm_config *cfg)
+{
+	return cfg->restart_limit;
 }

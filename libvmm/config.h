@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/str.h"
+#include "libvmm/libvmm.h"
 
 /*
  * A domain's configuration as values: what guest.cfg says, after defaults and checks. Owns everything it points to.
@@ -17,10 +18,6 @@
 
 struct vmm_device;	/* libvmm/device.h: first member of each struct dev_*; on the list below in the order written */
 
-enum config_action {	/* on_poweroff and its kin; order and names as upstream's JSON */
-	ACTION_DESTROY, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE,
-	ACTION_COREDUMP_DESTROY, ACTION_COREDUMP_RESTART, ACTION_SOFT_RESET,
-};
 enum config_image_format { IMAGE_FORMAT_AUTO, IMAGE_FORMAT_RAW };
 enum config_gic { CONFIG_GIC_DEFAULT, CONFIG_GIC_V2, CONFIG_GIC_V3 };
 enum config_tee { CONFIG_TEE_NONE, CONFIG_TEE_OPTEE, CONFIG_TEE_FFA };
@@ -60,7 +57,7 @@ struct vmm_config {
 	bool vpmu;
 	uint32_t sve_vl;		/* bits: 0 disabled, 128..2048; UINT32_MAX: hw */
 	/* events */
-	enum config_action on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset;
+	enum vmm_action on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset;
 	uint32_t restart_limit;		/* restarts within a minute before the supervisor gives up; 0: no limit */
 	struct strlist start_after;	/* names, optionally "NAME:console=TEXT" or "NAME:store=NODE" */
 	uint32_t backend_wait_s;	/* how long create waits for a backend domain; 0: not at all */
@@ -93,7 +90,7 @@ struct vmm_config {
 };
 
 /* The kinds of on_* actions as guest.cfg writes them ("rename-restart") and as upstream's JSON does ("restart_rename"), in the
- * order of enum config_action; NULL at the end. */
+ * order of enum vmm_action; NULL at the end. */
 extern const char *const config_action_names[];
 extern const char *const config_action_json_names[];
 

@@ -398,18 +398,20 @@ int hv_vcpu_info(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpuinf
 	return 0;
 }
 
-int hv_vcpu_context(struct hv *hv, uint32_t domid, uint32_t vcpu, void *buf, size_t *size, struct err *err)
+int hv_vcpu_regs(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpu_regs *out, struct err *err)
 {
 	vcpu_guest_context_any_t any;
+	const struct vcpu_guest_core_regs *core = &any.c.user_regs;
 
-	if (*size < sizeof(any.c))
-		return err_set(err, ENOBUFS, "a vcpu's context takes %zu bytes, there is room for %zu", sizeof(any.c),
-			       *size);
 	if (hv_done(hv, xc_vcpu_getcontext(hv->xc, domid, vcpu, &any), err, "getvcpucontext", domid, "vcpu=%u",
 		    vcpu) < 0)
 		return -1;
-	memcpy(buf, &any.c, sizeof(any.c));
-	*size = sizeof(any.c);
+	/* x0 to x30 stand one behind the other at the head of the structure. */
+	memcpy(out->x, core, sizeof(out->x));
+	out->sp_el0 = core->sp_el0;
+	out->sp_el1 = core->sp_el1;
+	out->pc = core->pc64;
+	out->cpsr = core->cpsr;
 	return 0;
 }
 

@@ -169,9 +169,12 @@ int hv_vcpu_set_entry(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct
 		      struct err *err) must_check;
 int hv_vcpu_info(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpuinfo *out,
 		 struct err *err) must_check;
-/* All registers of a vcpu as Xen's vcpu_guest_context, opaque (for dump-core). *size: room in, bytes out. */
-int hv_vcpu_context(struct hv *hv, uint32_t domid, uint32_t vcpu, void *buf, size_t *size,
-		    struct err *err) must_check;
+/* The core registers of a vcpu, as Xen numbers them: in a 32-bit guest x[13] and x[14] are sp and lr of user mode, x[16] to x[30]
+ * the banked ones (see vcpu_guest_core_regs in public/arch-arm.h). ENODATA: the vcpu was never started. */
+struct hv_vcpu_regs {
+	uint64_t x[31], sp_el0, sp_el1, pc, cpsr;
+};
+int hv_vcpu_regs(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpu_regs *out, struct err *err) must_check;
 /* Either map may be NULL: not touched. Xen's answer (what took effect) comes back in the maps. */
 int hv_vcpu_set_affinity(struct hv *hv, uint32_t domid, uint32_t vcpu, struct bitmap *hard,
 			 struct bitmap *soft, bool force, struct err *err) must_check;

@@ -76,6 +76,16 @@ void vmm_config_free(struct vmm_config *cfg);
 const char *vmm_config_name(const struct vmm_config *cfg);
 uint32_t vmm_config_nr_vcpus(const struct vmm_config *cfg);
 
+/* What on_poweroff and its kin may say. */
+enum vmm_action {
+	VMM_ACTION_DESTROY, VMM_ACTION_RESTART, VMM_ACTION_RENAME_RESTART, VMM_ACTION_PRESERVE,
+	VMM_ACTION_COREDUMP_DESTROY, VMM_ACTION_COREDUMP_RESTART, VMM_ACTION_SOFT_RESET,
+};
+/* For a reason of enum vmm_shutdown_reason; a reason that no key covers destroys. */
+enum vmm_action vmm_config_action(const struct vmm_config *cfg, uint32_t reason);
+/* Restarts within a minute before a supervisor gives up; 0: no limit. */
+uint32_t vmm_config_restart_limit(const struct vmm_config *cfg);
+
 /* The keys of guest.cfg, for completion and the man-page check. NULL at the end. */
 const char *vmm_config_key(size_t i, bool *is_supported, const char **summary);
 
@@ -137,6 +147,21 @@ int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout
 int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err) must_check;
 int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, struct err *err) must_check;
 int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err) must_check;
+/* Its memory and registers as an ELF core for gdb or crash. The domain is paused meanwhile. A failure leaves no file. */
+int vmm_domain_dump_core(struct vmm *vmm, uint32_t domid, const char *path, struct err *err) must_check;
+/* rename-restart: a uuid of its own and a new name, so that a successor can take the old ones. */
+int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, struct err *err) must_check;
+
+/* Notes of a front end about a domain, in the toolstack's part of the store (/libxl/<domid>/KEY): no guest sees or changes
+ * them, destroy removes them. *value is yours, NULL when there is none; setting NULL removes it. ESRCH: no such domain. */
+int vmm_domain_note(struct vmm *vmm, uint32_t domid, const char *key, char **value, struct err *err) must_check;
+int vmm_domain_note_set(struct vmm *vmm, uint32_t domid, const char *key, const char *value, struct err *err) must_check;
+
+/* A descriptor that polls readable when a domain may have come, shut down or died; it belongs to the context. */
+int vmm_events_open(struct vmm *vmm, int *fd, struct err *err) must_check;
+/* Take what is waiting; never blocks. *changed: look again at vmm_domain_list. */
+int vmm_events_read(struct vmm *vmm, bool *changed, struct err *err) must_check;
+
 /* Seconds since the domain started. */
 int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, struct err *err) must_check;
 int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err *err) must_check;
