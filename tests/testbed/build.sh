@@ -16,7 +16,8 @@ tb_install_ours() {
 		tb_guests_from=$3/tests/guests
 	elif [ -f "$tb_source/configure.ac" ]; then
 		tb_sysroot=$(tb_sysroot "$1" "$2") || return 1
-		tb_build=$tb_cache/build-$1-${tb_sysroot##*-}-$(printf %s "$tb_source" | cksum | cut -d ' ' -f 1)
+		tb_build=$tb_cache/build-$1-${tb_sysroot##*-}-$(printf %s "$tb_source ${TESTBED_CONFIGURE-}" |
+			cksum | cut -d ' ' -f 1)
 		mkdir -p "$tb_build"
 		(
 			flock 9
@@ -69,13 +70,19 @@ tb_build_ours() {
 	tb_note "building this source tree for $1"
 	tb_log=$tb_build/log
 	tb_configure=$(tb_configure "$1" "$2") || return 1
-	if [ ! -e "$tb_build/src/configure" ]; then
+	# Make would redo what depends on these, but not add the auxiliary files that they newly call for.
+	tb_autotools=$(cd "$tb_build/src" &&
+		grep -E '(^|/)(configure\.ac|autogen\.sh|[^/]*\.am|[^/]*\.m4)$' ../files.new |
+		tr '\n' '\0' | xargs -0 cat | cksum)
+	if [ ! -e "$tb_build/src/configure" ] ||
+		[ "$tb_autotools" != "$(cat "$tb_build/autotools" 2>/dev/null)" ]; then
 		(cd "$tb_build/src" && tb_logged "$tb_log" ./autogen.sh) || return 1
+		echo "$tb_autotools" >"$tb_build/autotools"
 	fi
 	if [ ! -e "$tb_build/out/Makefile" ]; then
 		(
 			cd "$tb_build/out" || exit 1
-			eval "set -- $tb_configure"
+			eval "set -- $tb_configure ${TESTBED_CONFIGURE-}"
 			tb_logged "$tb_log" ../src/configure "$@" --quiet --prefix=/usr/local \
 				--sysconfdir=/etc --localstatedir=/var
 		) || return 1

@@ -218,6 +218,9 @@ tb_make_boot() {
 	mkdir "$tb_root"
 	tb_place "$tb_tree" "$tb_root" usr/bin/bash "usr/bin/xen*" "usr/sbin/*xen*" usr/sbin/xl \
 		"usr/lib/xen-*" etc/xen etc/default/xendomains
+	# Ours take the place of its scripts of the same name.
+	mkdir -p "$tb_root/opt/stock"
+	cp -a "$tb_tree/etc/xen/scripts" "$tb_root/opt/stock/scripts" || return 1
 	tb_pack "$tb_root" >"$tb_out/stock.cpio" || return 1
 	rm -rf "$tb_root"
 }

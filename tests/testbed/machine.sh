@@ -109,25 +109,37 @@ tb_machine_run() {
 	exec 8<>"$work/out"
 	cat "$work/out" 8>&- &
 	tb_cat=$!
+	tb_shell= tb_terminal=
+	if [ -n "$shell" ]; then
+		tb_shell='-chardev stdio,id=shell,signal=off -device virtconsole,chardev=shell'
+		tb_terminal=$(stty -g 2>/dev/null) || :
+		exec 7<&0
+	else
+		exec 7</dev/null
+	fi
 	# shellcheck disable=SC2086 # lists of words
-	${TESTBED_QEMU_WRAPPER-} timeout -k 5 "$timeout" "$tb_qemu" -M "$tb_board" "$@" \
+	${TESTBED_QEMU_WRAPPER-} timeout --foreground -k 5 "$timeout" "$tb_qemu" -M "$tb_board" "$@" \
 		-kernel "$boot/xen" -dtb "$tb_dtb" $tb_loaders -serial "file:$work/console" \
-		-device virtio-serial-device,max_ports=4 \
+		-device virtio-serial-device,max_ports=8 \
 		-chardev "file,id=out,path=$work/out,append=on" \
 		-device virtserialport,chardev=out,name=out \
 		-chardev "file,id=status,path=$work/status" \
 		-device virtserialport,chardev=status,name=status \
 		-chardev "file,id=files,path=$work/files" \
 		-device virtserialport,chardev=files,name=files \
-		-pidfile "$work/pid" </dev/null 2>"$work/qemu.err" 8>&- &
+		$tb_shell -pidfile "$work/pid" <&7 2>"$work/qemu.err" 8>&- &
 	tb_pid=$!
+	exec 7<&-
 	# A wrapper need not hand a signal on.
-	trap 'kill "$tb_pid" $(cat "$work/pid" 2>/dev/null) "$tb_cat" 2>/dev/null; rm -rf "$work"' EXIT
+	trap 'kill "$tb_pid" $(cat "$work/pid" 2>/dev/null) "$tb_cat" 2>/dev/null
+		[ -z "$tb_terminal" ] || stty "$tb_terminal"
+		rm -rf "$work"' EXIT
 	tb_qemu_status=0
 	wait "$tb_pid" || tb_qemu_status=$?
 	exec 8>&-
 	wait "$tb_cat" || :
 	trap 'rm -rf "$work"' EXIT
+	[ -z "$tb_terminal" ] || stty "$tb_terminal"
 
 	[ -z "$keep_log" ] || tr -d '\r' <"$work/console" >"$keep_log"
 	if [ -s "$work/status" ]; then
