@@ -109,7 +109,7 @@ tb_machine_run() {
 	exec 8<>"$work/out"
 	cat "$work/out" 8>&- &
 	tb_cat=$!
-	tb_shell= tb_terminal=
+	tb_shell='' tb_terminal=''
 	if [ -n "$shell" ]; then
 		tb_shell='-chardev stdio,id=shell,signal=off -device virtconsole,chardev=shell'
 		tb_terminal=$(stty -g 2>/dev/null) || :
