@@ -7,6 +7,8 @@
 #include "libvmm/hv.h"
 #include "libvmm/layout.h"
 
+#define DT_RNG_SEED_LEN 128
+
 /* The guest's own device tree: cpus, psci, memory, gic, timer, hypervisor, vuart, chosen. Pure. */
 struct dt_guest {
 	const struct vmm_config *cfg;
@@ -17,7 +19,7 @@ struct dt_guest {
 	uint32_t timer_frequency;	/* Hz; 0: not written */
 	const void *partial;		/* partial device tree, checked; may be NULL */
 	size_t partial_size;
-	uint8_t rng_seed[128];
+	uint8_t rng_seed[DT_RNG_SEED_LEN];
 	uint32_t vuart_spi;
 };
 /* The size never depends on addresses, only on which ranges are there: build once to learn the size, plan, build again. */
