@@ -98,6 +98,10 @@ tb_machine_run() {
 		fdtget -p "$tb_dtb" "$tb_node" >/dev/null 2>&1 ||
 			tb_die "--passthrough: this machine's device tree has no node '$tb_node'"
 		fdtput -t x "$tb_dtb" "$tb_node" xen,passthrough
+		# The board's power button hangs on the GPIO controller, and dom0 must not be told of it then.
+		case $tb_node in
+		/pl061@*) fdtput -r "$tb_dtb" /gpio-keys ;;
+		esac
 	done
 
 	# What the script says comes through a pipe as it is said; the rest can wait in files.
