@@ -206,6 +206,8 @@ struct vmm_hostinfo {		/* `xl info`; sizes in KiB */
 	uint32_t pagesize;
 	uint64_t virt_start;
 };
+/* The counts alone, in one hypercall. */
+int vmm_host_size(struct vmm *vmm, unsigned *nr_cpus, unsigned *nr_nodes, struct err *err) must_check;
 int vmm_host_info(struct vmm *vmm, struct vmm_hostinfo *out, struct err *err) must_check;
 struct vmm_cputopo { uint32_t core, socket, node; };
 struct vmm_numanode { uint64_t size_kb, free_kb; uint32_t distances[64]; };

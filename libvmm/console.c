@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Which terminal a domain's console is: xenconsoled writes its name into the store when it has opened it, so waiting for a
+ * console is waiting for that node. Carrying the bytes is the front end's business.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/str.h"
+#include "libvmm/domain.h"
+#include "libvmm/internal.h"
+
+static char *tty_path(uint32_t domid, enum vmm_console_type type, unsigned num)
+{
+	if (type == VMM_CONSOLE_VUART)
+		return str_printf("/local/domain/%" PRIu32 "/vuart/%u/tty", domid, num);
+	if (num == 0)
+		return str_printf("/local/domain/%" PRIu32 "/console/tty", domid);
+	return str_printf("/local/domain/%" PRIu32 "/device/console/%u/tty", domid, num);
+}
+
+/* The guest may write below its own device folder, but dom0 opens this: only a terminal of dom0 will do. */
+static bool is_terminal_path(const char *path)
+{
+	return str_starts(path, "/dev/") && !strstr(path, "/..");
+}
+
+static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int timeout_ms, char **tty, struct err *err)
+{
+	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : time_ms() + (uint64_t)timeout_ms;
+
+	for (;;) {
+		autofree char *value = NULL;
+		struct vmm_dominfo info;
+		int left;
+
+		if (store_read_opt(vmm->store, &value, err, "%s", path) < 0)
+			return -1;
+		if (value && *value) {
+			if (!is_terminal_path(value))
+				return err_set(err, EPERM, "%s holds '%s', which is no terminal", path, value);
+			*tty = steal(value);
+			return 0;
+		}
+		if (vmm_domain_info(vmm, domid, &info, err) < 0)
+			return -1;
+		left = domain_left_ms(deadline);
+		if (left == 0)
+			return err_set(err, ETIMEDOUT, "no terminal at %s; is xenconsoled running?", path);
+		if (domain_await_event(vmm, left, err) < 0)
+			return -1;
+	}
+}
+
+int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
+		    char **tty, struct err *err)
+{
+	autofree char *path = tty_path(domid, type, num);
+	struct store *store = vmm_store(vmm, err);
+	int ret;
+
+	if (!store || store_watch(store, path, DOMAIN_TOKEN, err) < 0)
+		return -1;
+	ret = store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err);
+	if (ret == 0) {
+		ret = await_tty(vmm, domid, path, timeout_ms, tty, err);
+		domain_forget_watch(vmm, "@releaseDomain");
+	}
+	domain_forget_watch(vmm, path);
+	return ret < 0 ? err_wrap(err, "console %u of domain %" PRIu32, num, domid) : 0;
+}

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The life of domains after creation: find, list, pause, ask, wait, rename; their end is domain_end.c. What is decided about a
+ * domain comes from the hypervisor and from nodes only the toolstack writes; of the guest's own nodes only control/shutdown is read,
+ * whose acknowledgement is the guest's to give.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include "base/file.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "libvmm/config.h"
+#include "libvmm/domain.h"
+#include "libvmm/internal.h"
+#include "libvmm/userdata.h"
+
+#define POLL_MAX_MS 50
+
+/* --- what there is -------------------------------------------------------------------------------------------------- */
+
+static void to_public(const struct hv_dominfo *in, struct vmm_dominfo *out)
+{
+	const uint64_t kb = HV_PAGE_SIZE / 1024;
+
+	*out = (struct vmm_dominfo){
+		.domid = in->domid,
+		.is_running = in->is_running, .is_blocked = in->is_blocked, .is_paused = in->is_paused,
+		.is_shutdown = in->is_shutdown, .is_dying = in->is_dying,
+		.shutdown_reason = in->shutdown_reason,
+		.memory_kb = in->nr_pages * kb, .outstanding_kb = in->outstanding_pages * kb,
+		.shared_kb = in->shared_pages * kb, .max_memory_kb = in->max_pages * kb,
+		.cpu_time_ns = in->cpu_time_ns,
+		.nr_online_vcpus = in->nr_online_vcpus, .nr_vcpus = in->nr_vcpus,
+		.cpupool = in->cpupool, .ssidref = in->ssidref,
+	};
+	memcpy(out->uuid, in->uuid, sizeof(out->uuid));
+}
+
+int vmm_domain_info(struct vmm *vmm, uint32_t domid, struct vmm_dominfo *out, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+	struct hv_dominfo info;
+
+	if (!hv || hv_domain_info(hv, domid, &info, err) < 0)
+		return -1;
+	to_public(&info, out);
+	return 0;
+}
+
+int vmm_domain_list(struct vmm *vmm, struct vmm_dominfo **out, size_t *nr, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+	autofree struct hv_dominfo *list = NULL;
+
+	if (!hv || hv_domain_list(hv, &list, nr, err) < 0)
+		return -1;
+	*out = xcalloc(*nr, sizeof(**out));
+	for (size_t i = 0; i < *nr; i++)
+		to_public(&list[i], &(*out)[i]);
+	return 0;
+}
+
+int vmm_domain_names(struct vmm *vmm, const struct vmm_dominfo *list, size_t nr, char **names, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	autostrlist struct strlist paths = STRLIST_INIT;
+
+	if (!store)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/name", list[i].domid));
+	return nr ? store_read_many(store, (const char *const *)paths.v, nr, names, err) : 0;
+}
+
+int vmm_domain_name(struct vmm *vmm, uint32_t domid, char **name, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+
+	if (!store || store_read_opt(store, name, err, "/local/domain/%" PRIu32 "/name", domid) < 0)
+		return -1;
+	return *name ? 0 : err_set(err, ENOENT, "domain %" PRIu32 " has no name", domid);
+}
+
+static void names_free(char **names, size_t nr)
+{
+	for (size_t i = 0; names && i < nr; i++)
+		free(names[i]);
+	free(names);
+}
+
+static int find_name(struct vmm *vmm, const char *name, uint32_t *domid, struct err *err)
+{
+	autofree struct vmm_dominfo *list = NULL;
+	char **names;
+	size_t nr;
+	int ret;
+
+	if (vmm_domain_list(vmm, &list, &nr, err) < 0)
+		return -1;
+	names = xcalloc(nr, sizeof(*names));
+	ret = vmm_domain_names(vmm, list, nr, names, err);
+	if (ret == 0) {
+		ret = -1;
+		for (size_t i = 0; i < nr && ret < 0; i++) {
+			if (str_eq(names[i], name)) {
+				*domid = list[i].domid;
+				ret = 0;
+			}
+		}
+		if (ret < 0)
+			err_set(err, ESRCH, "there is no domain '%s'", name);
+	}
+	names_free(names, nr);
+	return ret;
+}
+
+int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, struct err *err)
+{
+	struct vmm_dominfo info;
+	uint64_t id;
+
+	if (!num_is_dec(id_or_name))
+		return find_name(vmm, id_or_name, domid, err);
+	if (num_dec(id_or_name, HV_DOMID_FIRST_RESERVED - 1, "domain", &id, err) < 0) {
+		err->code = ESRCH;
+		return -1;
+	}
+	if (vmm_domain_info(vmm, (uint32_t)id, &info, err) < 0) {
+		if (err->code == ESRCH)
+			return err_set(err, ESRCH, "there is no domain %" PRIu64, id);
+		return -1;
+	}
+	*domid = (uint32_t)id;
+	return 0;
+}
+
+/* --- pause, ask, rename ---------------------------------------------------------------------------------------------- */
+
+int vmm_domain_pause(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+
+	return hv ? hv_domain_pause(hv, domid, err) : -1;
+}
+
+int vmm_domain_unpause(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+
+	return hv ? hv_domain_unpause(hv, domid, err) : -1;
+}
+
+int vmm_domain_rename(struct vmm *vmm, uint32_t domid, const char *new_name, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	struct vmm_dominfo info;
+	uint32_t other;
+	char uuid[37];
+
+	if (!store)
+		return -1;
+	if (config_check_name(new_name, err) < 0 || vmm_domain_info(vmm, domid, &info, err) < 0)
+		return err_wrap(err, "renaming domain %" PRIu32, domid);
+	if (find_name(vmm, new_name, &other, err) == 0) {
+		if (other == domid)
+			return 0;
+		return err_set(err, EEXIST, "renaming domain %" PRIu32 ": domain %" PRIu32 " is already called '%s'",
+			       domid, other, new_name);
+	}
+	if (err->code != ESRCH)
+		return -1;
+	err_clear(err);
+	uuid_to_text(info.uuid, uuid);
+	autotxn struct store_txn t = STORE_TXN(store);
+	store_txn_write(&t, new_name, "/local/domain/%" PRIu32 "/name", domid);
+	store_txn_write(&t, new_name, "/vm/%s/name", uuid);
+	if (store_txn_commit(&t, err) < 0)
+		return err_wrap(err, "renaming domain %" PRIu32, domid);
+	return 0;
+}
+
+int vmm_domain_sysrq(struct vmm *vmm, uint32_t domid, char letter, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	autofree char *path = str_printf("/local/domain/%" PRIu32 "/control/sysrq", domid);
+	const char text[2] = { letter, '\0' };
+
+	return store ? store_write(store, path, text, err) : -1;
+}
+
+int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+	char text[1024];
+
+	if (!hv || hv_flask_context(hv, ssidref, text, sizeof(text), err) < 0)
+		return -1;
+	*label = xstrdup(text);
+	return 0;
+}
+
+/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+
+int domain_left_ms(uint64_t deadline)
+{
+	uint64_t now = time_ms();
+
+	if (deadline == UINT64_MAX)
+		return -1;
+	return deadline > now ? (int)(deadline - now) : 0;
+}
+
+static uint64_t deadline_of(int timeout_ms)
+{
+	return timeout_ms < 0 ? UINT64_MAX : time_ms() + (uint64_t)timeout_ms;
+}
+
+int domain_await_event(struct vmm *vmm, int max_ms, struct err *err)
+{
+	autofree char *path = NULL;
+	autofree char *token = NULL;
+	int ret = store_next_event(vmm->store, max_ms, &path, &token, err);
+
+	if (ret >= 0 && vmm->interrupt && *vmm->interrupt)
+		return err_set(err, EINTR, "interrupted");
+	return ret;
+}
+
+void domain_forget_watch(struct vmm *vmm, const char *path)
+{
+	struct err ignored = ERR_INIT;
+
+	/* The connection may be what failed; its watches end with it. */
+	if (store_unwatch(vmm->store, path, DOMAIN_TOKEN, &ignored) < 0)
+		return;
+}
+
+/*
+ * A watch on @releaseDomain tells when a domain shuts down and when it begins to die, but nothing tells when the last
+ * reference to its pages is dropped and it disappears. So a dying domain is looked at again after each event, and in between
+ * at growing intervals.
+ */
+int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct err *err)
+{
+	struct vmm_dominfo info;
+	int pause_ms = 1;
+
+	for (;;) {
+		int left = domain_left_ms(deadline), max_ms;
+
+		if (vmm_domain_info(vmm, domid, &info, err) < 0) {
+			if (err->code != ESRCH)
+				return -1;
+			err_clear(err);
+			return 0;
+		}
+		if (left == 0)
+			return err_set(err, ETIMEDOUT,
+				       "domain %" PRIu32 " is dying, but something still holds %" PRIu64
+				       " KiB of its memory: xenstored, xenconsoled or a backend", domid, info.memory_kb);
+		max_ms = info.is_dying ? pause_ms : POLL_MAX_MS * 20;
+		if (domain_await_event(vmm, left >= 0 && left < max_ms ? left : max_ms, err) < 0)
+			return -1;
+		if (pause_ms < POLL_MAX_MS)
+			pause_ms *= 2;
+	}
+}
+
+static int wait_until_shut(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct vmm_dominfo *info,
+			   struct err *err)
+{
+	for (;;) {
+		int left = domain_left_ms(deadline);
+
+		if (vmm_domain_info(vmm, domid, info, err) < 0)
+			return -1;
+		if (info->is_shutdown || info->is_dying)
+			return 0;
+		if (left == 0)
+			return err_set(err, ETIMEDOUT, "domain %" PRIu32 " is still running", domid);
+		if (domain_await_event(vmm, left, err) < 0)
+			return -1;
+	}
+}
+
+int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout_ms, struct vmm_dominfo *info,
+		    struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	uint64_t deadline = deadline_of(timeout_ms);
+	int ret;
+
+	if (!store || store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err) < 0)
+		return -1;
+	ret = for_death ? domain_wait_gone(vmm, domid, deadline, err) :
+			  wait_until_shut(vmm, domid, deadline, info, err);
+	domain_forget_watch(vmm, "@releaseDomain");
+	return ret;
+}
+
+/* --- shutdown -------------------------------------------------------------------------------------------------------- */
+
+/* The guest takes the word away when it has read it: 1 when it has (or the domain is past caring), 0 when not yet. */
+static int is_acknowledged(struct vmm *vmm, uint32_t domid, const char *word, struct err *err)
+{
+	autofree char *value = NULL;
+	struct vmm_dominfo info;
+
+	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0)
+		return -1;
+	if (!str_eq(value, word))
+		return 1;
+	if (vmm_domain_info(vmm, domid, &info, err) < 0) {
+		if (err->code != ESRCH)
+			return -1;
+		err_clear(err);
+		return 1;
+	}
+	return info.is_shutdown || info.is_dying;
+}
+
+/* Take the request back, so that a guest that wakes up late does not act on what was given up. */
+static void retract(struct vmm *vmm, uint32_t domid, const char *word)
+{
+	struct err ignored = ERR_INIT;
+
+	for (int i = 0; i < 5; i++) {
+		autotxn struct store_txn t = STORE_TXN(vmm->store);
+		autofree char *value = NULL;
+
+		if (store_txn_read_opt(&t, &value, &ignored, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0 ||
+		    !str_eq(value, word))
+			return;
+		store_txn_write(&t, "", "/local/domain/%" PRIu32 "/control/shutdown", domid);
+		if (store_txn_commit(&t, &ignored) == 0 || ignored.code != EAGAIN)
+			return;
+	}
+}
+
+static int await_ack(struct vmm *vmm, uint32_t domid, const char *word, int timeout_ms, struct err *err)
+{
+	uint64_t deadline = deadline_of(timeout_ms);
+
+	for (;;) {
+		int done = is_acknowledged(vmm, domid, word, err);
+		int left = domain_left_ms(deadline);
+
+		if (done)
+			return done < 0 ? -1 : 0;
+		if (left == 0) {
+			retract(vmm, domid, word);
+			return err_set(err, ETIMEDOUT,
+				       "the guest did not answer within %d s: has it Xen drivers, is it alive? "
+				       "'xl destroy' needs no answer", timeout_ms / 1000);
+		}
+		if (domain_await_event(vmm, left, err) < 0) {
+			retract(vmm, domid, word);
+			return -1;
+		}
+	}
+}
+
+static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	autofree char *value = NULL;
+	struct vmm_dominfo info;
+
+	if (vmm_domain_info(vmm, domid, &info, err) < 0)
+		return -1;
+	if (info.is_shutdown || info.is_dying)
+		return err_set(err, EINVAL, "it has already shut down");
+	if (info.is_paused)
+		return err_set(err, EINVAL, "it is paused and cannot answer; 'xl unpause' it first");
+	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0)
+		return -1;
+	if (!value)
+		return err_set(err, ENOTSUP, "it has no control/shutdown node, so it cannot be asked");
+	return 0;
+}
+
+int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err)
+{
+	const char *word = reboot ? "reboot" : "poweroff";
+	struct store *store = vmm_store(vmm, err);
+	autofree char *path = str_printf("/local/domain/%" PRIu32 "/control/shutdown", domid);
+	int ret;
+
+	if (!store)
+		return -1;
+	if (check_askable(vmm, domid, err) < 0 || store_watch(store, path, DOMAIN_TOKEN, err) < 0)
+		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid, word);
+	ret = store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err);
+	if (ret == 0) {
+		ret = store_write(store, path, word, err);
+		if (ret == 0)
+			ret = await_ack(vmm, domid, word, timeout_ms, err);
+		domain_forget_watch(vmm, "@releaseDomain");
+	}
+	domain_forget_watch(vmm, path);
+	return ret < 0 ? err_wrap(err, "asking domain %" PRIu32 " to %s", domid, word) : 0;
+}
+
+/* --- the saved configuration ------------------------------------------------------------------------------------------- */
+
+int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+{
+	autofree char *json = NULL;
+	struct vmm_dominfo info;
+
+	if (vmm_domain_info(vmm, domid, &info, err) < 0 || vmm_config_to_json(cfg, &json, err) < 0)
+		return -1;
+	/* Upstream's readers want the terminating NUL in the file. */
+	return userdata_write(domid, info.uuid, "libxl-json", json, strlen(json) + 1, err);
+}
+
+/* What may have changed since it was saved: the name and the memory target. */
+static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, struct err *err)
+{
+	const char *const keys[] = { "name", "memory/target", "memory/static-max" };
+	autostrlist struct strlist paths = STRLIST_INIT;
+	char *values[array_size(keys)] = { NULL };
+	struct store *store = vmm_store(vmm, err);
+	uint64_t kb;
+	int ret;
+
+	if (!store)
+		return -1;
+	for (size_t i = 0; i < array_size(keys); i++)
+		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/%s", domid, keys[i]));
+	ret = store_read_many(store, (const char *const *)paths.v, paths.n, values, err);
+	if (ret == 0) {
+		struct err ignored = ERR_INIT;
+
+		if (values[0]) {
+			free(cfg->name);
+			cfg->name = steal(values[0]);
+		}
+		/* static-max may be written by nobody but us; the target is bounded by it. */
+		if (values[2] && num_dec(values[2], UINT64_MAX, "static-max", &kb, &ignored) == 0)
+			cfg->max_kb = kb;
+		if (values[1] && num_dec(values[1], cfg->max_kb, "target", &kb, &ignored) == 0)
+			cfg->target_kb = kb;
+	}
+	for (size_t i = 0; i < array_size(keys); i++)
+		free(values[i]);
+	return ret;
+}
+
+int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, struct err *err)
+{
+	autofree char *json = NULL;
+	struct vmm_dominfo info;
+	size_t len;
+
+	if (vmm_domain_info(vmm, domid, &info, err) < 0)
+		return -1;
+	if (userdata_read(domid, info.uuid, "libxl-json", &json, &len, err) < 0)
+		return err_wrap(err, "the saved configuration of domain %" PRIu32, domid);
+	len = strnlen(json, len);
+	if (vmm_config_from_json(json, len, out, err) < 0)
+		return err_wrap(err, "the saved configuration of domain %" PRIu32, domid);
+	if (bring_up_to_date(vmm, domid, *out, err) < 0) {
+		vmm_config_free(steal(*out));
+		return -1;
+	}
+	return 0;
+}
+
+int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err)
+{
+	struct vmm_config *cfg;
+	int ret;
+
+	if (vmm_domain_config(vmm, domid, &cfg, err) < 0)
+		return -1;
+	ret = vmm_config_to_json(cfg, json, err);
+	vmm_config_free(cfg);
+	return ret;
+}
+
+/* --- uptime ------------------------------------------------------------------------------------------------------------ */
+
+static int dom0_uptime(uint64_t *seconds, struct err *err)
+{
+	autofree char *text = NULL;
+
+	if (file_read("/proc/uptime", 256, &text, NULL, err) < 0)
+		return -1;
+	text[strcspn(text, ". \n")] = '\0';
+	return num_dec(text, UINT64_MAX, "/proc/uptime", seconds, err);
+}
+
+int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, struct err *err)
+{
+	struct store *store;
+	autofree char *text = NULL;
+	struct vmm_dominfo info;
+	struct timespec now;
+	uint64_t start;
+	char uuid[37];
+
+	if (domid == 0)
+		return dom0_uptime(seconds, err);
+	store = vmm_store(vmm, err);
+	if (!store || vmm_domain_info(vmm, domid, &info, err) < 0)
+		return -1;
+	uuid_to_text(info.uuid, uuid);
+	if (store_read(store, &text, err, "/vm/%s/start_time", uuid) < 0)
+		return err_wrap(err, "domain %" PRIu32 " has no start time", domid);
+	text[strcspn(text, ".")] = '\0';
+	if (num_dec(text, UINT64_MAX, "start_time", &start, err) < 0)
+		return err_wrap(err, "domain %" PRIu32, domid);
+	/* The start is a date, so the distance is one of dates: the one place where the wall clock is right. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	*seconds = (uint64_t)now.tv_sec > start ? (uint64_t)now.tv_sec - start : 0;
+	return 0;
+}

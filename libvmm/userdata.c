@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The files beside a domain. Knows where they are and how they are named, not what is in them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "base/str.h"
+#include "libvmm/userdata.h"
+
+#define USERDATA_MAX (1u << 20)
+
+static const char *state_dir(void)
+{
+	const char *dir = getenv("LIBVMM_STATE_DIR");
+
+	return dir && *dir ? dir : XEN_STATE_DIR;
+}
+
+void uuid_to_text(const uint8_t uuid[16], char text[37])
+{
+	char *p = text;
+
+	for (int i = 0; i < 16; i++)
+		p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int uuid_from_text(const char *text, uint8_t uuid[16], struct err *err)
+{
+	const char *p = text;
+
+	for (int i = 0; i < 16; i++) {
+		int high, low;
+
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p == '-')
+			p++;
+		high = hex_digit(p[0]);
+		low = high < 0 ? -1 : hex_digit(p[1]);
+		if (low < 0)
+			return err_set(err, EINVAL, "'%s' is not a UUID", text);
+		uuid[i] = (uint8_t)(high << 4 | low);
+		p += 2;
+	}
+	if (*p)
+		return err_set(err, EINVAL, "'%s' is not a UUID", text);
+	return 0;
+}
+
+static char *path_of(char kind, uint32_t domid, const uint8_t uuid[16], const char *what)
+{
+	char text[37];
+
+	uuid_to_text(uuid, text);
+	return str_printf("%s/userdata-%c.%u.%s.%s", state_dir(), kind, domid, text, what);
+}
+
+int userdata_write(uint32_t domid, const uint8_t uuid[16], const char *what, const void *data, size_t len,
+		   struct err *err)
+{
+	autofree char *path = path_of('d', domid, uuid, what);
+
+	/* What a configuration says (paths, MAC addresses) is nobody else's business. */
+	return file_write_atomic(path, data, len, 0600, err);
+}
+
+int userdata_read(uint32_t domid, const uint8_t uuid[16], const char *what, char **out, size_t *len,
+		  struct err *err)
+{
+	autofree char *path = path_of('d', domid, uuid, what);
+
+	return file_read(path, USERDATA_MAX, out, len, err);
+}
+
+/* userdata-<any letter>.<domid>.<uuid>.<anything> */
+static bool is_of(const char *name, const char *tail)
+{
+	static const char head[] = "userdata-";
+
+	return str_starts(name, head) && name[sizeof(head) - 1] && str_starts(name + sizeof(head), tail);
+}
+
+int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err)
+{
+	char text[37];
+	autofree char *tail = NULL;
+	struct dirent *entry;
+	DIR *dir = opendir(state_dir());
+	int ret = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set(err, errno, "%s: %s", state_dir(), strerror(errno));
+	uuid_to_text(uuid, text);
+	tail = str_printf(".%u.%s.", domid, text);
+	while ((entry = readdir(dir))) {
+		if (!is_of(entry->d_name, tail))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+			ret = err_set(err, errno, "%s/%s: %s", state_dir(), entry->d_name, strerror(errno));
+	}
+	closedir(dir);
+	return ret;
+}

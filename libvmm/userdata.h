@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef LIBVMM_USERDATA_H
+#define LIBVMM_USERDATA_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "libvmm/libvmm.h"
+
+/*
+ * Files that a domain has while it lives, in upstream's place and names, so that either toolstack finds the other's:
+ * /var/lib/xen/userdata-d.<domid>.<uuid>.<what>. `what` is "libxl-json" for the configuration, "xl" for the text it came
+ * from. $LIBVMM_STATE_DIR replaces /var/lib/xen (tests, unprivileged trials).
+ */
+
+int userdata_write(uint32_t domid, const uint8_t uuid[16], const char *what, const void *data, size_t len,
+		   struct err *err) must_check;
+/* *out is yours. ENOENT: none. */
+int userdata_read(uint32_t domid, const uint8_t uuid[16], const char *what, char **out, size_t *len,
+		  struct err *err) must_check;
+/* All files of the domain, its lock included. None is no error. */
+int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err) must_check;
+
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" */
+void uuid_to_text(const uint8_t uuid[16], char text[37]);
+int uuid_from_text(const char *text, uint8_t uuid[16], struct err *err) must_check;
+
+#endif

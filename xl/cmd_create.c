@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * create and check: a configuration from a file, standard input or the command line to a running domain, or only to an
+ * opinion about it. The configuration's language and the building are libvmm's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "base/file.h"
+#include "base/str.h"
+#include "xl/console.h"
+#include "xl/xl.h"
+
+struct create_opts {
+	bool console, debug, no_monitor, foreground, dry_run, paused, quiet, strict, timing;
+	bool vnc, vnc_autopass, ignore_masks;
+	const char *defconfig;
+};
+
+static const struct xl_option create_options[] = {
+	OPT_BOOL('c', NULL, struct create_opts, console, "Connect to the console"),
+	OPT_BOOL('d', NULL, struct create_opts, debug, "Print the configuration before building the domain"),
+	OPT_BOOL('e', NULL, struct create_opts, no_monitor, "Do not stay behind to carry out on_reboot and the like"),
+	OPT_BOOL('F', NULL, struct create_opts, foreground, "Stay in the foreground until the domain is gone"),
+	OPT_STR('f', "defconfig", struct create_opts, defconfig, "FILE", "Use this configuration"),
+	OPT_BOOL('n', "dryrun", struct create_opts, dry_run, "Print the configuration as JSON and create nothing"),
+	OPT_BOOL('p', NULL, struct create_opts, paused, "Leave the domain paused"),
+	OPT_BOOL('q', "quiet", struct create_opts, quiet, "Say nothing but errors"),
+	OPT_BOOL(0, "strict", struct create_opts, strict, "Every warning about the configuration is an error"),
+	OPT_BOOL(0, "timing", struct create_opts, timing, "Print where the time went"),
+	OPT_BOOL('V', "vncviewer", struct create_opts, vnc, "Accepted; there is no display to look at on Arm"),
+	OPT_BOOL('A', "vncviewer-autopass", struct create_opts, vnc_autopass, "Accepted, like -V"),
+	OPT_BOOL(0, "ignore-global-affinity-masks", struct create_opts, ignore_masks,
+		 "Do not apply vm.cpumask of xl.conf"),
+	OPT_END
+};
+
+static xl_run_fn create;
+
+const struct xl_command cmd_create = {
+	.name = "create", .args = "<ConfigFile> [options] [vars]",
+	.summary = "Create a domain from a configuration file",
+	.options = create_options, .opts_size = sizeof(struct create_opts),
+	.min = 0, .max = XL_ANY, .flags = XL_DRY_RUN | XL_MODIFIES, .run = create,
+};
+
+/* --- --timing --------------------------------------------------------------------------------------------------------- */
+
+#define MAX_PHASES 64
+
+struct phase {
+	char *name;
+	uint64_t start_ns;
+};
+
+struct timing {
+	struct xl *xl;
+	struct phase phases[MAX_PHASES];
+	size_t nr;
+};
+
+static void begin_phase(void *arg, const char *step)
+{
+	struct timing *t = arg;
+
+	if (t->xl->verbosity)
+		xl_note(t->xl, "%s", step);
+	if (t->nr == MAX_PHASES)
+		return;
+	t->phases[t->nr].name = xstrdup(step);
+	t->phases[t->nr++].start_ns = time_ns();
+}
+
+static void print_timing(struct timing *t)
+{
+	uint64_t end = time_ns(), calls, requests;
+	struct rusage usage;
+	FILE *f = t->xl->out;
+
+	vmm_counts(t->xl->vmm, &calls, &requests);
+	for (size_t i = 0; i < t->nr; i++) {
+		uint64_t until = i + 1 < t->nr ? t->phases[i + 1].start_ns : end;
+
+		print_text(f, t->phases[i].name, -60);
+		fprintf(f, " %9.3f ms\n", (double)(until - t->phases[i].start_ns) / 1e6);
+	}
+	fprintf(f, "%-60s %9.3f ms\n", "total", (double)(end - t->xl->start_ns) / 1e6);
+	fprintf(f, "hypercalls %" PRIu64 ", store requests %" PRIu64, calls, requests);
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		fprintf(f, ", peak memory %ld KiB", usage.ru_maxrss);
+	putc('\n', f);
+}
+
+static void timing_free(struct timing *t)
+{
+	for (size_t i = 0; i < t->nr; i++)
+		free(t->phases[i].name);
+	t->nr = 0;
+}
+#define autotiming __attribute__((cleanup(timing_free)))
+
+/* --- the configuration -------------------------------------------------------------------------------------------------- */
+
+static void config_freep(struct vmm_config **cfg)
+{
+	vmm_config_free(*cfg);
+}
+#define autoconfigp __attribute__((cleanup(config_freep)))
+
+/* The first operand is the file unless it is a setting; the rest are settings. */
+static int find_source(const struct create_opts *o, char **args, struct vmm_config_source *src, struct err *err)
+{
+	const char *path = o->defconfig;
+
+	if (args[0] && !strchr(args[0], '=')) {
+		if (path)
+			return xl_usage(err, "both '%s' and -f %s: which is the configuration?", args[0], path);
+		path = *args++;
+	}
+	for (char **a = args; *a; a++)
+		if (!strchr(*a, '='))
+			return xl_usage(err, "'%s' is neither a configuration file nor key=value", *a);
+	if (!path && !args[0])
+		return xl_usage(err, "'xl create' requires a configuration file or key=value settings");
+	src->path = path ? path : "command line";
+	src->text = path ? NULL : "";
+	src->overrides = (const char *const *)args;
+	return 0;
+}
+
+static int load(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config **cfg, struct err *err)
+{
+	struct xl_warnings warnings = { xl, 0 };
+	struct vmm_config_source src = {
+		.strict = o->strict, .warn = o->quiet ? NULL : xl_warn, .warn_arg = &warnings,
+	};
+
+	if (find_source(o, args, &src, err) < 0)
+		return -1;
+	if (!o->quiet && !src.text)
+		xl_note(xl, "Parsing config from %s", src.path);
+	return vmm_config_load(&src, cfg, err);
+}
+
+static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err *err)
+{
+	autofree char *json = NULL;
+	struct json_out j;
+
+	if (vmm_config_to_json(cfg, &json, err) < 0)
+		return -1;
+	json_begin(&j, xl->out);
+	json_object(&j, NULL);
+	json_str(&j, "domid", NULL);
+	json_raw(&j, "config", json);
+	json_close(&j);
+	json_end(&j);
+	return 0;
+}
+
+/* --- building ---------------------------------------------------------------------------------------------------------- */
+
+static int build(struct xl *xl, const struct create_opts *o, const struct vmm_config *cfg, uint32_t *domid,
+		 struct err *err)
+{
+	autoclose int lock = -1;
+	struct vmm_create_options options = {
+		/* The console is attached before the guest says its first word. */
+		.paused = o->paused || o->console,
+		.ignore_global_affinity = o->ignore_masks,
+		.default_pool_mask = xl->conf.vm_hvm_cpumask ? xl->conf.vm_hvm_cpumask : xl->conf.vm_cpumask,
+		.random_domid = xl->conf.random_domid,
+	};
+
+	if (file_lock(xl->conf.lockfile, -1, &lock, err) < 0)
+		return err_wrap(err, "creating domain '%s'", vmm_config_name(cfg));
+	return vmm_domain_create(xl->vmm, cfg, &options, domid, err);
+}
+
+/* The console, then what the guest does there. The domain stays when the console fails. */
+static int watch_it(struct xl *xl, const struct create_opts *o, uint32_t domid, struct err *err)
+{
+	struct xl_console_options console = { .type = VMM_CONSOLE_PV, .escape = XL_CONSOLE_ESCAPE };
+	struct xl_console *c = NULL;
+	int ret;
+
+	if (o->console && xl_console_open(xl, domid, &console, &c, err) < 0)
+		return -1;
+	if (o->console && !o->paused && vmm_domain_unpause(xl->vmm, domid, err) < 0) {
+		xl_console_close(c);
+		return -1;
+	}
+	ret = c ? xl_console_run(c, err) : 0;
+	xl_console_close(c);
+	return ret;
+}
+
+static int stay(struct xl *xl, uint32_t domid, struct err *err)
+{
+	struct vmm_dominfo info;
+
+	if (vmm_domain_wait(xl->vmm, domid, false, -1, &info, err) < 0)
+		return err->code == ESRCH ? 0 : -1;
+	return 0;
+}
+
+static int create(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	const struct create_opts *o = opts;
+	autoconfigp struct vmm_config *cfg = NULL;
+	autotiming struct timing timing = { .xl = xl };
+	uint32_t domid;
+
+	if (o->timing)
+		vmm_set_progress(xl->vmm, begin_phase, &timing);
+	begin_phase(&timing, "reading the configuration");
+	if (load(xl, o, args, &cfg, err) < 0)
+		return -1;
+	if (xl->dry_run || o->dry_run)
+		return o->quiet ? 0 : print_config(xl, cfg, err);
+	if (o->debug && print_config(xl, cfg, err) < 0)
+		return -1;
+	xl_catch_interrupts(xl);
+	if (build(xl, o, cfg, &domid, err) < 0)
+		return -1;
+	vmm_set_interrupt(xl->vmm, NULL);
+	if (o->timing)
+		print_timing(&timing);
+	if (!o->no_monitor && !o->quiet)
+		xl_note(xl, "xl: domain '%s' has no supervisor (as with -e): on_reboot and the like are not carried out",
+			vmm_config_name(cfg));
+	if (watch_it(xl, o, domid, err) < 0)
+		return -1;
+	return o->foreground ? stay(xl, domid, err) : 0;
+}
+
+/* --- check --------------------------------------------------------------------------------------------------------------- */
+
+static xl_run_fn check;
+
+const struct xl_command cmd_check = {
+	.name = "check", .args = "FILE...", .summary = "Check configurations without creating anything; needs no Xen",
+	.min = 1, .max = XL_ANY, .flags = XL_NO_XEN, .run = check,
+};
+
+/* Every file is looked at, also after one was found wrong. */
+static int check(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	unsigned nr_bad = 0, nr = 0;
+
+	for (; args[nr]; nr++) {
+		struct xl_warnings warnings = { xl, 0 };
+		struct vmm_config_source src = { .path = args[nr], .warn = xl_warn, .warn_arg = &warnings };
+		struct vmm_config *cfg = NULL;
+		struct err one = ERR_INIT;
+
+		if (vmm_config_load(&src, &cfg, &one) < 0)
+			xl_note(xl, "xl: %s", one.msg);
+		if (one.code || warnings.nr)
+			nr_bad++;
+		vmm_config_free(cfg);
+	}
+	if (!nr_bad)
+		return 0;
+	return err_set(err, EINVAL, "%u of %u configurations need attention", nr_bad, nr);
+}
