@@ -146,16 +146,16 @@ static int load(struct xl *xl, const struct create_opts *o, char **args, struct 
 static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err *err)
 {
 	autofree char *json = NULL;
-	struct json_out j;
+	struct jsonw j;
 
 	if (vmm_config_to_json(cfg, &json, err) < 0)
 		return -1;
-	json_begin(&j, xl->out);
-	json_object(&j, NULL);
-	json_str(&j, "domid", NULL);
-	json_raw(&j, "config", json);
-	json_close(&j);
-	json_end(&j);
+	jsonw_begin(&j, xl->out);
+	jsonw_object(&j, NULL);
+	jsonw_str(&j, "domid", NULL);
+	jsonw_raw(&j, "config", json);
+	jsonw_close(&j);
+	jsonw_end(&j);
 	return 0;
 }
 

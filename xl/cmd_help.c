@@ -54,34 +54,34 @@ void xl_print_usage(FILE *f, const struct xl_command *cmd)
 
 /* --- help ----------------------------------------------------------------------------------------------------------- */
 
-static void json_option(struct json_out *j, const struct xl_option *o)
+static void json_option(struct jsonw *j, const struct xl_option *o)
 {
 	char letter[2] = { o->letter, '\0' };
 
-	json_object(j, NULL);
-	json_str(j, "letter", o->letter ? letter : NULL);
-	json_str(j, "name", o->name);
-	json_str(j, "arg", o->arg);
-	json_str(j, "help", o->help);
-	json_close(j);
+	jsonw_object(j, NULL);
+	jsonw_str(j, "letter", o->letter ? letter : NULL);
+	jsonw_str(j, "name", o->name);
+	jsonw_str(j, "arg", o->arg);
+	jsonw_str(j, "help", o->help);
+	jsonw_close(j);
 }
 
-static void json_command(struct json_out *j, const struct xl_command *cmd)
+static void json_command(struct jsonw *j, const struct xl_command *cmd)
 {
 	static const struct xl_option json = { .name = "json", .help = "Print JSON" };
 
-	json_object(j, NULL);
-	json_str(j, "name", cmd->name);
-	json_str(j, "args", cmd->args);
-	json_str(j, "summary", cmd->summary);
-	json_array(j, "options");
+	jsonw_object(j, NULL);
+	jsonw_str(j, "name", cmd->name);
+	jsonw_str(j, "args", cmd->args);
+	jsonw_str(j, "summary", cmd->summary);
+	jsonw_array(j, "options");
 	for (const struct xl_option *o = cmd->options; o && o->kind != XL_OPT_END; o++)
 		json_option(j, o);
 	if (cmd->flags & XL_PRINTS)
 		json_option(j, &json);
-	json_close(j);
-	json_bool(j, "dry_run", cmd->flags & XL_DRY_RUN);
-	json_close(j);
+	jsonw_close(j);
+	jsonw_bool(j, "dry_run", cmd->flags & XL_DRY_RUN);
+	jsonw_close(j);
 }
 
 /* One machine-readable picture of everything that has a manual: check-man.sh reads it. */
@@ -89,30 +89,30 @@ static void help_json(FILE *f)
 {
 	const struct xl_command *cmd;
 	const char *key, *summary;
-	struct json_out j;
+	struct jsonw j;
 	bool is_supported;
 
-	json_begin(&j, f);
-	json_object(&j, NULL);
-	json_array(&j, "commands");
+	jsonw_begin(&j, f);
+	jsonw_object(&j, NULL);
+	jsonw_array(&j, "commands");
 	for (size_t i = 0; (cmd = xl_command_at(i)); i++)
 		json_command(&j, cmd);
-	json_close(&j);
-	json_array(&j, "xl.conf");
+	jsonw_close(&j);
+	jsonw_array(&j, "xl.conf");
 	for (unsigned i = 0; (key = xl_conf_key(i)); i++)
-		json_str(&j, NULL, key);
-	json_close(&j);
-	json_array(&j, "xl.cfg");
+		jsonw_str(&j, NULL, key);
+	jsonw_close(&j);
+	jsonw_array(&j, "xl.cfg");
 	for (size_t i = 0; (key = vmm_config_key(i, &is_supported, &summary)); i++) {
-		json_object(&j, NULL);
-		json_str(&j, "key", key);
-		json_bool(&j, "supported", is_supported);
-		json_str(&j, "summary", summary);
-		json_close(&j);
+		jsonw_object(&j, NULL);
+		jsonw_str(&j, "key", key);
+		jsonw_bool(&j, "supported", is_supported);
+		jsonw_str(&j, "summary", summary);
+		jsonw_close(&j);
 	}
-	json_close(&j);
-	json_close(&j);
-	json_end(&j);
+	jsonw_close(&j);
+	jsonw_close(&j);
+	jsonw_end(&j);
 }
 
 static xl_run_fn help;
@@ -152,18 +152,18 @@ const struct xl_command cmd_version = {
 
 static int version(struct xl *xl, const void *opts, char **args, struct err *err)
 {
-	struct json_out j;
+	struct jsonw j;
 
 	if (!xl->as_json) {
 		fprintf(xl->out, "%s %s\n", PACKAGE_NAME, PACKAGE_VERSION);
 		return 0;
 	}
-	json_begin(&j, xl->out);
-	json_object(&j, NULL);
-	json_str(&j, "name", PACKAGE_NAME);
-	json_str(&j, "version", PACKAGE_VERSION);
-	json_close(&j);
-	json_end(&j);
+	jsonw_begin(&j, xl->out);
+	jsonw_object(&j, NULL);
+	jsonw_str(&j, "name", PACKAGE_NAME);
+	jsonw_str(&j, "version", PACKAGE_VERSION);
+	jsonw_close(&j);
+	jsonw_end(&j);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ const struct xl_command cmd_info = {
 struct fields {
 	struct xl *xl;
 	const char *wanted;	/* NULL: all */
-	struct json_out json;
+	struct jsonw json;
 	unsigned nr_shown;
 };
 
@@ -48,7 +48,7 @@ static void field(struct fields *f, const char *key, const char *fmt, ...)
 	va_end(ap);
 	f->nr_shown++;
 	if (f->xl->as_json) {
-		json_str(&f->json, key, value);
+		jsonw_str(&f->json, key, value);
 		return;
 	}
 	if (!f->wanted)
@@ -66,7 +66,7 @@ static void num_field(struct fields *f, const char *key, uint64_t value)
 	if (f->wanted && strcmp(f->wanted, key) != 0)
 		return;
 	f->nr_shown++;
-	json_uint(&f->json, key, value);
+	jsonw_uint(&f->json, key, value);
 }
 
 static void machine_fields(struct fields *f)
@@ -151,23 +151,23 @@ static void xen_fields(struct fields *f, const struct vmm_hostinfo *h)
 static int topology(struct fields *f, struct err *err)
 {
 	autofree struct vmm_cputopo *cpus = NULL;
-	struct json_out *j = &f->json;
+	struct jsonw *j = &f->json;
 	FILE *out = f->xl->out;
 	size_t nr;
 
 	if (vmm_host_topology(f->xl->vmm, &cpus, &nr, err) < 0)
 		return -1;
 	if (f->xl->as_json) {
-		json_array(j, "cpu_topology");
+		jsonw_array(j, "cpu_topology");
 		for (size_t i = 0; i < nr; i++) {
-			json_object(j, NULL);
-			json_uint(j, "cpu", i);
-			json_uint(j, "core", cpus[i].core);
-			json_uint(j, "socket", cpus[i].socket);
-			json_uint(j, "node", cpus[i].node);
-			json_close(j);
+			jsonw_object(j, NULL);
+			jsonw_uint(j, "cpu", i);
+			jsonw_uint(j, "core", cpus[i].core);
+			jsonw_uint(j, "socket", cpus[i].socket);
+			jsonw_uint(j, "node", cpus[i].node);
+			jsonw_close(j);
 		}
-		json_close(j);
+		jsonw_close(j);
 		return 0;
 	}
 	fputs("cpu_topology           :\ncpu:    core    socket     node\n", out);
@@ -180,22 +180,22 @@ static int topology(struct fields *f, struct err *err)
 static int numa(struct fields *f, struct err *err)
 {
 	autofree struct vmm_numanode *nodes = NULL;
-	struct json_out *j = &f->json;
+	struct jsonw *j = &f->json;
 	FILE *out = f->xl->out;
 	size_t nr;
 
 	if (vmm_host_numa(f->xl->vmm, &nodes, &nr, err) < 0)
 		return -1;
 	if (f->xl->as_json) {
-		json_array(j, "numa_info");
+		jsonw_array(j, "numa_info");
 		for (size_t i = 0; i < nr; i++) {
-			json_object(j, NULL);
-			json_uint(j, "node", i);
-			json_uint(j, "memsize", nodes[i].size_kb / 1024);
-			json_uint(j, "memfree", nodes[i].free_kb / 1024);
-			json_close(j);
+			jsonw_object(j, NULL);
+			jsonw_uint(j, "node", i);
+			jsonw_uint(j, "memsize", nodes[i].size_kb / 1024);
+			jsonw_uint(j, "memfree", nodes[i].free_kb / 1024);
+			jsonw_close(j);
 		}
-		json_close(j);
+		jsonw_close(j);
 		return 0;
 	}
 	fputs("numa_info              :\nnode:    memsize    memfree    distances\n", out);
@@ -234,12 +234,12 @@ static int info(struct xl *xl, const void *opts, char **args, struct err *err)
 
 	if (!xl->as_json)
 		return all_fields(&f, o->numa, err);
-	json_begin(&f.json, xl->out);
-	json_object(&f.json, NULL);
+	jsonw_begin(&f.json, xl->out);
+	jsonw_object(&f.json, NULL);
 	if (all_fields(&f, o->numa, err) < 0)
 		return -1;
-	json_close(&f.json);
-	json_end(&f.json);
+	jsonw_close(&f.json);
+	jsonw_end(&f.json);
 	return 0;
 }
 
@@ -264,7 +264,7 @@ static int dmesg(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct dmesg_opts *o = opts;
 	autofree char *text = NULL;
-	struct json_out j;
+	struct jsonw j;
 	size_t len;
 
 	if (vmm_host_dmesg(xl->vmm, o->clear, &text, &len, err) < 0)
@@ -274,16 +274,16 @@ static int dmesg(struct xl *xl, const void *opts, char **args, struct err *err)
 		fwrite(text, 1, len, xl->out);
 		return 0;
 	}
-	json_begin(&j, xl->out);
-	json_array(&j, NULL);
+	jsonw_begin(&j, xl->out);
+	jsonw_array(&j, NULL);
 	for (char *line = text, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		json_str(&j, NULL, line);
+		jsonw_str(&j, NULL, line);
 	}
-	json_close(&j);
-	json_end(&j);
+	jsonw_close(&j);
+	jsonw_end(&j);
 	return 0;
 }
 

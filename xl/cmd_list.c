@@ -221,10 +221,10 @@ static int list_table(struct xl *xl, const struct list_opts *o, const struct sna
 /* The form xendomains greps. A domain without a saved configuration is left out, as upstream does. */
 static int list_long(struct xl *xl, const struct snapshot *s, struct err *err)
 {
-	struct json_out j;
+	struct jsonw j;
 
-	json_begin(&j, xl->out);
-	json_array(&j, NULL);
+	jsonw_begin(&j, xl->out);
+	jsonw_array(&j, NULL);
 	for (size_t i = 0; i < s->nr; i++) {
 		autofree char *json = NULL;
 
@@ -233,13 +233,13 @@ static int list_long(struct xl *xl, const struct snapshot *s, struct err *err)
 			err_clear(err);
 			continue;
 		}
-		json_object(&j, NULL);
-		json_uint(&j, "domid", s->list[i].domid);
-		json_raw(&j, "config", json);
-		json_close(&j);
+		jsonw_object(&j, NULL);
+		jsonw_uint(&j, "domid", s->list[i].domid);
+		jsonw_raw(&j, "config", json);
+		jsonw_close(&j);
 	}
-	json_close(&j);
-	json_end(&j);
+	jsonw_close(&j);
+	jsonw_end(&j);
 	return 0;
 }
 

@@ -28,12 +28,12 @@ void print_text(FILE *f, const char *s, int width)
 
 /* --- JSON ---------------------------------------------------------------------------------------------------------- */
 
-void json_begin(struct json_out *j, FILE *f)
+void jsonw_begin(struct jsonw *j, FILE *f)
 {
-	*j = (struct json_out){ .f = f };
+	*j = (struct jsonw){ .f = f };
 }
 
-static void indent(struct json_out *j)
+static void indent(struct jsonw *j)
 {
 	fprintf(j->f, "\n%*s", (int)(4 * j->depth), "");
 }
@@ -58,7 +58,7 @@ static void quoted(FILE *f, const char *s)
 	putc('"', f);
 }
 
-static void before_value(struct json_out *j, const char *key)
+static void before_value(struct jsonw *j, const char *key)
 {
 	if (j->depth) {
 		if (j->nr[j->depth]++)
@@ -71,7 +71,7 @@ static void before_value(struct json_out *j, const char *key)
 	}
 }
 
-static void open_bracket(struct json_out *j, const char *key, char opening, char closing)
+static void open_bracket(struct jsonw *j, const char *key, char opening, char closing)
 {
 	before_value(j, key);
 	putc(opening, j->f);
@@ -81,17 +81,17 @@ static void open_bracket(struct json_out *j, const char *key, char opening, char
 	j->closing[j->depth] = closing;
 }
 
-void json_object(struct json_out *j, const char *key)
+void jsonw_object(struct jsonw *j, const char *key)
 {
 	open_bracket(j, key, '{', '}');
 }
 
-void json_array(struct json_out *j, const char *key)
+void jsonw_array(struct jsonw *j, const char *key)
 {
 	open_bracket(j, key, '[', ']');
 }
 
-void json_close(struct json_out *j)
+void jsonw_close(struct jsonw *j)
 {
 	bool is_empty = j->nr[j->depth] == 0;
 	char closing = j->closing[j->depth];
@@ -102,7 +102,7 @@ void json_close(struct json_out *j)
 	putc(closing, j->f);
 }
 
-void json_str(struct json_out *j, const char *key, const char *value)
+void jsonw_str(struct jsonw *j, const char *key, const char *value)
 {
 	before_value(j, key);
 	if (value)
@@ -111,31 +111,31 @@ void json_str(struct json_out *j, const char *key, const char *value)
 		fputs("null", j->f);
 }
 
-void json_int(struct json_out *j, const char *key, int64_t value)
+void jsonw_int(struct jsonw *j, const char *key, int64_t value)
 {
 	before_value(j, key);
 	fprintf(j->f, "%" PRId64, value);
 }
 
-void json_uint(struct json_out *j, const char *key, uint64_t value)
+void jsonw_uint(struct jsonw *j, const char *key, uint64_t value)
 {
 	before_value(j, key);
 	fprintf(j->f, "%" PRIu64, value);
 }
 
-void json_double(struct json_out *j, const char *key, double value, int decimals)
+void jsonw_double(struct jsonw *j, const char *key, double value, int decimals)
 {
 	before_value(j, key);
 	fprintf(j->f, "%.*f", decimals, value);
 }
 
-void json_bool(struct json_out *j, const char *key, bool value)
+void jsonw_bool(struct jsonw *j, const char *key, bool value)
 {
 	before_value(j, key);
 	fputs(value ? "true" : "false", j->f);
 }
 
-void json_raw(struct json_out *j, const char *key, const char *text)
+void jsonw_raw(struct jsonw *j, const char *key, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -150,7 +150,7 @@ void json_raw(struct json_out *j, const char *key, const char *text)
 	}
 }
 
-void json_end(struct json_out *j)
+void jsonw_end(struct jsonw *j)
 {
 	putc('\n', j->f);
 }
@@ -162,8 +162,8 @@ void table_begin(struct table *t, FILE *f, bool as_json, const struct column *co
 {
 	*t = (struct table){ columns, nr, hidden, as_json, f, { 0 } };
 	if (as_json) {
-		json_begin(&t->json, f);
-		json_array(&t->json, NULL);
+		jsonw_begin(&t->json, f);
+		jsonw_array(&t->json, NULL);
 	}
 }
 
@@ -207,27 +207,27 @@ static void text_cell(FILE *f, const struct column *col, const struct cell *cell
 	}
 }
 
-static void json_cell(struct json_out *j, const struct column *col, const struct cell *cell)
+static void json_cell(struct jsonw *j, const struct column *col, const struct cell *cell)
 {
 	if (cell->is_unset) {
-		json_str(j, col->key, NULL);
+		jsonw_str(j, col->key, NULL);
 		return;
 	}
 	switch (col->kind) {
 	case CELL_STR:
-		json_str(j, col->key, cell->s);
+		jsonw_str(j, col->key, cell->s);
 		break;
 	case CELL_INT:
-		json_int(j, col->key, cell->i);
+		jsonw_int(j, col->key, cell->i);
 		break;
 	case CELL_UINT:
-		json_uint(j, col->key, cell->u);
+		jsonw_uint(j, col->key, cell->u);
 		break;
 	case CELL_REAL:
-		json_double(j, col->key, cell->r, 3);
+		jsonw_double(j, col->key, cell->r, 3);
 		break;
 	case CELL_BOOL:
-		json_bool(j, col->key, cell->i);
+		jsonw_bool(j, col->key, cell->i);
 		break;
 	}
 }
@@ -235,11 +235,11 @@ static void json_cell(struct json_out *j, const struct column *col, const struct
 void table_row(struct table *t, const struct cell *cells)
 {
 	if (t->as_json) {
-		json_object(&t->json, NULL);
+		jsonw_object(&t->json, NULL);
 		for (size_t i = 0; i < t->nr; i++)
 			if (t->columns[i].key)
 				json_cell(&t->json, &t->columns[i], &cells[i]);
-		json_close(&t->json);
+		jsonw_close(&t->json);
 		return;
 	}
 	for (size_t i = 0; i < t->nr; i++) {
@@ -256,6 +256,6 @@ void table_end(struct table *t)
 {
 	if (!t->as_json)
 		return;
-	json_close(&t->json);
-	json_end(&t->json);
+	jsonw_close(&t->json);
+	jsonw_end(&t->json);
 }

@@ -18,26 +18,26 @@ void print_text(FILE *f, const char *s, int width);
 /* --- JSON, indented by four blanks as upstream's ------------------------------------------------------------------- */
 
 #define JSON_MAX_DEPTH 16
-struct json_out {
+struct jsonw {
 	FILE *f;
 	unsigned depth;
 	unsigned nr[JSON_MAX_DEPTH];	/* values so far at each depth */
 	char closing[JSON_MAX_DEPTH];
 };
 
-void json_begin(struct json_out *j, FILE *f);
+void jsonw_begin(struct jsonw *j, FILE *f);
 /* key is NULL for an element of an array and for the outermost value. */
-void json_object(struct json_out *j, const char *key);
-void json_array(struct json_out *j, const char *key);
-void json_close(struct json_out *j);	/* the innermost object or array */
-void json_str(struct json_out *j, const char *key, const char *value);	/* NULL: null */
-void json_int(struct json_out *j, const char *key, int64_t value);
-void json_uint(struct json_out *j, const char *key, uint64_t value);
-void json_double(struct json_out *j, const char *key, double value, int decimals);
-void json_bool(struct json_out *j, const char *key, bool value);
+void jsonw_object(struct jsonw *j, const char *key);
+void jsonw_array(struct jsonw *j, const char *key);
+void jsonw_close(struct jsonw *j);	/* the innermost object or array */
+void jsonw_str(struct jsonw *j, const char *key, const char *value);	/* NULL: null */
+void jsonw_int(struct jsonw *j, const char *key, int64_t value);
+void jsonw_uint(struct jsonw *j, const char *key, uint64_t value);
+void jsonw_double(struct jsonw *j, const char *key, double value, int decimals);
+void jsonw_bool(struct jsonw *j, const char *key, bool value);
 /* JSON text made elsewhere, indented to fit. */
-void json_raw(struct json_out *j, const char *key, const char *text);
-void json_end(struct json_out *j);	/* the newline behind the outermost value */
+void jsonw_raw(struct jsonw *j, const char *key, const char *text);
+void jsonw_end(struct jsonw *j);	/* the newline behind the outermost value */
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
@@ -67,7 +67,7 @@ struct table {
 	uint64_t hidden;	/* bit n: column n is not shown as text */
 	bool as_json;
 	FILE *f;
-	struct json_out json;
+	struct jsonw json;
 };
 
 void table_begin(struct table *t, FILE *f, bool as_json, const struct column *columns, size_t nr,
