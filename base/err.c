@@ -12,6 +12,10 @@
 #include <string.h>
 #include "base/str.h"
 
+#undef err_set
+#undef err_wrap
+#undef err_append
+
 /* All formatting goes through a second buffer: an argument may be err->msg itself. */
 struct line {
 	char s[sizeof(((struct err *)0)->msg)];

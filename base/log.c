@@ -137,7 +137,7 @@ static void printf_like(2, 0) speak(enum log_level level, const char *fmt, va_li
 	void name(const char *fmt, ...)         \
 	{                                       \
 		va_list ap;                     \
-                                                \
+	                                        \
 		if (!log_enabled(level))        \
 			return;                 \
 		va_start(ap, fmt);              \

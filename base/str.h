@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include "base/err.h"
+#include "base/attr.h"
 #include "base/mem.h"
 
 /* Strings. Everything returned is yours to free; memory policy as in mem.h (exits when there is none). */

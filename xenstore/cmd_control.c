@@ -26,7 +26,7 @@ static int control(struct xs_client *c, const char *const *words, size_t nr, cha
 		strbuf_addn(&body, words[i], strlen(words[i]) + 1);
 	if (xs_client_queue(c, XS_CONTROL, 0, body.data, body.len, &err) < 0 ||
 	    xs_client_next(c, &reply, &err) < 0)
-		return err.code;
+		return err.code ? err.code : EIO;
 	if (reply.error)
 		return reply.error;
 	*text = xstrndup(reply.data, reply.len);

@@ -6,9 +6,11 @@
 #include "xenstore/commands.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/num.h"
 #include "xenstore/text.h"
 
 static bool several(const struct run *run)
@@ -234,11 +236,14 @@ static int read_perms(struct run *run, struct strbuf *perms, struct err *err)
 {
 	for (int i = 1; i < run->nr_args; i++) {
 		char letter = run->args[i][0];
+		uint64_t domid;
 
 		if (letter == '\0' || !strchr("nrwb", letter))
 			return err_set(err, EINVAL, "Invalid permission specification: '%c'",
 				       letter);
-		strbuf_printf(perms, "%c%u", letter, (unsigned)atoi(run->args[i] + 1));
+		if (num_dec(run->args[i] + 1, UINT16_MAX, "domid", &domid, err) < 0)
+			return err_wrap(err, "Invalid permission specification '%s'", run->args[i]);
+		strbuf_printf(perms, "%c%u", letter, (unsigned)domid);
 		strbuf_addn(perms, "", 1);
 	}
 	return 0;

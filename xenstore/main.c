@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/num.h"
 
 static const struct command *const commands[] = {
 	&cmd_chmod, &cmd_exists, &cmd_list, &cmd_ls, &cmd_read, &cmd_rm, &cmd_watch, &cmd_write,
@@ -58,6 +61,8 @@ static const struct command *find(const char *name)
 static bool read_options(const struct command *cmd, struct run *run, bool *socket_only, int argc,
 			 char **argv)
 {
+	uint64_t nr_events;
+	struct err err;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hfspturn:R", long_options, NULL)) != -1) {
@@ -83,7 +88,9 @@ static bool read_options(const struct command *cmd, struct run *run, bool *socke
 			run->recurse = true;
 			break;
 		case 'n':
-			run->nr_events = atoi(optarg);
+			if (num_dec(optarg, INT_MAX, "-n", &nr_events, &err) < 0)
+				return false;
+			run->nr_events = (int)nr_events;
 			break;
 		case 'R':
 			run->raw = true;

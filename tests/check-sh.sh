@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Runs shellcheck over every shell script: by name, or by the first line.
+set -eu
+cd "$(dirname "$0")/.."
+
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	list='git ls-files'
+else
+	list='find . -type f ! -path ./build* ! -name configure'
+fi
+scripts=$(
+	$list | sed 's|^\./||' | LC_ALL=C sort | while read -r f; do
+		case $f in
+		*.c | *.h | *.am | *.m4 | *.ac | *.md) ;;
+		*.sh) echo "$f" ;;
+		*) if head -n 1 "$f" | grep -aqE '^#!.*/(ba|da|)sh( |$)'; then echo "$f"; fi ;;
+		esac
+	done
+)
+# shellcheck disable=SC2086 # no blanks in our file names
+exec shellcheck -x -P SCRIPTDIR $scripts
