@@ -3,11 +3,10 @@
  * The store client against a scripted daemon: what goes over the wire, in how many round trips, and what a refusal
  * becomes.
  */
-#include <check.h>
+#include "tests/test.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include "base/mem.h"
 #include "libvmm/store.h"
 #include "tests/xs_peer.h"
 
@@ -76,7 +75,7 @@ static void read_some(void)
 	ck_assert_int_eq(store_read_u64(store, &n, &err, "/n"), -1);
 }
 
-START_TEST(test_single_requests)
+START_TEST(single_requests)
 {
 	struct store_perm perms[3];
 	bool is_introduced;
@@ -130,7 +129,7 @@ static void script_many(int fd)
 	peer_answer(fd, XS_READ, TEXT("/after"), BYTES("in turn"));
 }
 
-START_TEST(test_read_many)
+START_TEST(read_many)
 {
 	static const char *const paths[] = { "/0", "/1", "/2" };
 	char *values[3], *value;
@@ -173,7 +172,7 @@ static void script_lists(int fd)
 	peer_refuse(fd, XS_DIRECTORY, TEXT("/no"), "ENOENT");
 }
 
-START_TEST(test_lists)
+START_TEST(lists)
 {
 	autostrlist struct strlist l = STRLIST_INIT;
 
@@ -247,7 +246,7 @@ static void fill(struct store_txn *t)
 	store_txn_rm(t, "/x/old");
 }
 
-START_TEST(test_transactions)
+START_TEST(transactions)
 {
 	start(script_txn);
 	{
@@ -281,7 +280,7 @@ static void script_read_txn(int fd)
 	peer_answer(fd, XS_TRANSACTION_END, TEXT("F"), NULL, 0);
 }
 
-START_TEST(test_what_was_read_is_the_callers_conflict)
+START_TEST(what_was_read_is_the_callers_conflict)
 {
 	autostrlist struct strlist l = STRLIST_INIT;
 	char *value;
@@ -311,7 +310,7 @@ static void script_long(int fd)
 	peer_answer(fd, XS_READ, TEXT("/after"), BYTES("x"));
 }
 
-START_TEST(test_too_long)
+START_TEST(too_long)
 {
 	autofree char *path = str_printf("/%05000d", 1), *value = NULL;
 
@@ -341,7 +340,7 @@ static void script_hangup(int fd)
 	peer_answer(fd, XS_TRANSACTION_START, TEXT(""), BYTES("1\0"));
 }
 
-START_TEST(test_daemon_dies_in_a_transaction)
+START_TEST(daemon_dies_in_a_transaction)
 {
 	char *path, *token;
 
@@ -359,7 +358,7 @@ START_TEST(test_daemon_dies_in_a_transaction)
 }
 END_TEST
 
-START_TEST(test_no_store)
+START_TEST(no_store)
 {
 	setenv("XENSTORED_PATH", "/nonexistent/socket", 1);
 	ck_assert_int_eq(store_open(&store, &err), -1);
@@ -381,7 +380,7 @@ static void script_watches(int fd)
 	peer_silence(fd);
 }
 
-START_TEST(test_watches)
+START_TEST(watches)
 {
 	autofree char *path = NULL, *token = NULL;
 	char *p, *t;
@@ -397,27 +396,5 @@ START_TEST(test_watches)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("store");
-	TCase *tc = tcase_create("all");
-	int nr_failed;
-
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_single_requests);
-	tcase_add_test(tc, test_read_many);
-	tcase_add_test(tc, test_lists);
-	tcase_add_test(tc, test_transactions);
-	tcase_add_test(tc, test_what_was_read_is_the_callers_conflict);
-	tcase_add_test(tc, test_too_long);
-	tcase_add_test(tc, test_daemon_dies_in_a_transaction);
-	tcase_add_test(tc, test_no_store);
-	tcase_add_test(tc, test_watches);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	nr_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return nr_failed ? 1 : 0;
-}
+TEST_MAIN("store", single_requests, read_many, lists, transactions,
+	  what_was_read_is_the_callers_conflict, too_long, daemon_dies_in_a_transaction, no_store, watches)

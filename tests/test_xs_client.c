@@ -2,11 +2,11 @@
 /*
  * The wire client against a peer that keeps to a script, over a socket pair: order, floods both ways, pieces, lies, silence.
  */
+#include "tests/test.h"
+
 #include <errno.h>
-#include <check.h>
 #include <poll.h>
 #include <string.h>
-#include "base/mem.h"
 #include "tests/xs_peer.h"
 #include "xs/client.h"
 
@@ -40,12 +40,12 @@ static void script_echo(int fd)
 }
 
 /* Neither end has room for it all: a client that only writes would wait for ever. */
-START_TEST(test_flood)
+static void flood(bool is_device)
 {
 	char body[XS_PAYLOAD_MAX];
 	struct xs_reply reply;
 
-	start(script_echo, _i);
+	start(script_echo, is_device);
 	memset(body, 'x', sizeof(body));
 	for (uint32_t i = 0; i < NR_FLOOD; i++) {
 		memcpy(body, &i, sizeof(i));
@@ -59,6 +59,17 @@ START_TEST(test_flood)
 	}
 	ck_assert_uint_eq(xs_client_nr_pending(client), 0);
 	finish();
+}
+
+START_TEST(flood_of_a_socket)
+{
+	flood(false);
+}
+END_TEST
+
+START_TEST(flood_of_a_device)
+{
+	flood(true);
 }
 END_TEST
 
@@ -74,7 +85,7 @@ static void script_batch(int fd)
 		peer_send(fd, XS_READ, h[i].req_id, 0, "v", 1);
 }
 
-START_TEST(test_batch_goes_out_whole)
+START_TEST(batch_goes_out_whole)
 {
 	struct xs_reply reply;
 
@@ -99,7 +110,7 @@ static void script_drip(int fd)
 		peer_write(fd, message + i, 1);
 }
 
-START_TEST(test_reply_in_pieces)
+START_TEST(reply_in_pieces)
 {
 	struct xs_reply reply;
 
@@ -137,7 +148,7 @@ static void script_device(int fd)
 	}
 }
 
-START_TEST(test_watches_travel_alone_on_a_device)
+START_TEST(watches_travel_alone_on_a_device)
 {
 	struct xs_reply reply;
 
@@ -197,20 +208,19 @@ static const struct {
 	{ script_event_without_token, EPROTO }, { peer_silence, ETIMEDOUT },
 };
 
-START_TEST(test_a_lie_breaks_for_good)
+START_TEST(a_lie_breaks_for_good)
 {
 	struct xs_reply reply;
 
-	start(lies[_i].script, false);
-	xs_client_set_timeout(client, 200);
-	ck_assert_int_eq(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), -1);
-	ck_assert_int_eq(err.code, lies[_i].code);
-	ck_assert_int_ne(err.msg[0], '\0');
-	err = (struct err)ERR_INIT;
-	ck_assert_int_eq(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), -1);
-	ck_assert_int_eq(err.code, lies[_i].code);
-	ck_assert_int_eq(xs_client_try_reply(client, &reply, &err), -1);
-	finish();
+	for (size_t i = 0; i < array_size(lies); i++) {
+		start(lies[i].script, false);
+		xs_client_set_timeout(client, 200);
+		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err, lies[i].code, "");
+		ck_assert_int_ne(err.msg[0], '\0');
+		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err, lies[i].code, "");
+		ck_fails(xs_client_try_reply(client, &reply, &err), &err, lies[i].code, "");
+		finish();
+	}
 }
 END_TEST
 
@@ -219,7 +229,7 @@ static void script_unasked(int fd)
 	peer_send(fd, XS_READ, 0, 0, "x", 1);
 }
 
-START_TEST(test_unasked_reply)
+START_TEST(unasked_reply)
 {
 	char *path, *token;
 
@@ -230,7 +240,7 @@ START_TEST(test_unasked_reply)
 }
 END_TEST
 
-START_TEST(test_request_too_long)
+START_TEST(request_too_long)
 {
 	static const char body[XS_PAYLOAD_MAX];
 
@@ -269,7 +279,7 @@ static void expect_event(int timeout_ms, const char *path, const char *token)
 	ck_assert_str_eq(t, token);
 }
 
-START_TEST(test_events)
+START_TEST(events)
 {
 	struct xs_reply reply;
 	char *path, *token;
@@ -294,7 +304,7 @@ START_TEST(test_events)
 }
 END_TEST
 
-START_TEST(test_without_waiting)
+START_TEST(without_waiting)
 {
 	struct pollfd p = { .events = POLLIN };
 	struct xs_reply reply;
@@ -316,7 +326,7 @@ START_TEST(test_without_waiting)
 }
 END_TEST
 
-START_TEST(test_error_names)
+START_TEST(error_names)
 {
 	ck_assert_int_eq(xs_error_code("EPERM"), EPERM);
 	ck_assert_int_eq(xs_error_code("EAGAIN"), EAGAIN);
@@ -327,28 +337,6 @@ START_TEST(test_error_names)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("xs_client");
-	TCase *tc = tcase_create("all");
-	int nr_failed;
-
-	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, test_flood, 0, 2);
-	tcase_add_test(tc, test_batch_goes_out_whole);
-	tcase_add_test(tc, test_reply_in_pieces);
-	tcase_add_test(tc, test_watches_travel_alone_on_a_device);
-	tcase_add_loop_test(tc, test_a_lie_breaks_for_good, 0, (int)array_size(lies));
-	tcase_add_test(tc, test_unasked_reply);
-	tcase_add_test(tc, test_request_too_long);
-	tcase_add_test(tc, test_events);
-	tcase_add_test(tc, test_without_waiting);
-	tcase_add_test(tc, test_error_names);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	nr_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return nr_failed ? 1 : 0;
-}
+TEST_MAIN("xs_client", flood_of_a_socket, flood_of_a_device, batch_goes_out_whole, reply_in_pieces,
+	  watches_travel_alone_on_a_device, a_lie_breaks_for_good, unasked_reply, request_too_long, events,
+	  without_waiting, error_names)
