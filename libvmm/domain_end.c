@@ -208,9 +208,10 @@ static int remove_devices(struct vmm *vmm, uint32_t domid, struct err *err)
 	ret = shut_backends(vmm, &e, states, err);
 	states_free(states, e.backs.n);
 	free(states);
-	/* The nodes go even where a backend did not close: the domain will not come back. */
+	/* The nodes go even where a backend did not close: the domain will not come back. With the device goes the folder
+	 * of the domain above it. */
 	for (size_t i = 0; i < e.backs.n; i++)
-		store_txn_rm(&t, "%s", e.backs.v[i]);
+		store_txn_rm(&t, "%.*s", (int)(strrchr(e.backs.v[i], '/') - e.backs.v[i]), e.backs.v[i]);
 	if (store_txn_commit(&t, &one) < 0 && ret == 0) {
 		*err = one;
 		ret = -1;

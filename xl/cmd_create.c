@@ -161,6 +161,20 @@ static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err 
 
 /* --- building ---------------------------------------------------------------------------------------------------------- */
 
+/* One creation at a time on a host; upstream's xl takes the same lock. */
+static int take_lock(struct xl *xl, int *lock, struct err *err)
+{
+	autofree char *dir = xstrdup(xl->conf.lockfile);
+	char *slash = strrchr(dir, '/');
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		if (file_mkdirs(dir, 0755, err) < 0)
+			return -1;
+	}
+	return file_lock(xl->conf.lockfile, -1, lock, err);
+}
+
 static int build(struct xl *xl, const struct create_opts *o, const struct vmm_config *cfg, uint32_t *domid,
 		 struct err *err)
 {
@@ -173,7 +187,7 @@ static int build(struct xl *xl, const struct create_opts *o, const struct vmm_co
 		.random_domid = xl->conf.random_domid,
 	};
 
-	if (file_lock(xl->conf.lockfile, -1, &lock, err) < 0)
+	if (take_lock(xl, &lock, err) < 0)
 		return err_wrap(err, "creating domain '%s'", vmm_config_name(cfg));
 	return vmm_domain_create(xl->vmm, cfg, &options, domid, err);
 }

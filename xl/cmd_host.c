@@ -92,16 +92,15 @@ static void virt_caps(struct fields *f, const struct vmm_hostinfo *h)
 	};
 	autostrbuf struct strbuf words = STRBUF_INIT;
 
-	strbuf_add(&words, "");
 	for (size_t i = 0; i < array_size(caps); i++)
 		if (caps[i].has)
 			strbuf_printf(&words, " %s", caps[i].word);
 	if (f->xl->as_json || f->wanted) {
-		field(f, "virt_caps", "%s", words.len && f->xl->as_json ? words.data + 1 : words.data);
+		field(f, "virt_caps", "%s", words.len ? words.data + 1 : "");
 		return;
 	}
 	f->nr_shown++;
-	fprintf(f->xl->out, "%-23s:%s\n", "virt_caps", words.data);
+	fprintf(f->xl->out, "%-23s:%s\n", "virt_caps", words.len ? words.data : "");
 }
 
 static void physical_fields(struct fields *f, const struct vmm_hostinfo *h)

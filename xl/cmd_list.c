@@ -261,7 +261,7 @@ static int list(struct xl *xl, const void *opts, char **args, struct err *err)
 static xl_run_fn vm_list;
 
 const struct xl_command cmd_vm_list = {
-	.name = "vm-list", .args = "", .summary = "List guests with their UUIDs, without domain 0",
+	.name = "vm-list", .args = "", .summary = "List domains with their UUIDs",
 	.min = 0, .max = 0, .flags = XL_PRINTS, .run = vm_list,
 };
 
@@ -282,8 +282,6 @@ static int vm_list(struct xl *xl, const void *opts, char **args, struct err *err
 	for (size_t i = 0; i < s.nr; i++) {
 		char uuid[37];
 
-		if (s.list[i].domid == 0)
-			continue;
 		uuid_text(s.list[i].uuid, uuid);
 		table_row(&t, (struct cell[]){ { .s = uuid }, { .u = s.list[i].domid }, { .s = s.names[i] } });
 	}
@@ -304,7 +302,7 @@ static const struct column vcpu_columns[] = {
 	{ "Name                            ", NULL, -32, CELL_STR, "name" },
 	{ "    ID", " ", 5, CELL_UINT, "domid" },
 	{ "  VCPU", " ", 5, CELL_UINT, "vcpu" },
-	{ "   CPU", " ", 5, CELL_UINT, "cpu" },
+	{ "   CPU", NULL, 5, CELL_UINT, "cpu" },
 	{ " State", "   ", 0, CELL_STR, "state" },
 	{ "   Time(s)", " ", 9, CELL_REAL, "cpu_seconds", 1 },
 	{ " Affinity (Hard / Soft)", "  ", 0, CELL_STR, "hard" },

@@ -19,7 +19,7 @@
 
 #define TTY_TIMEOUT_MS 10000
 /* Where upstream's client has its lock, so that the two do not steal each other's characters. */
-#define LOCK_PREFIX "/var/lock/xenconsole."
+#define LOCK_DIR "/var/lock"
 
 struct xl_console {
 	int pty, lock;
@@ -36,7 +36,9 @@ static int take_lock(struct xl_console *c, uint32_t domid, struct err *err)
 {
 	struct stat opened, named;
 
-	c->lock_path = str_printf(LOCK_PREFIX "%" PRIu32, domid);
+	c->lock_path = str_printf(LOCK_DIR "/xenconsole.%" PRIu32, domid);
+	if (file_mkdirs(LOCK_DIR, 0755, err) < 0)
+		return -1;
 	for (;;) {
 		c->lock = open(c->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (c->lock < 0)
