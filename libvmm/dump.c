@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A domain's memory and registers as an ELF core that gdb and crash open: one PT_LOAD a bank of RAM, with guest-physical addresses as
  * both addresses (nothing here knows the guest's page tables), one NT_PRSTATUS a started vcpu. Pages of zeros, and pages

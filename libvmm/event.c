@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+// SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * What a supervisor lives on: a descriptor that says when domains came, died or shut down, and a small record of its own about
  * each domain in the toolstack's part of the store, which no guest can write and destroy removes.

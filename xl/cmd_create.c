@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "xl/console.h"
+#include "xl/monitor.h"
 #include "xl/xl.h"
 
 struct create_opts {
@@ -175,6 +176,20 @@ static int take_lock(struct xl *xl, int *lock, struct err *err)
 	return file_lock(xl->conf.lockfile, -1, lock, err);
 }
 
+/* Before the guest runs: one that dies at its first instruction must be looked after too. */
+static int look_after(void *arg, uint32_t domid, struct err *err)
+{
+	struct xl *xl = arg;
+	struct err why = ERR_INIT;
+
+	if (monitor_adopt(xl->vmm, domid, err) < 0)
+		return -1;
+	/* The guest is as good without; a supervisor that starts later takes it up. */
+	if (monitor_ensure(&why) < 0)
+		xl_note(xl, "xl: warning: %s", why.msg);
+	return 0;
+}
+
 static int build(struct xl *xl, const struct create_opts *o, const struct vmm_config *cfg, uint32_t *domid,
 		 struct err *err)
 {
@@ -185,6 +200,8 @@ static int build(struct xl *xl, const struct create_opts *o, const struct vmm_co
 		.ignore_global_affinity = o->ignore_masks,
 		.default_pool_mask = xl->conf.vm_hvm_cpumask ? xl->conf.vm_hvm_cpumask : xl->conf.vm_cpumask,
 		.random_domid = xl->conf.random_domid,
+		.before_unpause = o->no_monitor || o->foreground ? NULL : look_after,
+		.arg = xl,
 	};
 
 	if (take_lock(xl, &lock, err) < 0)
@@ -210,15 +227,6 @@ static int watch_it(struct xl *xl, const struct create_opts *o, uint32_t domid, 
 	return ret;
 }
 
-static int stay(struct xl *xl, uint32_t domid, struct err *err)
-{
-	struct vmm_dominfo info;
-
-	if (vmm_domain_wait(xl->vmm, domid, false, -1, &info, err) < 0)
-		return err->code == ESRCH ? 0 : -1;
-	return 0;
-}
-
 static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct create_opts *o = opts;
@@ -241,12 +249,9 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 	vmm_set_interrupt(xl->vmm, NULL);
 	if (o->timing)
 		print_timing(&timing);
-	if (!o->no_monitor && !o->quiet)
-		xl_note(xl, "xl: domain '%s' has no supervisor (as with -e): on_reboot and the like are not carried out",
-			vmm_config_name(cfg));
 	if (watch_it(xl, o, domid, err) < 0)
 		return -1;
-	return o->foreground ? stay(xl, domid, err) : 0;
+	return o->foreground ? monitor_one(domid, err) : 0;
 }
 
 /* --- check --------------------------------------------------------------------------------------------------------------- */

@@ -213,6 +213,26 @@ static int rename_domain(struct xl *xl, const void *opts, char **args, struct er
 	return vmm_domain_rename(xl->vmm, domid, args[1], err);
 }
 
+/* --- dump-core -------------------------------------------------------------------------------------------------------- */
+
+static xl_run_fn dump_core;
+
+const struct xl_command cmd_dump_core = {
+	.name = "dump-core", .args = "<Domain> <file>",
+	.summary = "Write the memory and registers of a domain as an ELF core for gdb or crash",
+	.min = 2, .max = 2, .run = dump_core,
+};
+
+static int dump_core(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	uint32_t domid;
+
+	if (xl_domain(xl, args[0], &domid, err) < 0)
+		return -1;
+	xl_catch_interrupts(xl);
+	return vmm_domain_dump_core(xl->vmm, domid, args[1], err);
+}
+
 /* --- sysrq ----------------------------------------------------------------------------------------------------------- */
 
 static xl_run_fn sysrq;
