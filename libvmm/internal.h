@@ -21,6 +21,11 @@ struct vmm {
 struct hv *vmm_hv(struct vmm *vmm, struct err *err) must_check;
 struct store *vmm_store(struct vmm *vmm, struct err *err) must_check;
 
+static inline bool vmm_is_interrupted(const struct vmm *vmm)
+{
+	return vmm->interrupt && *vmm->interrupt;
+}
+
 /* Say which step begins, and fail with EINTR when an interrupt was asked for. */
 int vmm_step(struct vmm *vmm, struct err *err, const char *fmt, ...) must_check printf_like(3, 4);
 

@@ -99,7 +99,7 @@ int vmm_step(struct vmm *vmm, struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	step = str_vprintf(fmt, ap);
 	va_end(ap);
-	if (vmm->interrupt && *vmm->interrupt)
+	if (vmm_is_interrupted(vmm))
 		return err_set(err, EINTR, "interrupted before %s", step);
 	if (vmm->progress)
 		vmm->progress(vmm->progress_arg, step);
