@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Where and how a new domain's vcpus run: pool, affinity, scheduling parameters. Nothing is asked of the host unless the
+ * configuration says something about it.
+ */
+#include <errno.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "libvmm/create_cpus.h"
+
+/* --- the pool --------------------------------------------------------------------------------------------------- */
+
+static int pool_exists(struct vmm *vmm, uint32_t pool, struct err *err)
+{
+	struct hv_cpupool info;
+
+	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
+		return -1;
+	return info.id == pool ? 0 : err_set(err, ENOENT, "there is no cpupool %u", pool);
+}
+
+int create_pool(struct vmm *vmm, const struct vmm_config *cfg, uint32_t *pool, struct err *err)
+{
+	*pool = 0;
+	if (!cfg->pool)
+		return 0;
+	if (num_is_dec(cfg->pool)) {
+		if (num_u32(cfg->pool, 0, UINT32_MAX - 1, "pool", pool, err) < 0)
+			return -1;
+		return pool_exists(vmm, *pool, err);
+	}
+	for (uint32_t next = 0;; next++) {
+		struct hv_cpupool info;
+		autofree char *name = NULL;
+
+		if (hv_cpupool_info(vmm->hv, next, &info, err) < 0)
+			return err->code == ENOENT ? err_set(err, ENOENT, "there is no cpupool '%s'", cfg->pool) : -1;
+		if (vmm_cpupool_name(vmm, info.id, &name, err) < 0)
+			return -1;
+		next = *pool = info.id;
+		if (str_eq(name, cfg->pool))
+			return 0;
+	}
+}
+
+/* --- affinity --------------------------------------------------------------------------------------------------- */
+
+struct host_cpus {
+	struct vmm *vmm;
+	unsigned nr;
+	struct hv_cputopo topo[BITMAP_BITS];
+	bool is_topo_known;
+};
+
+static int node_cpus(unsigned node, struct bitmap *out, void *arg)
+{
+	struct host_cpus *host = arg;
+	struct err ignored = ERR_INIT;
+	unsigned nr = host->nr;
+
+	/* The parser only wants to know whether there is such a node. */
+	if (!host->is_topo_known && hv_cputopo(host->vmm->hv, host->topo, &nr, &ignored) < 0)
+		return -1;
+	host->is_topo_known = true;
+	bitmap_zero(out);
+	for (unsigned i = 0; i < host->nr; i++)
+		if (host->topo[i].node == node)
+			bitmap_set(out, i);
+	return bitmap_is_empty(out) ? -1 : 0;
+}
+
+/* What the key says for one vcpu; NULL: nothing. */
+static const char *affinity_text(const struct config_affinity *a, uint32_t vcpu)
+{
+	if (a->each.n)
+		return vcpu < a->each.n ? a->each.v[vcpu] : NULL;
+	return a->all;
+}
+
+static int one_mask(struct host_cpus *host, const struct config_affinity *a, const struct bitmap *limit, uint32_t vcpu,
+		    const char *key, struct bitmap *out, bool *is_set, struct err *err)
+{
+	const char *text = affinity_text(a, vcpu);
+
+	*is_set = text || limit;
+	bitmap_fill(out, host->nr);
+	if (text && bitmap_parse_cpus(out, text, host->nr, node_cpus, host, key, err) < 0)
+		return -1;
+	if (limit)
+		bitmap_and(out, limit);
+	if (*is_set && bitmap_is_empty(out))
+		return err_set(err, EINVAL, "%s: vcpu %u would have no processor to run on", key, vcpu);
+	return 0;
+}
+
+static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, const struct bitmap *limit, uint32_t domid,
+			 uint32_t vcpu, struct err *err)
+{
+	struct bitmap hard, soft;
+	bool is_hard, is_soft;
+
+	if (one_mask(host, &cfg->cpus, limit, vcpu, "cpus", &hard, &is_hard, err) < 0 ||
+	    one_mask(host, &cfg->cpus_soft, NULL, vcpu, "cpus_soft", &soft, &is_soft, err) < 0)
+		return -1;
+	if (!is_hard && !is_soft)
+		return 0;
+	return hv_vcpu_set_affinity(host->vmm->hv, domid, vcpu, is_hard ? &hard : NULL, is_soft ? &soft : NULL, false,
+				    err);
+}
+
+int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+		    uint32_t domid, struct err *err)
+{
+	const char *mask = options->ignore_global_affinity ? NULL : options->default_pool_mask;
+	autofree struct host_cpus *host = NULL;
+	struct hv_physinfo phys;
+	struct bitmap limit;
+
+	if (!mask && !cfg->cpus.all && !cfg->cpus.each.n && !cfg->cpus_soft.all && !cfg->cpus_soft.each.n)
+		return 0;
+	if (hv_physinfo(vmm->hv, &phys, err) < 0)
+		return -1;
+	host = xcalloc(1, sizeof(*host));
+	host->vmm = vmm;
+	host->nr = phys.max_cpu_id < BITMAP_BITS ? phys.max_cpu_id + 1 : BITMAP_BITS;
+	if (mask && bitmap_parse_cpus(&limit, mask, host->nr, node_cpus, host, "vm.cpumask", err) < 0)
+		return -1;
+	for (uint32_t vcpu = 0; vcpu < cfg->max_vcpus; vcpu++)
+		if (vcpu_affinity(host, cfg, mask ? &limit : NULL, domid, vcpu, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- scheduling ------------------------------------------------------------------------------------------------- */
+
+static int set_credit(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, enum hv_sched sched, struct err *err)
+{
+	struct hv_sched_credit s;
+
+	if (cfg->cpu_weight == CONFIG_UNSET && cfg->cap == CONFIG_UNSET)
+		return 0;
+	if (hv_sched_credit_get(vmm->hv, domid, sched, &s, err) < 0)
+		return -1;
+	if (cfg->cpu_weight != CONFIG_UNSET)
+		s.weight = cfg->cpu_weight;
+	if (cfg->cap != CONFIG_UNSET)
+		s.cap = cfg->cap;
+	return hv_sched_credit_set(vmm->hv, domid, sched, &s, err);
+}
+
+static int set_rtds(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, struct err *err)
+{
+	struct hv_sched_rtds s;
+
+	if (cfg->period_us == CONFIG_UNSET && cfg->budget_us == CONFIG_UNSET && cfg->extratime == CONFIG_UNSET)
+		return 0;
+	if (hv_sched_rtds_get(vmm->hv, domid, &s, err) < 0)
+		return -1;
+	if (cfg->period_us != CONFIG_UNSET)
+		s.period_us = cfg->period_us;
+	if (cfg->budget_us != CONFIG_UNSET)
+		s.budget_us = cfg->budget_us;
+	if (cfg->extratime != CONFIG_UNSET)
+		s.extratime = cfg->extratime != 0;
+	return hv_sched_rtds_set(vmm->hv, domid, &s, err);
+}
+
+int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, uint32_t pool, struct err *err)
+{
+	struct hv_cpupool info;
+
+	if (cfg->cpu_weight == CONFIG_UNSET && cfg->cap == CONFIG_UNSET && cfg->period_us == CONFIG_UNSET &&
+	    cfg->budget_us == CONFIG_UNSET && cfg->extratime == CONFIG_UNSET)
+		return 0;
+	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
+		return -1;
+	switch (info.sched) {
+	case HV_SCHED_CREDIT:
+	case HV_SCHED_CREDIT2:
+		return set_credit(vmm, cfg, domid, info.sched, err);
+	case HV_SCHED_RTDS:
+		return set_rtds(vmm, cfg, domid, err);
+	case HV_SCHED_ARINC653:
+	case HV_SCHED_NULL:
+		break;
+	}
+	return 0;	/* nothing to set: what is meant for another scheduler is ignored, as upstream does */
+}
