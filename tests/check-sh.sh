@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 if git rev-parse --git-dir >/dev/null 2>&1; then
 	list='git ls-files'
 else
-	list='find . -type f ! -path ./build* ! -name configure'
+	list='find . -type f ! -path ./build* ! -path ./autom4te.cache/* ! -name configure*'
 fi
 scripts=$(
 	$list | sed 's|^\./||' | LC_ALL=C sort | while read -r f; do

@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 if git rev-parse --git-dir >/dev/null 2>&1; then
 	files=$(git ls-files)
 else
-	files=$(find . -type f ! -path './.git/*' | sed 's|^\./||')
+	files=$(find . -type f ! -path './build*' ! -path './autom4te.cache/*' ! -name 'configure*' \
+		! -name Makefile.in ! -name aclocal.m4 ! -name 'l*.m4' | sed 's|^\./||')
 fi
 failed=0
 

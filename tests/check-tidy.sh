@@ -16,8 +16,12 @@ flags=$(sed -n 's/^\(XEN\|YAJL\|UUID\|ZLIB\|SECCOMP\)_CFLAGS = //p' "$build/Make
 found=$(printf '%s\n' "$@" | xargs -P "$(nproc)" -n 4 sh -c '
 	flags=$1 build=$2
 	shift 2
+	set -- "$@" -- -std=gnu11 -include "$build/config.h" -I. -I"$build"
+	for d in CONF RUN LOG STATE; do
+		set -- "$@" "-DXEN_${d}_DIR=\"/xen\""
+	done
 	# shellcheck disable=SC2086
-	clang-tidy --quiet "$@" -- -std=gnu11 -include "$build/config.h" -I. -I"$build" $flags 2>&1
+	clang-tidy --quiet "$@" $flags 2>&1
 ' sh "$flags" "$build" | grep -E ': (error|warning): ' | sed "s|^$PWD/||" | LC_ALL=C sort -u) || true
 [ -z "$found" ] || {
 	printf '%s\n' "$found"
