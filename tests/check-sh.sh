@@ -5,13 +5,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if git rev-parse --git-dir >/dev/null 2>&1; then
-	list='git ls-files'
-else
-	list='find . -type f ! -path ./build* ! -path ./autom4te.cache/* ! -name configure*'
-fi
+list() {
+	git ls-files 2>/dev/null ||
+		find . -type f ! -path './build*' ! -path './autom4te.cache/*' ! -name 'configure*'
+}
 scripts=$(
-	$list | sed 's|^\./||' | LC_ALL=C sort | while read -r f; do
+	list | sed 's|^\./||' | LC_ALL=C sort | while read -r f; do
 		case $f in
 		*.c | *.h | *.am | *.m4 | *.ac | *.md) ;;
 		*.sh) echo "$f" ;;
