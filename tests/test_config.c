@@ -56,9 +56,9 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(cfg->max_vcpus, 1);
 	ck_assert_uint_eq(cfg->max_event_channels, 1023);
 	ck_assert_int_eq(cfg->cpu_weight, CONFIG_UNSET);
-	ck_assert_int_eq(cfg->on_poweroff, ACTION_DESTROY);
-	ck_assert_int_eq(cfg->on_reboot, ACTION_RESTART);
-	ck_assert_int_eq(cfg->on_soft_reset, ACTION_SOFT_RESET);
+	ck_assert_int_eq(cfg->on_poweroff, VMM_ACTION_DESTROY);
+	ck_assert_int_eq(cfg->on_reboot, VMM_ACTION_RESTART);
+	ck_assert_int_eq(cfg->on_soft_reset, VMM_ACTION_SOFT_RESET);
 	ck_assert(cfg->is_uuid_set);
 	ck_assert_int_eq(cfg->uuid[6] >> 4, 4);
 	ck_assert_int_eq(cfg->uuid[8] >> 6, 2);
@@ -79,7 +79,7 @@ START_TEST(test_every_kind)
 	ck_assert_uint_eq(cfg->vcpus, 2);
 	ck_assert_uint_eq(cfg->max_vcpus, 4);
 	ck_assert_str_eq(cfg->cmdline, "root=/dev/xvda a b");
-	ck_assert_int_eq(cfg->on_crash, ACTION_COREDUMP_RESTART);
+	ck_assert_int_eq(cfg->on_crash, VMM_ACTION_COREDUMP_RESTART);
 	ck_assert_uint_eq(cfg->cpus.each.n, 2);
 	ck_assert_str_eq(cfg->cpus.each.v[1], "1-2");
 	ck_assert_str_eq(cfg->cpus_soft.all, "3");
@@ -109,7 +109,7 @@ START_TEST(test_overrides)
 
 	ck_assert_msg(load_with(BASE "memory=32", true, more) == 0, "%s", err.msg);
 	ck_assert_uint_eq(cfg->target_kb, 64u << 10);
-	ck_assert_int_eq(cfg->on_crash, ACTION_PRESERVE);
+	ck_assert_int_eq(cfg->on_crash, VMM_ACTION_PRESERVE);
 	ck_assert_ptr_nonnull(strstr(cfg->source_text, "memory=64"));
 	reset();
 }
