@@ -109,10 +109,11 @@ tb_machine_run() {
 	: >"$work/status"
 	: >"$work/files"
 	: >"$work/console"
-	# Held open from here, so that "cat" ends when QEMU is gone, whether or not that ever opened it.
-	exec 8<>"$work/out"
-	cat "$work/out" 8>&- &
+	# Both ends are opened here, so that "cat" ends when QEMU is gone, even if that never opened its own.
+	exec 8<>"$work/out" 9<"$work/out"
+	cat <&9 8>&- 9<&- &
 	tb_cat=$!
+	exec 9<&-
 	tb_shell='' tb_terminal=''
 	if [ -n "$shell" ]; then
 		tb_shell='-chardev stdio,id=shell,signal=off -device virtconsole,chardev=shell'
