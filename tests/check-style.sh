@@ -24,7 +24,7 @@ awk '
 	FNR == 3 && !spdx && FILENAME !~ /\.am$/ { fail("no SPDX line at the top") }
 	/[ \t]$/ { fail("trailing blanks") }
 	FILENAME ~ /\.[ch]$/ {
-		if (/^        /)
+		if (/^        / && !/^ *\\$/)
 			fail("indent with tabs")
 		wide = $0
 		gsub(/\t/, "        ", wide)
