@@ -14,7 +14,8 @@
  * shared by every node that has the same one (a store of 100,000 nodes knows a handful) and counted.
  *
  * The one change a list knows is the death of a domain: its entries go stale in every tree and snapshot at once, so that the next
- * domain with that number inherits nothing (XSA-322, XSA-417). Stale entries give no right and are not reported.
+ * domain with that number inherits nothing (XSA-322, XSA-417). Stale entries give no right; GET_PERMS
+ * still shows them, as upstream does.
  */
 
 #define PERM_READ  1u
