@@ -70,16 +70,24 @@ void perms_unref(struct perm_table *t, struct perms *p)
 	free(p);
 }
 
-unsigned perms_bits(const struct perms *p, unsigned domid)
+unsigned perms_bits2(const struct perms *p, unsigned domid, unsigned other)
 {
 	const unsigned rw = PERM_READ | PERM_WRITE;
 
-	if (p->e[0].domid == domid)
+	if (p->e[0].domid == domid || p->e[0].domid == other)
 		return rw;
-	for (unsigned i = 1; i < p->n; i++)
-		if (!(p->e[i].bits & PERM_STALE) && (p->e[i].domid == domid || p->e[i].domid == DOMID_ANY))
-			return p->e[i].bits & rw;
+	for (unsigned i = 1; i < p->n; i++) {
+		const struct perm *e = &p->e[i];
+
+		if (!(e->bits & PERM_STALE) && (e->domid == domid || e->domid == other || e->domid == DOMID_ANY))
+			return e->bits & rw;
+	}
 	return p->e[0].bits & rw;
+}
+
+unsigned perms_bits(const struct perms *p, unsigned domid)
+{
+	return perms_bits2(p, domid, domid);
 }
 
 static bool bury_in(struct perms *p, unsigned domid)

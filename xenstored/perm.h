@@ -20,6 +20,7 @@
 
 #define PERM_READ  1u
 #define PERM_WRITE 2u
+#define PERM_OWNER 8u	/* never in an entry: an answer of who asks for rights */
 #define PERM_STALE 4u	/* the domain is gone (or was never there) */
 
 #define DOMID_FIRST_RESERVED 0x7ff0u
@@ -59,6 +60,8 @@ static inline uint16_t perms_owner(const struct perms *p)
 
 /* What `domid` may do; PERM_READ | PERM_WRITE for the owner. Privilege and SET_TARGET are the caller's business. */
 unsigned perms_bits(const struct perms *p, unsigned domid);
+/* The same for one that acts for another domain too: the first entry of either counts. */
+unsigned perms_bits2(const struct perms *p, unsigned domid, unsigned other);
 
 /* Entries of a dead domain go stale everywhere. The owner's place stays: who is owner is a matter of the tree. */
 void perm_table_bury(struct perm_table *t, unsigned domid);

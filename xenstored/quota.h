@@ -45,7 +45,11 @@ struct quota_limits {
 	unsigned soft[NR_QUOTAS];
 };
 
+struct quota;	/* global limits and all accounts, by domid */
+
 struct account {
+	struct quota *quota;
+	uint32_t refs;			/* who points to it: connections, domains, charges, causes */
 	uint16_t domid;
 	bool privileged;		/* nothing is refused, all is counted */
 	uint16_t own_hard, own_soft;	/* bit per quota: set for this domain alone, else the global one counts */
@@ -55,17 +59,22 @@ struct account {
 	uint64_t peak[QUOTA_COUNTED];
 };
 
-struct quota;	/* global limits and all accounts, by domid */
-
 struct quota *quota_new(void);		/* NULL: no memory */
 void quota_free(struct quota *q);
 struct quota_limits *quota_global(struct quota *q);
 
-/* The account of a domain; created at need (NULL: no memory). Domid is below 0x8000. */
+/* The account of a domain; created at need (NULL: no memory). Domid is below 0x8000. Who keeps the pointer holds it; an account that nobody holds
+ * and to which nothing is charged goes away. */
 struct account *quota_account(struct quota *q, unsigned domid);
+static inline struct account *account_hold(struct account *a)
+{
+	a->refs++;
+	return a;
+}
+void account_drop(struct account *a);
 /* The account if there is one, for those who only look. */
 struct account *quota_find(const struct quota *q, unsigned domid);
-/* A domain is gone: limits of its own are forgotten; the account goes as soon as nothing is charged to it. */
+/* A domain is gone: limits of its own are forgotten. */
 void quota_bury(struct quota *q, unsigned domid);
 /* Walk: *cursor starts at 0; NULL at the end. */
 struct account *quota_next(const struct quota *q, unsigned *cursor);

@@ -15,7 +15,6 @@ struct server {
 	struct ev_io listener;
 	struct ev_signal term, interrupt, hup;
 	bool accepting;
-	bool stopping;
 };
 
 /* Everything but the socket. Takes the world. */

@@ -11,9 +11,12 @@
 #include "xenstored/tree.h"
 
 /*
- * Transactions. Starting one keeps a root; its changes go to a root of its own; what it looked at is noted with the generation seen.
- * Its commit asks whether anything it looked at has changed on the live root; if not, the changes are carried over to a new version of that root, which the world
- * then makes the live one. A failed commit leaves nothing behind.
+ * Transactions. The first operation within one keeps the live root of that moment; changes go to a root of its own; what it looked at is noted with the generation
+ * seen. Its commit asks whether anything it looked at has changed on the live root; if not, the changes are carried over to a new version of that root, which
+ * the world then makes the live one. A failed commit leaves nothing behind.
+ *
+ * The same two steps move an open transaction to the newest root now and then (txn_rebase), so that a client who keeps one open does not keep old versions of the
+ * whole store in memory.
  *
  * Noted as looked at (upstream's rule): every node an operation names, its missing ancestors and the nearest that exists, the parent of
  * what is created or removed, and with a removal the whole subtree.
@@ -36,13 +39,14 @@ struct access {
 	const struct node *subtree;	/* removed by this transaction: the base root's node, else NULL */
 	uint32_t hash;
 	uint16_t len;
-	bool logged;			/* a PUT of it stands in the log behind the last RM */
+	uint32_t rm_count;		/* 1 + the transaction's rm_count when a PUT of it was logged, else 0 */
 	char path[];
 };
 
 /* What the transaction did, in order; values and permissions are those of its root at the end. */
 struct logged {
 	enum change_kind kind;
+	bool implied;			/* an ancestor made on the way: no event of its own */
 	struct access *access;
 };
 
@@ -50,13 +54,13 @@ struct txn {
 	struct list of_conn;
 	uint32_t id;
 	uint64_t started_ms;
-	struct node *base;		/* the live root at the start; NULL once it is lost (see below) */
-	struct node *root;		/* with the changes so far */
+	struct node *base;		/* the live root it started from; NULL before the first look and when lost */
+	struct node *root;		/* the same with the changes so far */
 	struct access **table;		/* open addressing by path */
 	uint32_t nr_accesses, table_size;
 	struct logged *log;
 	uint32_t nr_log, log_size;
-	uint32_t rm_mark;		/* log entries before this do not suppress later ones */
+	uint32_t rm_count;
 	struct charge charge;		/* nodes and memory the changes so far add for each owner */
 	size_t memory;			/* charged to the client for the tables */
 	struct perms *special[2];	/* new permissions of special nodes, NULL: untouched */
@@ -65,20 +69,25 @@ struct txn {
 	bool lost;			/* its snapshot did not survive a restart: reads see the live root, commit says EAGAIN */
 };
 
-/* Takes a reference to root. NULL: no memory. */
-struct txn *txn_new(struct tree *t, uint32_t id, struct node *root);
-void txn_free(struct tree *t, struct txn *txn);
+struct txn *txn_new(uint32_t id);	/* NULL: no memory */
+void txn_free(struct tree *t, struct perm_table *perms, struct txn *txn);
 
-/* Note that `path` was looked at (with the ancestors that are missing, down to the one that exists). ENOSPC past max nodes (0: no limit). */
+/* The first look: keep this root, unless there is one. */
+void txn_begin(struct txn *txn, struct node *live);
+/* Note that `path` was looked at (with the ancestors that are missing, and the nearest that exists). Specials are noted by the caller. ENOSPC past max nodes (0: no limit). */
 int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err) must_check;
-/* Apply a change to the transaction's root and log it. All or nothing. The caller has noted the accesses and checked rights and quotas. */
-int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t *gen, struct err *err) must_check;
+/* Apply a change to the transaction's root and log it; nodes touched get `gen`. All or nothing. The caller has noted the accesses and checked rights and quotas. */
+int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen, struct err *err) must_check;
 
 /* EAGAIN when something it looked at differs on the live root. */
 int txn_check(const struct txn *txn, const struct node *live, struct err *err) must_check;
-/* The live root with the transaction's changes, one reference yours. Call txn_check before. */
-int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t *gen, struct node **out,
+/* The live root with the transaction's changes, one reference yours. Call txn_check before. Nodes touched get `gen`. */
+int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen, struct node **out,
 	       struct err *err) must_check;
+/* Move to the newest root. One that conflicts already is lost: it keeps its place, its commit will say EAGAIN. */
+void txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
+/* Forget snapshot and changes; commit says EAGAIN. */
+void txn_lose(struct tree *t, struct txn *txn);
 
 /* Walk what was looked at: *cursor starts at 0; NULL at the end. */
 const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor);

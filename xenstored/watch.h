@@ -64,6 +64,9 @@ void watch_del(struct watch_set *s, struct watch *w);
 void watch_del_all(struct watch_set *s, struct watcher *who);
 size_t watch_memory(const struct watch *w);	/* what it is charged with */
 
+/* While watch_match_beneath runs: the removed node above the one that w watches. */
+const struct node *watch_gone_parent(const struct watch *w);
+
 /* Told of each watch that a change fires: `path` is the changed node's. -1 stops the match and is handed on (no memory for an event). */
 typedef int watch_fn(struct watch *w, const char *path, size_t len, const struct node *gone, void *arg);
 

@@ -38,11 +38,9 @@ struct wire_arg {
 	size_t len;		/* without the NUL */
 };
 
-#define WIRE_MAX_ARGS 1100	/* SET_PERMS with one-letter garbage cannot exceed 4096/2; more is EINVAL */
-
-/* Split into strings that each end in NUL; the whole payload must be used up. Returns how many there are; more than max are counted, not stored; -1 when the last byte is
- * not NUL (and len is not 0). */
-int wire_split(const char *payload, size_t len, struct wire_arg *args, unsigned max);
+/* The strings at the front of a payload, each ending in NUL: how many there are (more than max are counted, not stored). *rest: where the last one ended; what
+ * stands behind it is a tail, or nothing. */
+unsigned wire_split(const char *payload, size_t len, struct wire_arg *args, unsigned max, size_t *rest);
 
 /* The wire's name of an errno ("ENOENT"); those without one are EINVAL. And back: 0 when unknown. */
 const char *wire_error_name(int code);

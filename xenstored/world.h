@@ -10,6 +10,7 @@
 #include "xenstored/conn.h"
 #include "xenstored/perm.h"
 #include "xenstored/quota.h"
+#include "xenstored/rate.h"
 #include "xenstored/tree.h"
 #include "xenstored/txn.h"
 #include "xenstored/watch.h"
@@ -82,6 +83,8 @@ struct world_journal {
 #define DOMAIN_FEATURE_ERROR	 2u
 #define DOMAIN_FEATURE_WATCHDEPTH 4u
 #define DOMAIN_FEATURE_DOMID_ANY 8u
+/* What we do, all of it: the default offer to a domain. */
+#define DOMAIN_FEATURES (DOMAIN_FEATURE_RECONNECT | DOMAIN_FEATURE_ERROR | DOMAIN_FEATURE_WATCHDEPTH | DOMAIN_FEATURE_DOMID_ANY)
 
 struct domain {
 	struct list of_world;
@@ -95,9 +98,7 @@ struct domain {
 	uint32_t features;		/* mask of what it is offered */
 	struct conn *conn;		/* NULL: none (known only from permissions, or without ring) */
 	struct account *account;
-	/* Write-rate credit, in thousandths of a write (XSA-206). */
-	int64_t credit;
-	uint64_t credit_ms;
+	struct rate_credit credit;	/* write rate (XSA-206) */
 };
 
 struct op_stats {
@@ -122,20 +123,32 @@ struct world {
 	struct list domains;		/* of struct domain.of_world */
 	struct domain **domain_by_id;	/* DOMID_FIRST_RESERVED slots */
 	unsigned nr_txns;
+	struct rate rate;
+	bool restoring;			/* being rebuilt: changes make no events */
+	bool orphans_left;		/* nodes of a dead domain wait for memory to be removed */
 	unsigned priv_domid;		/* -p: acts with all rights besides dom0; DOMID_FIRST_RESERVED: none */
 	unsigned dom0_domid;		/* -m */
 	bool keep_orphans;		/* -K */
 	unsigned event_timeout_ms;	/* -w watch-event */
 	uint64_t now_ms;		/* of this turn, set by the server */
+	uint64_t ticked_ms;		/* when the slow part of world_tick ran last */
 	struct world_host host;
 	struct world_journal journal;
 	struct op_stats ops[32];
 	uint64_t nr_commits, nr_conflicts, nr_events;
-	struct world_scratch *scratch;	/* private to world.c */
+	struct world_scratch *scratch;	/* private to world_commit.c */
+	void *server;			/* whose loop runs the turns */
 };
 
+void world_free_scratch(struct world_scratch *s);
 struct world *world_new(struct err *err);	/* the initial nodes are there: "/", "/tool", "/tool/xenstored" */
 void world_free(struct world *w);
+
+/* Bytes of its output that may wait before a connection is not read from any more. */
+#define WORLD_MAX_PENDING (4u * 1024 * 1024)
+
+/* What a node is charged with. */
+size_t world_node_memory(size_t name_len, size_t value_len, unsigned nr_perms);
 
 /* Connections. `c` was initialised by conn_init; the id is given here unless it is set (state.c). */
 void world_add_conn(struct world *w, struct conn *c);
@@ -153,6 +166,8 @@ struct domain *world_know_domain(struct world *w, unsigned domid);
 /* The domain there is the one we know; forgets a former one with that number (as if it had died). False: there is none. */
 bool world_domain_alive(struct world *w, unsigned domid);
 int world_introduce(struct world *w, unsigned domid, uint64_t gfn, uint32_t port, struct err *err) must_check;
+/* Something about it changed (target, features, flags, quota): the journal must know before anybody is told. */
+int world_journal_domain(struct world *w, const struct domain *d, struct err *err) must_check;
 int world_release(struct world *w, unsigned domid, struct err *err) must_check;
 /* VIRQ_DOM_EXC: this domain is gone: connection, watches, transactions, permissions, nodes; @releaseDomain fires. Never fails: what
  * cannot be done for want of memory is tried again by world_tick. */
@@ -171,20 +186,36 @@ struct txn *world_txn(const struct conn *c, uint32_t id);	/* NULL: no such */
 int world_txn_start(struct world *w, struct conn *c, struct txn **out, struct err *err) must_check;
 /* EAGAIN, ENOSPC…; either way the transaction is gone afterwards. */
 int world_txn_commit(struct world *w, struct conn *c, struct txn *txn, struct err *err) must_check;
+/* The end of one without a word to the journal: undo its charges, free it. */
+void world_forget_txn(struct world *w, struct conn *c, struct txn *txn);
 void world_txn_abort(struct world *w, struct conn *c, struct txn *txn);
 
 /* The root that an operation sees. */
 static inline struct node *world_view(const struct world *w, const struct txn *txn)
 {
-	return txn && !txn->lost ? txn->root : w->root;
+	return txn && txn->root ? txn->root : w->root;
 }
+
+/* Note in the transaction (may be NULL: nothing to do) that a path, special ones included, is looked at. */
+int world_look(struct world *w, struct conn *c, struct txn *txn, const struct path *path, struct err *err) must_check;
 
 /* Carry out a change for `c` (NULL: the daemon itself, no quota): in the transaction, or, without one, as a commit of its own. Rights were checked by the operation. */
 int world_change(struct world *w, struct conn *c, struct txn *txn, const struct change *change, struct err *err) must_check;
 
-/* Watches. The first event is queued. */
+/* Permissions of a special node as the transaction sees it; NULL: not a special there is. */
+int world_special_index(const struct path *path);	/* of special[]; -1: there is no such special node */
+const struct perms *world_special(const struct world *w, const struct txn *txn, const char *path);
+/* Fire @introduceDomain or @releaseDomain, for those who want to know which domain. */
+enum { SPECIAL_INTRODUCE, SPECIAL_RELEASE };
+void world_fire_special(struct world *w, unsigned which, unsigned domid);
+/* Tell the journal of effects that are no change of the tree. Call before they happen. */
+int world_journal_one(struct world *w, const struct effect *e, struct err *err) must_check;
+
+/* Watches. The first event is the caller's to queue, behind the reply. */
 int world_watch(struct world *w, struct conn *c, const struct path *path, const char *token, size_t token_len, int32_t depth,
-		struct err *err) must_check;
+		struct watch **out, struct err *err) must_check;
+/* May this connection be read from: rate, outstanding requests, memory, its own output? */
+bool world_may_read(struct world *w, struct conn *c);
 int world_unwatch(struct world *w, struct conn *c, const struct path *path, const char *token, size_t token_len,
 		  struct err *err) must_check;
 
@@ -194,7 +225,7 @@ int world_unwatch(struct world *w, struct conn *c, const struct path *path, cons
  * Everything is reachable by plain reading: world->root with tree_walk; conns and each one's watcher.watches (oldest first), txns (base, root, accesses, log), input and output;
  * domains; quota_next; special[].
  *
- * Rebuilding starts from world_new and makes no events, checks no quota and charges exactly:
+ * Rebuilding starts from world_new with world->restoring set (clear it at the end) and makes no events, checks no quota and charges exactly:
  */
 int world_restore_node(struct world *w, const char *path, size_t len, const void *value, size_t value_len, const struct perm *perms,
 		       unsigned nr_perms, struct err *err) must_check;

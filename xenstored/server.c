@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loop of the daemon: accepts local clients, runs the turns of the world, keeps its clock, obeys signals. What a turn does is dispatch's business.
+ */
+#include "xenstored/server.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "xenstored/conn_socket.h"
+#include "xenstored/dispatch.h"
+
+#define BACKLOG 256
+
+static void on_tick(struct ev_timer *timer);
+
+static void schedule_tick(struct server *s)
+{
+	int wait = world_tick(s->world, ev_now_ms(s->ev));
+
+	if (wait < 0)
+		ev_timer_del(s->ev, &s->tick);
+	else if (ev_timer_set(s->ev, &s->tick, ev_now_ms(s->ev) + (unsigned)wait) < 0)
+		log_error("timer: out of memory");	/* reserved at start */
+}
+
+static void on_tick(struct ev_timer *timer)
+{
+	struct server *s = container_of(timer, struct server, tick);
+
+	/* Those who waited for time to pass are looked at in a turn. */
+	ev_defer(s->ev, &s->turn);
+}
+
+static void on_turn(struct ev_defer *defer)
+{
+	struct server *s = container_of(defer, struct server, turn);
+	struct world *w = s->world;
+
+	if (dispatch_turn(w, ev_now_ms(s->ev)))
+		ev_defer(s->ev, &s->turn);
+	/* Most turns leave nothing that needs the clock. */
+	if (w->nr_txns || w->turn.nr_stalled || w->orphans_left || !list_is_empty(&w->turn.paused))
+		schedule_tick(s);
+}
+
+static void on_wake(struct turn *t)
+{
+	struct world *w = container_of(t, struct world, turn);
+	struct server *s = w->server;
+
+	ev_defer(s->ev, &s->turn);
+}
+
+/* Clients */
+
+static void set_accepting(struct server *s, bool accepting)
+{
+	if (s->accepting == accepting)
+		return;
+	s->accepting = accepting;
+	ev_io_mask(s->ev, &s->listener, accepting ? EPOLLIN : 0);
+}
+
+/* A descriptor is free again. */
+static void on_client_gone(void *arg)
+{
+	set_accepting(arg, true);
+}
+
+static void add_client(struct server *s, int fd)
+{
+	struct err err = ERR_INIT;
+	struct conn *c = conn_socket_new(s->ev, &s->world->turn, quota_find(s->world->quota, s->world->dom0_domid), fd,
+					 on_client_gone, s, &err);
+
+	if (!c) {
+		log_error("a client is refused: %s", err.msg);
+		close(fd);
+		return;
+	}
+	world_add_conn(s->world, c);
+	log_debug("client %u: pid %d, uid %u", c->id, (int)c->pid, (unsigned)c->uid);
+}
+
+static void on_listener(struct ev_io *io, unsigned events)
+{
+	struct server *s = container_of(io, struct server, listener);
+
+	(void)events;
+	for (unsigned n = 0; n < 32; n++) {
+		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			add_client(s, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			/* The others go on; this one waits in the backlog until a descriptor is free. */
+			log_warn("clients have to wait: %s", strerror(errno));
+			set_accepting(s, s->world->nr_conns == 0);
+		}
+		return;
+	}
+}
+
+/* Signals */
+
+static void on_stop(struct ev_signal *sig)
+{
+	struct server *s = sig->signo == SIGTERM ? container_of(sig, struct server, term) :
+						   container_of(sig, struct server, interrupt);
+
+	ev_stop(s->ev);
+}
+
+static void on_hup(struct ev_signal *sig)
+{
+	(void)sig;
+	log_reopen();
+}
+
+static int watch_signals(struct server *s, struct err *err)
+{
+	s->term = (struct ev_signal){ .signo = SIGTERM, .fn = on_stop };
+	s->interrupt = (struct ev_signal){ .signo = SIGINT, .fn = on_stop };
+	s->hup = (struct ev_signal){ .signo = SIGHUP, .fn = on_hup };
+	if (ev_signal_add(s->ev, &s->term, err) < 0 || ev_signal_add(s->ev, &s->interrupt, err) < 0)
+		return -1;
+	return ev_signal_add(s->ev, &s->hup, err);
+}
+
+int server_init(struct server *s, struct world *w, struct err *err)
+{
+	memset(s, 0, sizeof(*s));
+	s->world = w;
+	s->listener.fd = -1;
+	s->turn.fn = on_turn;
+	s->tick.fn = on_tick;
+	s->ev = ev_new(err);
+	if (!s->ev || ev_timer_reserve(s->ev, 4, err) < 0 || watch_signals(s, err) < 0)
+		return err_wrap(err, "starting the event loop");
+	w->server = s;
+	w->turn.wake = on_wake;
+	return 0;
+}
+
+static int make_socket(const char *path, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	autoclose int fd = -1;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return err_set(err, ENAMETOOLONG, "%s: too long for the name of a socket", path);
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, errno, "%s: making a socket: %s", path, strerror(errno));
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, errno, "%s: removing the old socket: %s", path, strerror(errno));
+	/* Nobody may connect between bind and chmod: the mode counts for the descriptor before bind. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_set(err, errno, "%s: binding: %s", path, strerror(errno));
+	if (chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0)
+		return err_set(err, errno, "%s: listening: %s", path, strerror(errno));
+	return steal_fd(fd);
+}
+
+int server_listen(struct server *s, const char *path, int fd, struct err *err)
+{
+	s->listener.fn = on_listener;
+	s->listener.fd = fd >= 0 ? fd : make_socket(path, err);
+	if (s->listener.fd < 0)
+		return -1;
+	s->accepting = true;
+	return ev_io_add(s->ev, &s->listener, EPOLLIN, err);
+}
+
+int server_run(struct server *s, struct err *err)
+{
+	ev_defer(s->ev, &s->turn);
+	return ev_run(s->ev, err);
+}
+
+void server_free(struct server *s)
+{
+	world_free(s->world);
+	if (s->listener.fd >= 0) {
+		ev_io_del(s->ev, &s->listener);
+		close(s->listener.fd);
+	}
+	ev_free(s->ev);
+}
