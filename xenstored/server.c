@@ -157,7 +157,7 @@ static int make_socket(const char *path, struct err *err)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return err_set(err, ENAMETOOLONG, "%s: too long for the name of a socket", path);
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, errno, "%s: making a socket: %s", path, strerror(errno));
