@@ -17,7 +17,7 @@ struct conn_socket {
 
 static ssize_t moved(ssize_t n)
 {
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	return n;
 }

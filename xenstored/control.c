@@ -69,14 +69,17 @@ static int run_print(struct request *r, struct reply *reply, struct err *err)
 	return 0;
 }
 
-static int control_domain(struct request *r, const struct wire_arg *a, const struct account **out, struct err *err)
+static const struct account *account_of(struct request *r, const struct wire_arg *a, struct err *err)
 {
+	const struct account *account;
 	uint64_t domid;
 
 	if (num_dec(a->s, DOMID_FIRST_RESERVED - 1, "domain id", &domid, err) < 0)
-		return -1;
-	*out = quota_find(r->world->quota, (unsigned)domid);
-	return *out ? 0 : err_set(err, ENOENT, "domain %u is not known", (unsigned)domid);
+		return NULL;
+	account = quota_find(r->world->quota, (unsigned)domid);
+	if (!account)
+		err_set(err, ENOENT, "domain %u is not known", (unsigned)domid);
+	return account;
 }
 
 static int set_quota(struct request *r, bool soft, struct err *err)
@@ -111,9 +114,9 @@ static void show_limits(struct request *r, bool soft, struct reply *reply)
 
 static int show_domain(struct request *r, struct reply *reply, struct err *err)
 {
-	const struct account *a;
+	const struct account *a = account_of(r, &r->args[1], err);
 
-	if (control_domain(r, &r->args[1], &a, err) < 0)
+	if (!a)
 		return -1;
 	say(reply, "Domain %u:\n", a->domid);
 	for (int i = 0; i < QUOTA_COUNTED; i++)

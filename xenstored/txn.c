@@ -185,8 +185,11 @@ static int log_reserve(struct txn *txn, uint32_t more)
 	return 0;
 }
 
+/* `a` was noted and room was made before, so neither is missing. */
 static void log_add(struct txn *txn, enum change_kind kind, struct access *a, bool implied)
 {
+	if (!a)
+		return;
 	/* A second value for the same node adds nothing: values are taken from the root at the end. */
 	if (kind == CHANGE_PUT && a->rm_count == txn->rm_count + 1)
 		return;
