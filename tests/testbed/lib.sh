@@ -81,9 +81,16 @@ tb_is_fresh() {
 
 # tb_mirror: the Debian archive that the host itself uses.
 tb_mirror() {
+	# Others use the same names of releases; but who is who only lists that were fetched tell.
+	tb_uri=$(tb_archives 'Origin: Debian' 'Label: Debian')
+	[ -n "$tb_uri" ] || tb_uri=$(tb_archives)
+	printf '%s\n' "$tb_uri" | head -n 1
+}
+
+tb_archives() {
 	# shellcheck disable=SC2016 # apt's own variables
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
-		awk '$2 ~ /^(bookworm|trixie|forky|oldstable|stable|testing|sid|unstable)$/ { print $1; exit }'
+	apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' "$@" |
+		sed -n -E 's/^(bookworm|trixie|forky|oldstable|stable|testing|sid|unstable) //p'
 }
 
 # tb_apt ARCH SUITE: prints the file that APT_CONFIG must name to see SUITE for ARCH (or its sources,

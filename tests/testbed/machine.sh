@@ -8,6 +8,7 @@
 # what Xen is to start lies where nothing of that reaches it.
 tb_at_kernel=0x50000000
 tb_at_initrd=0x58000000
+tb_at_end=0x70000000
 
 tb_need_tools() {
 	case $1 in
@@ -60,19 +61,24 @@ tb_cells() {
 	printf '0x%x 0x%x\n' $(($1 >> 32)) $(($1 & 0xffffffff))
 }
 
-# tb_module DTB NODE FILE ADDRESS TYPE [BOOTARGS]: has QEMU load FILE at ADDRESS, and adds the node
-# that tells Xen.
+# tb_module DTB TYPE ADDRESS BOOTARGS FILE...: has QEMU load the FILEs from ADDRESS on, each on a page of its
+# own, and adds the node that tells Xen they are one module.
 tb_module() {
-	tb_size=$(stat -L -c %s "$3")
-	fdtput -c "$1" "$2"
-	fdtput -t s "$1" "$2" compatible "multiboot,$5" multiboot,module
+	tb_node=/chosen/module@${3#0x}
+	fdtput -c "$1" "$tb_node"
+	fdtput -t s "$1" "$tb_node" compatible "multiboot,$2" multiboot,module
+	[ -z "$4" ] || fdtput -t s "$1" "$tb_node" bootargs "$4"
+	tb_dtb=$1 tb_from=$3 tb_next=$(($3))
+	shift 4
+	for tb_file; do
+		tb_loaders="$tb_loaders -device loader,file=$tb_file,addr=$(printf 0x%x "$tb_next"),force-raw=on"
+		tb_next=$(((tb_next + $(stat -L -c %s "$tb_file") + 4095) & ~4095))
+	done
 	# shellcheck disable=SC2046 # cells
-	fdtput -t x "$1" "$2" reg $(tb_cells "$4") $(tb_cells "$tb_size")
-	[ $# -lt 6 ] || fdtput -t s "$1" "$2" bootargs "$6"
-	tb_loaders="$tb_loaders -device loader,file=$3,addr=$4,force-raw=on"
+	fdtput -t x "$tb_dtb" "$tb_node" reg $(tb_cells "$tb_from") $(tb_cells $((tb_next - tb_from)))
 }
 
-# tb_machine_run: boots the machine that the variables of "run" describe with $work/dom0.cpio, shows the
+# tb_machine_run: boots the machine that the variables of "run" describe, shows the
 # output of the script, and returns its status. Leaves what dom0 sent back in $work/files.
 tb_machine_run() {
 	if [ "$arch" = arm64 ]; then
@@ -91,9 +97,11 @@ tb_machine_run() {
 	fdtput -t s "$tb_dtb" /chosen xen,xen-bootargs "$tb_words $xen_args"
 	fdtput -t i "$tb_dtb" /chosen '#address-cells' 2
 	fdtput -t i "$tb_dtb" /chosen '#size-cells' 2
-	tb_module "$tb_dtb" "/chosen/module@${tb_at_kernel#0x}" "$boot/kernel" "$tb_at_kernel" kernel \
-		"console=hvc0 rdinit=/init quiet panic=1"
-	tb_module "$tb_dtb" "/chosen/module@${tb_at_initrd#0x}" "$work/dom0.cpio" "$tb_at_initrd" ramdisk
+	tb_module "$tb_dtb" kernel "$tb_at_kernel" "console=hvc0 rdinit=/init quiet panic=1" "$boot/kernel"
+	tb_module "$tb_dtb" ramdisk "$tb_at_initrd" "" \
+		"$boot/base.cpio" ${stock:+"$boot/stock.cpio"} "$work/run.cpio"
+	[ "$tb_next" -le $((tb_at_end)) ] || tb_die "what dom0 is to have is too large:" \
+		"$(((tb_next - tb_at_initrd) >> 20)) MiB of $(((tb_at_end - tb_at_initrd) >> 20)); put less"
 	for tb_node in $passthrough; do
 		fdtget -p "$tb_dtb" "$tb_node" >/dev/null 2>&1 ||
 			tb_die "--passthrough: this machine's device tree has no node '$tb_node'"
