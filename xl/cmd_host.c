@@ -375,18 +375,20 @@ static int uptime(struct xl *xl, const void *opts, char **args, struct err *err)
 	};
 	const struct uptime_opts *o = opts;
 	struct table t;
+	uint32_t domid;
 
+	/* A wrong name is found before anything is printed. */
+	for (char **a = args; *a; a++)
+		if (xl_domain(xl, *a, &domid, err) < 0)
+			return -1;
 	table_begin(&t, xl->out, xl->as_json, columns, array_size(columns), 0);
 	if (!o->is_short)
 		table_head(&t);
 	if (!args[0] && all_uptimes(xl, o, &t, err) < 0)
 		return -1;
-	for (; args[0]; args++) {
-		uint32_t domid;
-
+	for (; args[0]; args++)
 		if (xl_domain(xl, args[0], &domid, err) < 0 || uptime_row(xl, o, &t, domid, err) < 0)
 			return -1;
-	}
 	table_end(&t);
 	return 0;
 }
