@@ -18,6 +18,7 @@
 struct dt {
 	void *buf;
 	int size;
+	int depth;		/* nodes begun and not ended */
 	struct err err;		/* the first failure; code 0: none */
 };
 
@@ -96,11 +97,13 @@ static bool dt_again(struct dt *dt, int r)
 void dt_begin_node(struct dt *dt, const char *name)
 {
 	DT_CALL(dt, fdt_begin_node(dt->buf, name));
+	dt->depth++;
 }
 
 void dt_end_node(struct dt *dt)
 {
 	DT_CALL(dt, fdt_end_node(dt->buf));
+	dt->depth--;
 }
 
 void dt_prop(struct dt *dt, const char *name, const void *value, size_t len)
@@ -163,6 +166,8 @@ void dt_prop_reg(struct dt *dt, const char *name, const uint64_t *pairs, size_t 
 
 int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err)
 {
+	if (dt->depth)
+		dt_fail(dt, EINVAL, "writing the device tree: %d nodes are open at its end", dt->depth);
 	DT_CALL(dt, fdt_finish(dt->buf));
 	if (dt->err.code) {
 		*err = dt->err;
