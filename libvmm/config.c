@@ -240,3 +240,8 @@ uint32_t vmm_config_restart_limit(const struct vmm_config *cfg)
 {
 	return cfg->restart_limit;
 }
+
+const char *vmm_config_start_after(const struct vmm_config *cfg, size_t i)
+{
+	return i < cfg->start_after.n ? cfg->start_after.v[i] : NULL;
+}

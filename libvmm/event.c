@@ -43,6 +43,26 @@ int vmm_events_read(struct vmm *vmm, bool *changed, struct err *err)
 	}
 }
 
+int vmm_events_add_node(struct vmm *vmm, uint32_t domid, const char *node, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	autofree char *path = str_printf("/local/domain/%u/%s", domid, node);
+
+	if (!store || (store_watch(store, path, EVENT_TOKEN, err) < 0 && err->code != EEXIST))
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+int vmm_domain_guest_node(struct vmm *vmm, uint32_t domid, const char *node, char **value, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+
+	if (!store)
+		return -1;
+	return store_read_opt(store, value, err, "/local/domain/%u/%s", domid, node);
+}
+
 int vmm_domain_note(struct vmm *vmm, uint32_t domid, const char *key, char **value, struct err *err)
 {
 	struct store *store = vmm_store(vmm, err);

@@ -85,6 +85,8 @@ enum vmm_action {
 enum vmm_action vmm_config_action(const struct vmm_config *cfg, uint32_t reason);
 /* Restarts within a minute before a supervisor gives up; 0: no limit. */
 uint32_t vmm_config_restart_limit(const struct vmm_config *cfg);
+/* What must be up before it, as start_after says: "NAME", "NAME:store=NODE" or "NAME:console=TEXT"; NULL past the last. */
+const char *vmm_config_start_after(const struct vmm_config *cfg, size_t i);
 
 /* The keys of guest.cfg, for completion and the man-page check. NULL at the end. */
 const char *vmm_config_key(size_t i, bool *is_supported, const char **summary);
@@ -161,6 +163,12 @@ int vmm_domain_note_set(struct vmm *vmm, uint32_t domid, const char *key, const 
 int vmm_events_open(struct vmm *vmm, int *fd, struct err *err) must_check;
 /* Take what is waiting; never blocks. *changed: look again at vmm_domain_list. */
 int vmm_events_read(struct vmm *vmm, bool *changed, struct err *err) must_check;
+
+/* A node below the guest's own part of the store (/local/domain/<domid>/NODE): what it says of itself, so not to be trusted with
+ * more than waiting for it. *value is yours; NULL when it is not there. */
+int vmm_domain_guest_node(struct vmm *vmm, uint32_t domid, const char *node, char **value, struct err *err) must_check;
+/* Changes of that node count as events too, once vmm_events_open was called. Setting it twice is no error. */
+int vmm_events_add_node(struct vmm *vmm, uint32_t domid, const char *node, struct err *err) must_check;
 
 /* Seconds since the domain started. */
 int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, struct err *err) must_check;

@@ -67,6 +67,11 @@ int monitor_adopt(struct vmm *vmm, uint32_t domid, struct err *err)
 	return vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, "1", err);
 }
 
+int monitor_release(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	return vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, NULL, err);
+}
+
 /* --- the history of restarts: monotonic times in milliseconds, blank-separated, newest last ----------------------- */
 
 struct history {
@@ -158,7 +163,7 @@ static int retire(struct vmm *vmm, uint32_t domid, const char *name, struct err 
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%MZ", &tm);
 	old_name = str_printf("%s-%s", name, stamp);
-	if (vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, NULL, err) < 0)
+	if (monitor_release(vmm, domid, err) < 0)
 		return -1;
 	return vmm_domain_retire(vmm, domid, old_name, err);
 }
@@ -201,7 +206,7 @@ static int too_many_restarts(struct vmm *vmm, uint32_t domid, const struct vmm_c
 static int preserve(struct vmm *vmm, uint32_t domid, const char *why, struct err *err)
 {
 	log_info("domain %u: %s: left as it is (xl destroy %u removes it)", domid, why, domid);
-	return vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, NULL, err);
+	return monitor_release(vmm, domid, err);
 }
 
 static int carry_out(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, enum vmm_action action,

@@ -19,6 +19,9 @@
 struct vmm;
 int monitor_adopt(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
 
+/* Look after it no longer: what it does is no longer answered. */
+int monitor_release(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+
 /* Start the host's supervisor unless it runs; returns when it is ready. */
 int monitor_ensure(struct err *err) must_check;
 
