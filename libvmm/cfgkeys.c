@@ -343,8 +343,9 @@ static int set_device_list(struct cfgkey_ctx *c, const struct cfg_value *v)
 			err_wrap(c->err, "%s", c->setting->key);
 			return refused(c, &items[i]);
 		}
-		list_add_tail(&c->cfg->devices, &dev->link);
-		c->cfg->nr_devices++;
+		device_add(c->cfg, dev);
+		if (class->companion != NULL)
+			device_add(c->cfg, device_new(class->companion));
 	}
 	return 0;
 }
@@ -627,6 +628,9 @@ static int apply_setting(struct cfgkey_ctx *c, const struct cfg_setting *s)
 {
 	c->setting = s;
 	c->at = s->place;
+	c->cfg->are_evtchns_set |= strcmp(s->key, "max_event_channels") == 0;
+	c->cfg->are_vcpus_set |= strcmp(s->key, "vcpus") == 0 || strcmp(s->key, "maxvcpus") == 0;
+	c->cfg->is_vpmu_set |= strcmp(s->key, "vpmu") == 0;
 	if (s->is_replaced &&
 	    warn(c, &s->place, "%s: set more than once; the last value counts", s->key) < 0)
 		return -1;
