@@ -60,7 +60,7 @@ static void write_c_info(const struct vmm_config *cfg, bool is_saved, struct jso
 
 	config_uuid_str(cfg->uuid, uuid);
 	json_open_object(w, "c_info");
-	json_str(w, "type", "pvh");
+	json_str(w, "type", cfg->is_type_pv && !is_saved ? "pv" : "pvh");	/* Arm makes it pvh */
 	str_member(w, "ssid_label", cfg->init_seclabel != NULL ? cfg->init_seclabel : cfg->seclabel);
 	str_member(w, "name", cfg->name);
 	if (is_saved)
@@ -175,12 +175,12 @@ static void write_colors(const struct vmm_config *cfg, struct json_writer *w)
 	json_close_array(w);
 }
 
-static void write_arch(const struct vmm_config *cfg, struct json_writer *w)
+static void write_arch(const struct vmm_config *cfg, bool is_saved, struct json_writer *w)
 {
 	static const char *const gic[] = { NULL, "v2", "v3" }, *const vuart[] = { NULL, "sbsa_uart" };
 	autofree char *sve = cfg->sve_vl == UINT32_MAX ? xstrdup("hw") : str_printf("%u", cfg->sve_vl);
 
-	json_open_object(w, "type.pvh");
+	json_open_object(w, cfg->is_type_pv && !is_saved ? "type.pv" : "type.pvh");
 	json_close_object(w);
 	json_open_object(w, "arch_arm");
 	str_member(w, "gic_version", gic[cfg->gic_version]);
@@ -221,7 +221,7 @@ static void write_b_info(const struct vmm_config *cfg, bool is_saved, const stru
 	str_member(w, "ramdisk", cfg->ramdisk);
 	str_member(w, "device_tree", cfg->device_tree);
 	str_member(w, "tee", tee[cfg->tee]);
-	write_arch(cfg, w);
+	write_arch(cfg, is_saved, w);
 	if (cfg->is_vpmu_set)
 		json_str(w, "vpmu", cfg->vpmu ? "True" : "False");
 	json_close_object(w);
@@ -260,13 +260,13 @@ static void write_dtdevs(const struct vmm_config *cfg, struct json_writer *w)
 
 static void write_actions(const struct vmm_config *cfg, struct json_writer *w)
 {
-	const struct { const char *key; enum config_action action; } rows[] = {
+	const struct { const char *key; enum vmm_action action; } rows[] = {
 		{ "on_poweroff", cfg->on_poweroff }, { "on_reboot", cfg->on_reboot }, { "on_watchdog", cfg->on_watchdog },
 		{ "on_crash", cfg->on_crash }, { "on_soft_reset", cfg->on_soft_reset },
 	};
 
 	for (size_t i = 0; i < array_size(rows); i++)
-		if (rows[i].action != ACTION_DESTROY)
+		if (rows[i].action != VMM_ACTION_DESTROY)
 			json_str(w, rows[i].key, config_action_json_names[rows[i].action]);
 }
 
@@ -433,7 +433,7 @@ static int read_list(const struct json *j, const char *key, struct strlist *out,
 static int read_c_info(struct vmm_config *cfg, const struct json *c, struct err *err)
 {
 	static const char *const passthrough[] = { "default", "disabled", "enabled", "sync_pt", "share_pt", NULL };
-	autofree char *uuid = NULL;
+	autofree char *uuid = NULL, *type = NULL;
 	unsigned mode = PASSTHROUGH_DEFAULT;
 
 	if (read_str(c, "name", &cfg->name, err) < 0 || read_str(c, "uuid", &uuid, err) < 0 ||
@@ -442,6 +442,10 @@ static int read_c_info(struct vmm_config *cfg, const struct json *c, struct err 
 		return -1;
 	if (uuid != NULL && config_parse_uuid(uuid, cfg->uuid) < 0)
 		return err_set(err, EINVAL, "uuid: '%s' is none", uuid);
+	if (read_str(c, "type", &type, err) < 0)
+		return -1;
+	cfg->is_type_set = type != NULL;
+	cfg->is_type_pv = str_eq(type, "pv");
 	cfg->is_uuid_set = uuid != NULL;
 	cfg->passthrough = mode > PASSTHROUGH_ENABLED ? PASSTHROUGH_ENABLED : (enum config_passthrough)mode;
 	cfg->driver_domain = read_flag(c, "driver_domain");
@@ -591,17 +595,17 @@ static int read_devices(struct vmm_config *cfg, const struct json *j, struct err
 /* Left out means destroy, whatever guest.cfg's own default is. */
 static int read_actions(struct vmm_config *cfg, const struct json *j, struct err *err)
 {
-	const struct { const char *key; enum config_action *action; } rows[] = {
+	const struct { const char *key; enum vmm_action *action; } rows[] = {
 		{ "on_poweroff", &cfg->on_poweroff }, { "on_reboot", &cfg->on_reboot }, { "on_watchdog", &cfg->on_watchdog },
 		{ "on_crash", &cfg->on_crash }, { "on_soft_reset", &cfg->on_soft_reset },
 	};
 
 	for (size_t i = 0; i < array_size(rows); i++) {
-		unsigned action = ACTION_DESTROY;
+		unsigned action = VMM_ACTION_DESTROY;
 
 		if (read_name(j, rows[i].key, config_action_json_names, &action, err) < 0)
 			return -1;
-		*rows[i].action = (enum config_action)action;
+		*rows[i].action = (enum vmm_action)action;
 	}
 	return 0;
 }

@@ -23,6 +23,7 @@ struct dev_disk {
 	uint64_t base;
 	uint32_t number;	/* of vdev */
 	unsigned parts;		/* positional ones seen */
+	bool has_prefix;	/* which stands for the format: no second part */
 };
 
 enum { BACKEND_PHY = 1, BACKEND_TAP, BACKEND_QDISK, BACKEND_STANDALONE };
@@ -183,6 +184,8 @@ static int set_positional(struct dev_disk *d, char *part, struct err *err)
 {
 	char *colon;
 
+	if (d->parts == 1 && d->has_prefix)
+		d->parts++;
 	switch (d->parts++) {
 	case 0:
 		return set_by_key(d, "target", part, err);
@@ -224,7 +227,7 @@ static int parse_part(struct dev_disk *d, char *part, struct err *err)
 }
 
 /* "phy:/dev/x,...": old ways to say a format or a script; returns what follows. */
-static const char *parse_prefixes(struct dev_disk *d, const char *spec, struct err *err)
+static const char *parse_prefixes(struct dev_disk *d, const char *spec)
 {
 	static const struct { const char *text; unsigned format; const char *script; } prefixes[] = {
 		{ "raw:", FORMAT_RAW, NULL }, { "qcow:", FORMAT_QCOW, NULL }, { "qcow2:", FORMAT_QCOW2, NULL },
@@ -241,9 +244,11 @@ static const char *parse_prefixes(struct dev_disk *d, const char *spec, struct e
 			d->format = prefixes[i].format;
 		if (prefixes[i].script != NULL) {
 			d->script = xstrdup(prefixes[i].script);
+			d->has_prefix = true;
 			return spec + strlen(prefixes[i].text);
 		}
 		spec += strlen(prefixes[i].text);
+		d->has_prefix = true;
 		i = (size_t)-1;	/* they may be stacked: tap:qcow:... */
 	}
 	return spec;
@@ -256,7 +261,7 @@ static int disk_parse(struct vmm_device *dev, const char *spec, struct err *err)
 	d->readwrite = 1;
 	while (*spec == ' ' || *spec == '\t')
 		spec++;
-	spec = parse_prefixes(d, spec, err);
+	spec = parse_prefixes(d, spec);
 	while (*spec != '\0') {
 		size_t len = strcspn(spec, ",");
 		autofree char *part = NULL;

@@ -18,8 +18,7 @@ struct dev_usbctrl {
 };
 
 enum { USBCTRL_AUTO, USBCTRL_PV, USBCTRL_DEVICEMODEL, USBCTRL_QUSB };
-/* "auto" is upstream's first value: the same as not given */
-static const char *const ctrl_types[] = { "auto", "pv", "devicemodel", "qusb", "auto", NULL };
+static const char *const ctrl_types[] = { "auto", "pv", "devicemodel", "qusb", NULL };
 
 static const struct field ctrl_fields[] = {
 	FIELD_ENUM(struct dev_usbctrl, type, "type", "type", FIELD_SPEC, ctrl_types),
@@ -79,7 +78,8 @@ struct dev_usbdev {
 static const char *const dev_types[] = { "unknown", "hostdev", NULL };
 
 static const struct field dev_fields[] = {
-	FIELD_I32(struct dev_usbdev, ctrl, "controller", "ctrl", FIELD_SPEC),
+	{ .key = "controller", .json = "ctrl", .offset = FIELD_OFFSET(struct dev_usbdev, ctrl, int32_t),
+	  .type = FIELD_T_DEVID, .where = FIELD_SPEC },
 	FIELD_I32(struct dev_usbdev, port, "port", "port", FIELD_SPEC, .min = 1, .max = MAX_PORTS),
 	FIELD_ENUM(struct dev_usbdev, type, "type", NULL, FIELD_SPEC, dev_types),
 	FIELD_U32(struct dev_usbdev, hostbus, "hostbus", "type.hostdev/hostbus", FIELD_SPEC | FIELD_REQUIRED, .max = 255),

@@ -19,7 +19,7 @@ static const char *const backends[] = { "unknown", "qemu", "linux", NULL };
 static const struct field fields[] = {
 	DEVICE_BACKEND_ROWS,
 	DEVICE_DEVID_ROW,
-	FIELD_ENUM(struct dev_vkb, backend_type, "backend-type", "backend_type", FIELD_SPEC, backends),
+	FIELD_ENUM(struct dev_vkb, backend_type, "backend-type", "backend_type", FIELD_SPEC | FIELD_REQUIRED, backends),
 	FIELD_STR(struct dev_vkb, unique_id, "unique-id", "unique_id", SIDES),
 	FIELD_BOOL(struct dev_vkb, disable_keyboard, "feature-disable-keyboard", "feature_disable_keyboard", SIDES),
 	FIELD_BOOL(struct dev_vkb, disable_pointer, "feature-disable-pointer", "feature_disable_pointer", SIDES),
@@ -38,8 +38,6 @@ static int vkb_check(const struct vmm_device *dev, const struct vmm_config *cfg,
 {
 	const struct dev_vkb *v = container_of(dev, struct dev_vkb, dev);
 
-	if (v->unique_id == NULL && v->backend_type == VKB_LINUX)
-		return err_set(err, EINVAL, "unique-id= is missing: it tells the linux backend which device is meant");
 	if (!v->multi_touch && (v->mt_width != 0 || v->mt_height != 0 || v->mt_contacts != 0))
 		return err_set(err, EINVAL, "multi-touch-*: needs feature-multi-touch=1");
 	return 0;

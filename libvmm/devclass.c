@@ -14,6 +14,7 @@ struct vmm_device *device_new(const struct vmm_devclass *class)
 	list_init(&dev->link);
 	dev->class = class;
 	dev->devid = -1;
+	fields_init(class->fields, dev);
 	return dev;
 }
 

@@ -121,12 +121,12 @@ static int parse_enum(const struct field *f, unsigned *out, const char *what, co
 {
 	autostrbuf struct strbuf all = STRBUF_INIT;
 
-	for (unsigned i = 1; f->names[i] != NULL; i++) {
+	for (unsigned i = strcmp(f->names[0], "unknown") == 0; f->names[i] != NULL; i++) {
 		if (strcasecmp(f->names[i], value) == 0) {
 			*out = i;
 			return 0;
 		}
-		strbuf_printf(&all, "%s%s", i == 1 ? "" : ", ", f->names[i]);
+		strbuf_printf(&all, "%s%s", all.len == 0 ? "" : ", ", f->names[i]);
 	}
 	return err_set(err, EINVAL, "%s: '%s' is none of %s", what, value, all.data);
 }
@@ -404,7 +404,7 @@ static int field_from_json(const struct field *f, void *obj, const struct json *
 		return field_parse(f, obj, j->key, j->is_true ? "1" : "0", err);
 	if (j->type == JSON_ARRAY || j->type == JSON_OBJECT)
 		return err_set(err, EINVAL, "%s: expected a plain value", j->key);
-	if (f->type == FIELD_T_ENUM && f->names[0] != NULL && strcmp(j->text, f->names[0]) == 0)
+	if (f->type == FIELD_T_ENUM && strcmp(j->text, f->names[0]) == 0)
 		return 0;
 	if (f->type == FIELD_T_TRI)
 		return field_parse(f, obj, j->key, strcmp(j->text, "True") == 0 ? "1" :
@@ -437,6 +437,13 @@ int fields_from_json(const struct field *fields, void *obj, const struct json *j
 			return -1;
 	}
 	return 0;
+}
+
+void fields_init(const struct field *fields, void *obj)
+{
+	for (const struct field *f = fields; !is_end(f); f++)
+		if (f->type == FIELD_T_DEVID)
+			*(int32_t *)member(f, obj) = -1;
 }
 
 void fields_clear(const struct field *fields, void *obj)

@@ -21,7 +21,7 @@ enum field_type {
 	FIELD_T_U64,
 	FIELD_T_I32,
 	FIELD_T_DEVID,	/* int32_t; -1: not set */
-	FIELD_T_ENUM,	/* unsigned; its names in order, the first one meaning "not set" */
+	FIELD_T_ENUM,	/* unsigned; its names in order, the first one meaning "not set" ("unknown": cannot be written) */
 	FIELD_T_UUID,	/* uint8_t[16]; zero: not set */
 	FIELD_T_MAC,	/* uint8_t[6]; zero: not set */
 	FIELD_T_WORD,	/* a bare word in a specification that sets an enum tri to `min` */
@@ -100,6 +100,7 @@ void field_from_store(const struct field *f, void *obj, const char *value);
 void fields_to_json(const struct field *fields, const void *obj, struct json_writer *w);
 /* Members known to the rows; others are ignored, wrong types are refused. */
 int fields_from_json(const struct field *fields, void *obj, const struct json *j, struct err *err) must_check;
+void fields_init(const struct field *fields, void *obj);	/* zeroed memory to nothing set */
 void fields_clear(const struct field *fields, void *obj);
 
 #endif
