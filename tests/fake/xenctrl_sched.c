@@ -40,7 +40,7 @@ static struct fake_pool *pool_with(uint32_t id, uint32_t sched)
 	int xc_sched_##name##_domain_set(xc_interface *xch, uint32_t domid, struct type *s)   \
 	{                                                                                     \
 		struct fake_domain *d;                                                        \
-                                                                                              \
+											\
 		POINT(-1);                                                                    \
 		d = scheduled_by(domid, sched);                                               \
 		if (!d)                                                                       \
@@ -53,7 +53,7 @@ static struct fake_pool *pool_with(uint32_t id, uint32_t sched)
 	int xc_sched_##name##_domain_get(xc_interface *xch, uint32_t domid, struct type *s)   \
 	{                                                                                     \
 		struct fake_domain *d;                                                        \
-                                                                                              \
+											\
 		POINT(-1);                                                                    \
 		d = scheduled_by(domid, sched);                                               \
 		if (!d)                                                                       \
@@ -70,7 +70,7 @@ DOMAIN_PARAMS(rtds, xen_domctl_sched_rtds, XEN_SCHEDULER_RTDS, rtds, s->budget >
 	int xc_sched_##name##_set(xc_interface *xch, uint32_t cpupool_id, struct type *schedule)   \
 	{                                                                                         \
 		struct fake_pool *p;                                                              \
-                                                                                                  \
+												\
 		POINT(-1);                                                                        \
 		p = pool_with(cpupool_id, sched);                                                 \
 		if (!p)                                                                           \
@@ -81,7 +81,7 @@ DOMAIN_PARAMS(rtds, xen_domctl_sched_rtds, XEN_SCHEDULER_RTDS, rtds, s->budget >
 	int xc_sched_##name##_get(xc_interface *xch, uint32_t cpupool_id, struct type *schedule)   \
 	{                                                                                         \
 		struct fake_pool *p;                                                              \
-                                                                                                  \
+												\
 		POINT(-1);                                                                        \
 		p = pool_with(cpupool_id, sched);                                                 \
 		if (!p)                                                                           \

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENCONSOLED_CONSOLE_H
+#define XENCONSOLED_CONSOLE_H
+
+#include "xenconsoled/conlog.h"
+#include "xenconsoled/consoled.h"
+#include "xenconsoled/history.h"
+#include "xenconsoled/ring.h"
+#include "xenconsoled/tty.h"
+
+/*
+ * One console: a ring that a guest writes, a terminal or socket that a person reads, a log, and the last of what was printed.
+ * A guest cannot make it hold more memory than its history, nor use more time than its share of events.
+ */
+
+enum console_kind { CONSOLE_PV, CONSOLE_VUART, CONSOLE_CHANNEL };
+
+struct console {
+	struct list link;		/* among its guest's, or lingering */
+	struct consoled *d;
+	uint32_t domid;
+	enum console_kind kind;
+	unsigned num;
+	char *name;			/* the guest's; NULL until known */
+	/* the guest's side */
+	struct xen_page page;
+	struct ring ring;
+	uint64_t ring_ref;		/* as the store says */
+	uint32_t remote_port;
+	int port;			/* ours; -1: not connected */
+	/* the person's side */
+	struct tty tty;
+	struct ev_io io, listener;
+	struct history history;
+	struct conlog log;
+	/* fairness */
+	struct ev_timer timer;		/* the end of a pause, or of lingering */
+	uint64_t period_end_ms, linger_end_ms;
+	unsigned nr_events;
+	bool is_paused, is_full, is_ended, was_wrong;
+};
+
+/* How many events a console may cause in how long before it waits: upstream's figures. */
+#define CONSOLE_EVENTS 30
+#define CONSOLE_PERIOD_MS 200
+
+struct console *console_new(struct consoled *d, uint32_t domid, enum console_kind kind, unsigned num,
+			    struct err *err);
+void console_free(struct console *c);
+void console_set_name(struct console *c, const char *name);
+
+/* Map the ring, bind the port and open the terminal, as far as that is not done. old_tty: the terminal it had under a daemon
+ * before this one; socket: a path, instead of a terminal (either may be NULL). */
+int console_connect(struct console *c, uint64_t ring_ref, uint32_t port, const char *old_tty, const char *socket,
+		    struct err *err) must_check;
+/* The guest's side goes; the terminal stays. */
+void console_disconnect(struct console *c);
+/* The port was kicked. */
+void console_event(struct console *c);
+/* The guest is gone: its last words are taken and kept, and the console frees itself when its terminal was read. */
+void console_end(struct console *c);
+
+#endif
