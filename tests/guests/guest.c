@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The console of the bare-metal guests: Xen's PV console ring (public/io/console.h) in its magic page, and the emulated UART.
+ * No interrupts: what is waited for is polled.
+ */
+#include "guest.h"
+
+#define PARAM_CONSOLE_PFN 17
+#define PARAM_CONSOLE_EVTCHN 18
+#define HVMOP_GET_PARAM 1
+#define EVTCHNOP_SEND 4
+#define UART_DATA (*(volatile uint32_t *)0x22000000)
+#define UART_FLAGS (*(volatile uint32_t *)0x22000018)
+#define UART_FLAG_TX_FULL 0x20u
+#define FDT_MAGIC 0xd00dfeedu
+
+struct console_ring {
+	char in[1024], out[2048];
+	uint32_t in_cons, in_prod, out_cons, out_prod;
+};
+
+static volatile struct console_ring *ring;
+static uint32_t port;
+static int has_uart;
+
+uint64_t param_get(uint32_t index)
+{
+	struct {
+		uint16_t domid, pad;
+		uint32_t index;
+		uint64_t value;
+	} arg = { DOMID_SELF, 0, index, 0 };
+
+	return hypercall(HYPERVISOR_HVM_OP, HVMOP_GET_PARAM, &arg) == 0 ? arg.value : 0;
+}
+
+uint32_t be32(const void *p)
+{
+	const uint8_t *b = p;
+
+	return (uint32_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+}
+
+static void kick(void)
+{
+	uint32_t arg = port;
+
+	__sync_synchronize();
+	hypercall(HYPERVISOR_EVENT_CHANNEL_OP, EVTCHNOP_SEND, &arg);
+}
+
+static void put(char c)
+{
+	if (has_uart) {
+		while (UART_FLAGS & UART_FLAG_TX_FULL)
+			;
+		UART_DATA = (uint8_t)c;
+	}
+	if (!ring)
+		return;
+	while (ring->out_prod - ring->out_cons >= sizeof(ring->out))
+		kick();
+	ring->out[ring->out_prod & (sizeof(ring->out) - 1)] = c;
+	__sync_synchronize();
+	ring->out_prod++;
+}
+
+void print(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\n')
+			put('\r');
+		put(*s);
+	}
+	kick();
+}
+
+void print_number(unsigned long v, unsigned base)
+{
+	char text[24], *at = text + sizeof(text) - 1;
+
+	*at = '\0';
+	do {
+		*--at = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	print(at);
+}
+
+static int holds(const uint8_t *data, uint32_t size, const char *word)
+{
+	uint32_t len = 0;
+
+	while (word[len])
+		len++;
+	for (uint32_t i = 0; i + len <= size; i++) {
+		uint32_t k = 0;
+
+		while (k < len && data[i + k] == (uint8_t)word[k])
+			k++;
+		if (k == len)
+			return 1;
+	}
+	return 0;
+}
+
+void main(const uint8_t *dtb);
+void main(const uint8_t *dtb)
+{
+	uint64_t pfn = param_get(PARAM_CONSOLE_PFN);
+
+	port = (uint32_t)param_get(PARAM_CONSOLE_EVTCHN);
+	ring = (volatile struct console_ring *)(uintptr_t)(pfn << 12);
+	has_uart = be32(dtb) == FDT_MAGIC && holds(dtb, be32(dtb + 4), "arm,sbsa-uart");
+	guest_main(dtb);
+	/* What was printed is to be read before the domain ends. */
+	while (ring && ring->out_prod != ring->out_cons)
+		kick();
+}

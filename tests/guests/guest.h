@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_GUESTS_GUEST_H
+#define TESTS_GUESTS_GUEST_H
+
+#include <stdint.h>
+
+/*
+ * What the bare-metal guests stand on: hypercalls and a console. Each guest is one file with guest_main; it ends the domain when
+ * that returns.
+ */
+
+/* Xen's hypercall numbers, include/public/xen.h. */
+#define HYPERVISOR_EVENT_CHANNEL_OP 32
+#define HYPERVISOR_HVM_OP 34
+#define DOMID_SELF 0x7ff0u
+
+long hypercall(unsigned long nr, unsigned long arg1, const void *arg2);
+
+/* To the PV console; and to the emulated UART when the device tree has one. */
+void print(const char *s);
+void print_number(unsigned long v, unsigned base);
+uint64_t param_get(uint32_t index);
+uint32_t be32(const void *p);
+
+/* dtb: as the guest was given it. */
+void guest_main(const uint8_t *dtb);
+
+#endif
