@@ -343,8 +343,9 @@ static int set_device_list(struct cfgkey_ctx *c, const struct cfg_value *v)
 			err_wrap(c->err, "%s", c->setting->key);
 			return refused(c, &items[i]);
 		}
-		list_add_tail(&c->cfg->devices, &dev->link);
-		c->cfg->nr_devices++;
+		device_add(c->cfg, dev);
+		if (class->companion != NULL)
+			device_add(c->cfg, device_new(class->companion));
 	}
 	return 0;
 }
@@ -623,28 +624,56 @@ static int apply_unknown(struct cfgkey_ctx *c)
 	return warn(c, &c->setting->place, "unknown key '%s'", c->setting->key);
 }
 
+static const struct cfgkey *row_by_name(const char *name)
+{
+	for (size_t i = 0; i < array_size(rows); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
 static int apply_setting(struct cfgkey_ctx *c, const struct cfg_setting *s)
 {
+	const struct cfgkey *row;
+
 	c->setting = s;
 	c->at = s->place;
+	c->cfg->are_evtchns_set |= strcmp(s->key, "max_event_channels") == 0;
+	c->cfg->are_vcpus_set |= strcmp(s->key, "vcpus") == 0 || strcmp(s->key, "maxvcpus") == 0;
+	c->cfg->is_vpmu_set |= strcmp(s->key, "vpmu") == 0;
 	if (s->is_replaced &&
 	    warn(c, &s->place, "%s: set more than once; the last value counts", s->key) < 0)
 		return -1;
-	for (size_t i = 0; i < array_size(rows); i++)
-		if (strcmp(rows[i].name, s->key) == 0)
-			return apply_row(c, &rows[i]);
-	return apply_unknown(c);
+	row = row_by_name(s->key);
+	return row != NULL ? apply_row(c, row) : apply_unknown(c);
 }
 
+static int apply_one(struct cfgkey_ctx *c, const struct cfg_setting *s)
+{
+	if (apply_setting(c, s) < 0) {
+		autofree char *where = cfg_place_str(&c->at);
+
+		return err_wrap(c->err, "%s", where);
+	}
+	return 0;
+}
+
+/* In the order of the file; then devices in the order of the rows, which numbers them as upstream does (a vfb's vkb comes before
+ * those of vkb=). */
 static int apply_all(struct cfgkey_ctx *c)
 {
-	for (size_t i = 0; i < c->file->nr; i++) {
-		if (apply_setting(c, &c->file->settings[i]) < 0) {
-			autofree char *where = cfg_place_str(&c->at);
+	const struct cfg_setting *s;
 
-			return err_wrap(c->err, "%s", where);
-		}
+	for (size_t i = 0; i < c->file->nr; i++) {
+		const struct cfgkey *row = row_by_name(c->file->settings[i].key);
+
+		if ((row == NULL || row->kind != CFGKEY_DEVICE) && apply_one(c, &c->file->settings[i]) < 0)
+			return -1;
 	}
+	for (size_t i = 0; i < array_size(rows); i++)
+		if (rows[i].kind == CFGKEY_DEVICE && (s = cfgfile_find(c->file, rows[i].name)) != NULL &&
+		    apply_one(c, s) < 0)
+			return -1;
 	return 0;
 }
 

@@ -194,9 +194,12 @@ int config_finish(struct vmm_config *cfg, struct err *err)
 		return -1;
 	if (!cfg->is_uuid_set && config_make_uuid(cfg, err) < 0)
 		return -1;
-	list_for_each_entry (dev, &cfg->devices, link)
+	list_for_each_entry (dev, &cfg->devices, link) {
+		if (dev->class->finish != NULL)
+			dev->class->finish(dev, cfg);
 		if (device_check(dev, cfg, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 

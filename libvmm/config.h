@@ -45,6 +45,7 @@ struct vmm_config {
 	char *seclabel, *init_seclabel;
 	int32_t max_grant_frames, max_maptrack_frames, max_grant_version;	/* CONFIG_UNSET */
 	uint32_t max_event_channels;	/* 1023 */
+	bool are_evtchns_set, are_vcpus_set, is_vpmu_set;	/* written in guest.cfg: JSON shows those only */
 	bool nomigrate, driver_domain, suspend_evtchn_compat;
 	/* memory, KiB */
 	uint64_t target_kb, max_kb;	/* memory=, maxmem= (max_kb is what is populated) */

@@ -60,9 +60,9 @@ int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type,
 	struct store *store = vmm_store(vmm, err);
 	int ret;
 
-	if (!store || store_watch(store, path, DOMAIN_TOKEN, err) < 0)
+	if (!store || domain_watch(vmm, path, err) < 0)
 		return -1;
-	ret = store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err);
+	ret = domain_watch(vmm, "@releaseDomain", err);
 	if (ret == 0) {
 		ret = await_tty(vmm, domid, path, timeout_ms, tty, err);
 		domain_forget_watch(vmm, "@releaseDomain");

@@ -13,8 +13,17 @@ extern const struct vmm_devclass *const vmm_devclasses[];	/* ends in NULL */
 /* NULL when no class has that key in guest.cfg. */
 const struct vmm_devclass *devclass_by_key(const char *key);
 
-/* A device from one entry of its list in guest.cfg: a specification, or a list of its parts. Yours (device_free). */
+/* A device from a specification. Yours (device_free). Not checked yet. */
+int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_device **out, struct err *err) must_check;
+/* From one entry of its list in guest.cfg: a specification, or a list of its parts. */
 int device_parse_value(const struct vmm_devclass *class, const struct cfg_value *v, struct vmm_device **out,
 		       struct err *err) must_check;
+/* Put it at the end of a configuration, numbered by its place where its class is. */
+void device_add(struct vmm_config *cfg, struct vmm_device *take_dev);
+
+/* In upstream's shape; key NULL in an array. */
+void device_to_json(const struct vmm_device *dev, const char *key, struct json_writer *w);
+int device_from_json(const struct vmm_devclass *class, const struct json *j, struct vmm_device **out,
+		     struct err *err) must_check;
 
 #endif

@@ -228,6 +228,16 @@ int domain_await_event(struct vmm *vmm, int max_ms, struct err *err)
 	return ret;
 }
 
+int domain_watch(struct vmm *vmm, const char *path, struct err *err)
+{
+	if (store_watch(vmm->store, path, DOMAIN_TOKEN, err) == 0)
+		return 0;
+	if (err->code != EEXIST)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
 void domain_forget_watch(struct vmm *vmm, const char *path)
 {
 	struct err ignored = ERR_INIT;
@@ -292,7 +302,7 @@ int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout
 	uint64_t deadline = deadline_of(timeout_ms);
 	int ret;
 
-	if (!store || store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err) < 0)
+	if (!store || domain_watch(vmm, "@releaseDomain", err) < 0)
 		return -1;
 	ret = for_death ? domain_wait_gone(vmm, domid, deadline, err) :
 			  wait_until_shut(vmm, domid, deadline, info, err);
@@ -389,9 +399,9 @@ int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int ti
 
 	if (!store)
 		return -1;
-	if (check_askable(vmm, domid, err) < 0 || store_watch(store, path, DOMAIN_TOKEN, err) < 0)
+	if (check_askable(vmm, domid, err) < 0 || domain_watch(vmm, path, err) < 0)
 		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid, word);
-	ret = store_watch(store, "@releaseDomain", DOMAIN_TOKEN, err);
+	ret = domain_watch(vmm, "@releaseDomain", err);
 	if (ret == 0) {
 		ret = store_write(store, path, word, err);
 		if (ret == 0)

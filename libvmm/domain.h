@@ -23,6 +23,8 @@ int domain_teardown(struct vmm *vmm, uint32_t domid, struct err *err) must_check
 int domain_left_ms(uint64_t deadline);
 /* Sleep until the store says something, at most `max_ms`. 1: something happened, 0: not. EINTR when interrupted. */
 int domain_await_event(struct vmm *vmm, int max_ms, struct err *err) must_check;
+/* Set a watch; one that could not be taken back earlier serves again. */
+int domain_watch(struct vmm *vmm, const char *path, struct err *err) must_check;
 /* Take a watch back; a store that fails has forgotten it. */
 void domain_forget_watch(struct vmm *vmm, const char *path);
 /* Until Xen no longer knows the domain; the caller watches @releaseDomain. */

@@ -181,7 +181,7 @@ static int shut_backends(struct vmm *vmm, const struct ends *e, char **states, s
 
 	for (; watched < e->backs.n && ret == 0; watched++)
 		if (closes_by_itself(e->backs.v[watched]))
-			ret = store_watch(vmm->store, e->backs.v[watched], DOMAIN_TOKEN, err);
+			ret = domain_watch(vmm, e->backs.v[watched], err);
 	if (ret == 0)
 		ret = close_backends(vmm, e, states, err);
 	if (ret == 0)
@@ -269,7 +269,7 @@ static int destroy_and_wait(struct vmm *vmm, uint32_t domid, struct err *err)
 	struct err ignored = ERR_INIT;
 	int ret;
 
-	if (store_watch(vmm->store, "@releaseDomain", DOMAIN_TOKEN, err) < 0)
+	if (domain_watch(vmm, "@releaseDomain", err) < 0)
 		return -1;
 	ret = hv_domain_destroy(vmm->hv, domid, err);
 	if (ret < 0 && err->code == ESRCH) {

@@ -332,29 +332,46 @@ void conn_cancel_event(struct conn *c, size_t len)
 	conn_cancel(c, len);
 }
 
-/* Is the event that was just put behind out.len waiting already? `pos` is its place. */
+static uint32_t *merge_slot(struct conn *c, const char *message, uint32_t len)
+{
+	return &c->merge[hash_bytes(message + WIRE_HEADER, len) & (MERGE_SIZE - 1)];
+}
+
+/* Where the events stand that wait, by hash of their payload. Only a connection with something waiting has the table. Positions are kept modulo 2^32: what waits
+ * is far less. */
+static bool make_merge(struct conn *c)
+{
+	uint64_t start = c->out_total - c->out.len;	/* position of data[0] */
+	uint32_t pos = c->out_message + c->out_tail;
+	struct wire_header h;
+
+	c->merge = calloc(MERGE_SIZE, sizeof(c->merge[0]));
+	if (!c->merge)
+		return false;
+	for (; pos < c->out.len; pos += WIRE_HEADER + h.len) {
+		memcpy(&h, c->out.data + pos, sizeof(h));
+		if (h.type == WIRE_WATCH_EVENT)
+			*merge_slot(c, c->out.data + pos, h.len) = (uint32_t)(start + pos);
+	}
+	return true;
+}
+
+/* Is the event that was just put behind out.len waiting already? Without memory to know it is only one more. */
 static bool is_merged(struct conn *c, uint32_t len)
 {
 	const char *fresh = c->out.data + c->out.len;
+	uint64_t start = c->out_total - c->out.len, where;
 	uint32_t *slot;
-	uint64_t start = c->out_total - c->out.len;	/* position of data[0] */
-	uint64_t where;
 
-	if (!c->merge) {
-		c->merge = calloc(MERGE_SIZE, sizeof(c->merge[0]));
-		if (!c->merge)
-			return false;	/* not merged: it is only an event more */
-	}
-	slot = &c->merge[hash_bytes(fresh + WIRE_HEADER, len) & (MERGE_SIZE - 1)];
-	/* Positions are kept modulo 2^32: what waits is far less. */
+	if (c->out.len == c->out_message || (!c->merge && !make_merge(c)))
+		return false;
+	slot = merge_slot(c, fresh, len);
 	where = start + (uint32_t)(*slot - (uint32_t)start);
+	if (where >= start + c->out.off && where + WIRE_HEADER + len <= c->out_total &&
+	    !memcmp(c->out.data + (where - start), fresh, WIRE_HEADER + len))
+		return true;
 	*slot = (uint32_t)c->out_total;
-	if (where < start + c->out.off || where + WIRE_HEADER + len > c->out_total)
-		return false;
-	if (memcmp(c->out.data + (where - start), fresh, WIRE_HEADER + len) != 0)
-		return false;
-	*slot = (uint32_t)where;
-	return true;
+	return false;
 }
 
 bool conn_put_event(struct conn *c, const char *path, size_t path_len, const char *token, size_t token_len,
@@ -370,7 +387,7 @@ bool conn_put_event(struct conn *c, const char *path, size_t path_len, const cha
 	p[WIRE_HEADER + path_len] = '\0';
 	memcpy(p + WIRE_HEADER + path_len + 1, token, token_len);
 	p[WIRE_HEADER + len - 1] = '\0';
-	if (path[0] != '@' && c->out.len > c->out_message && is_merged(c, len)) {
+	if (path[0] != '@' && is_merged(c, len)) {
 		c->nr_merged++;
 		conn_cancel(c, len);
 		return false;
@@ -425,6 +442,7 @@ static void settle_messages(struct conn *c, uint32_t upto)
 static void out_empty(struct conn *c)
 {
 	c->out_message = c->out.off = c->out.len = 0;
+	free(steal(c->merge));
 	if (!c->out_reserved)
 		buf_release(c->turn, &c->out);
 	if (!c->nr_caused && c->caused_size > 8) {
@@ -500,8 +518,7 @@ void conn_drop_events(struct conn *c)
 		c->caused_first = (c->caused_first + 1) & (c->caused_size - 1);
 		c->nr_caused--;
 	}
-	if (c->merge)
-		memset(c->merge, 0, MERGE_SIZE * sizeof(c->merge[0]));
+	free(steal(c->merge));
 	if (b->off == b->len) {
 		out_empty(c);
 		set_stalled(c, false);

@@ -201,32 +201,41 @@ static struct watch *watch_alloc(const struct path *path, const char *token, siz
 	return w;
 }
 
+/* The place of a path, made where it is missing; NULL: no memory, and nothing was left behind. */
+static struct watch_node *make_places(struct watch_set *s, const struct path *path)
+{
+	struct watch_node *n = trie_root(s, path->s), *next;
+	const char *name;
+	size_t pos = 0, len;
+
+	while (path_next(path->s, path->len, &pos, &name, &len)) {
+		next = place_make(s, n, name, len);
+		if (!next) {
+			place_prune(s, n);
+			return NULL;
+		}
+		n = next;
+	}
+	return n;
+}
+
 int watch_add(struct watch_set *s, struct watcher *who, const struct path *path, const char *token, size_t token_len,
 	      int32_t depth, struct watch **out, struct err *err)
 {
-	struct watch_node *n = trie_root(s, path->s), *next;
 	struct watch *w;
-	const char *name;
-	size_t pos = 0, name_len;
 
 	if (watch_find(s, who, path, token, token_len))
 		return err_set(err, EEXIST, "watch on %s with token '%s' exists", path->s, token);
 	w = watch_alloc(path, token, token_len);
-	while (w && path_next(path->s, path->len, &pos, &name, &name_len)) {
-		next = place_make(s, n, name, name_len);
-		if (!next)
-			break;
-		n = next;
-	}
-	if (!w || pos < (path->len > 1 ? path->len : 0u)) {
-		place_prune(s, n);
+	if (w)
+		w->node = make_places(s, path);
+	if (!w || !w->node) {
 		free(w);
 		return err_set(err, ENOMEM, "watch on %s: out of memory", path->s);
 	}
 	w->watcher = who;
-	w->node = n;
 	w->depth = depth;
-	list_add_tail(&n->watches, &w->of_node);
+	list_add_tail(&w->node->watches, &w->of_node);
 	list_add_tail(&who->watches, &w->of_watcher);
 	who->nr_watches++;
 	s->nr_watches++;

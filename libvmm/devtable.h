@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef LIBVMM_DEVTABLE_H
+#define LIBVMM_DEVTABLE_H
+
+#include "base/mem.h"
+#include "libvmm/devclass.h"
+
+/* The rows of the table in devices.c, one a file dev_NAME.c. */
+extern const struct vmm_devclass devclass_channel;
+extern const struct vmm_devclass devclass_disk;
+extern const struct vmm_devclass devclass_p9;
+extern const struct vmm_devclass devclass_pvcalls;
+extern const struct vmm_devclass devclass_usbctrl;
+extern const struct vmm_devclass devclass_usbdev;
+extern const struct vmm_devclass devclass_vdispl;
+extern const struct vmm_devclass devclass_vfb;
+extern const struct vmm_devclass devclass_vif;
+extern const struct vmm_devclass devclass_virtio;
+extern const struct vmm_devclass devclass_vkb;
+extern const struct vmm_devclass devclass_vsnd;
+extern const struct vmm_devclass devclass_vtpm;
+
+#endif
