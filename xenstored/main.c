@@ -18,14 +18,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "xenstored/life.h"
 #include "xenstored/server.h"
 
 #define DEFAULT_RUNDIR "/var/run/xenstored"	/* xen: tools/config, XEN_RUN_STORED */
 
 struct settings {
-	bool no_domains, foreground, print_pid, verbose, live_update;
+	bool foreground, print_pid, verbose;
 	const char *pid_file, *trace_file;
-	uint32_t event;			/* of the master domain's ring, 0: ask the kernel */
+	struct life_options life;
 	struct world *world;
 };
 
@@ -34,6 +35,9 @@ struct settings {
 enum {
 	OPT_QUOTA_FIRST = 0x100,	/* + enum quota_id: -E and friends */
 	OPT_TRACE_CONTROL = 0x200,
+	OPT_NO_JOURNAL,
+	OPT_NO_SECCOMP,
+	OPT_USER,
 };
 
 struct option_row {
@@ -66,6 +70,9 @@ static const struct option_row rows[] = {
 	{ 'R', "no-recovery", no_argument, NULL, "accepted; has no effect: there is no database to recover" },
 	{ 'I', "internal-db", optional_argument, "on|off", "accepted; has no effect: the store is always in memory" },
 	{ 'U', "live-update", no_argument, NULL, "take over the state of a former daemon" },
+	{ OPT_NO_JOURNAL, "no-journal", no_argument, NULL, "keep no journal: a crash loses the store" },
+	{ OPT_NO_SECCOMP, "no-seccomp", no_argument, NULL, "do not filter system calls" },
+	{ OPT_USER, "user", required_argument, "<name>", "run as this user once everything is open" },
 	{ 'e', "event", required_argument, "<port>", "event channel of the master domain" },
 	{ 'm', "master-domid", required_argument, "<domid>", "the domain that runs the tools (0)" },
 	{ 'p', "priv-domid", required_argument, "<domid>", "another domain with all rights" },
@@ -156,14 +163,14 @@ static int parse_trace_control(const char *arg, struct err *err)
 static int parse_option(struct settings *s, int key, char *arg, struct err *err)
 {
 	switch (key) {
-	case 'D': s->no_domains = true; return 0;
+	case 'D': s->life.no_domains = true; return 0;
 	case 'F': s->pid_file = arg; return 0;
 	case 'H': usage(stdout); exit(0);
 	case 'N': s->foreground = true; return 0;
 	case 'P': s->print_pid = true; return 0;
 	case 'T': s->trace_file = arg; return 0;
 	case 'V': s->verbose = true; return 0;
-	case 'U': s->live_update = true; return 0;
+	case 'U': s->life.live_update = true; return 0;
 	case 'K': s->world->keep_orphans = true; return 0;
 	case 'E': return set_quota(s, QUOTA_NODES, false, arg, err);
 	case 'S': return set_quota(s, QUOTA_NODE_SIZE, false, arg, err);
@@ -174,9 +181,12 @@ static int parse_option(struct settings *s, int key, char *arg, struct err *err)
 	case 'Q': return parse_quota(s, arg, false, err);
 	case 'q': return parse_quota(s, arg, true, err);
 	case 'w': return parse_timeout(s, arg, err);
-	case 'e': return num_u32(arg, 0, INT_MAX, "event channel", &s->event, err);
+	case 'e': return num_u32(arg, 0, INT_MAX, "event channel", &s->life.own_port, err);
 	case 'm': return parse_domid(arg, &s->world->dom0_domid, err);
 	case 'p': return parse_domid(arg, &s->world->priv_domid, err);
+	case OPT_NO_JOURNAL: s->life.no_journal = true; return 0;
+	case OPT_NO_SECCOMP: s->life.no_filter = true; return 0;
+	case OPT_USER: s->life.user = arg; return 0;
 	case OPT_TRACE_CONTROL: return parse_trace_control(arg, err);
 	default: return 0;	/* -R, -I */
 	}
@@ -279,17 +289,6 @@ static const char *env_or(const char *name, const char *other)
 	return v && v[0] ? v : other;
 }
 
-static int listen_socket(struct server *srv, struct err *err)
-{
-	const char *dir = env_or("XENSTORED_RUNDIR", DEFAULT_RUNDIR);
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/socket", dir);
-	if (file_mkdirs(dir, 0755, err) < 0)
-		return -1;
-	return server_listen(srv, env_or("XENSTORED_PATH", path), -1, err);
-}
-
 /* As many clients as the system lets us have. */
 static void raise_fd_limit(void)
 {
@@ -301,13 +300,11 @@ static void raise_fd_limit(void)
 	(void)!setrlimit(RLIMIT_NOFILE, &l);
 }
 
-static int serve(struct settings *s, struct server *srv, int ready_fd, struct err *err)
+static int run_daemon(struct settings *s, struct server *srv, int ready_fd, struct err *err)
 {
 	autoclose int pid_fd = -1;
 
 	if (s->pid_file && file_pidfile(s->pid_file, &pid_fd, err) < 0)
-		return -1;
-	if (listen_socket(srv, err) < 0)
 		return -1;
 	if (s->print_pid) {
 		printf("%d\n", (int)getpid());
@@ -320,12 +317,33 @@ static int serve(struct settings *s, struct server *srv, int ready_fd, struct er
 	notify_ready();
 	if (ready_fd >= 0 && (write(ready_fd, "", 1) != 1 || close(ready_fd) < 0))
 		log_warn("cannot tell the starting process that the store is ready");
+	if (life_settle_down(&s->life, err) < 0)
+		return -1;
 	return server_run(srv, err);
+}
+
+static int serve(struct settings *s, struct server *srv, int ready_fd, struct err *err)
+{
+	const char *dir = env_or("XENSTORED_RUNDIR", DEFAULT_RUNDIR);
+	char path[PATH_MAX];
+	struct life life;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	s->life.run_dir = dir;
+	s->life.socket_path = env_or("XENSTORED_PATH", path);
+	if (file_mkdirs(dir, 0755, err) < 0)
+		return -1;
+	rc = life_start(&life, srv, &s->life, err);
+	if (rc == 0)
+		rc = run_daemon(s, srv, ready_fd, err);
+	life_end(&life);
+	return rc;
 }
 
 static int run(int argc, char **argv, struct err *err)
 {
-	struct settings s = { .world = NULL };
+	struct settings s = { .life.argv = argv };
 	struct server srv;
 	int ready_fd = -1, rc;
 
@@ -333,7 +351,8 @@ static int run(int argc, char **argv, struct err *err)
 	if (!s.world || parse_options(&s, argc, argv, err) < 0)
 		return -1;
 	raise_fd_limit();
-	if (!s.foreground && (ready_fd = detach(err)) < 0)
+	/* The process that takes over is the one that was there. */
+	if (!s.foreground && !s.life.live_update && (ready_fd = detach(err)) < 0)
 		return -1;
 	if (server_init(&srv, s.world, err) < 0)
 		return -1;

@@ -73,19 +73,29 @@ static void on_client_gone(void *arg)
 	set_accepting(arg, true);
 }
 
+struct conn *server_restore_client(struct server *s, int fd, uint32_t id, struct err *err)
+{
+	struct conn *c = conn_socket_new(s->ev, &s->world->turn, quota_find(s->world->quota, s->world->dom0_domid), fd,
+					 on_client_gone, s, err);
+
+	if (!c) {
+		close(fd);
+		return NULL;
+	}
+	c->id = id;
+	world_add_conn(s->world, c);
+	return c;
+}
+
 static void add_client(struct server *s, int fd)
 {
 	struct err err = ERR_INIT;
-	struct conn *c = conn_socket_new(s->ev, &s->world->turn, quota_find(s->world->quota, s->world->dom0_domid), fd,
-					 on_client_gone, s, &err);
+	struct conn *c = server_restore_client(s, fd, 0, &err);
 
-	if (!c) {
+	if (c)
+		log_debug("client %u: pid %d, uid %u", c->id, (int)c->pid, (unsigned)c->uid);
+	else
 		log_error("a client is refused: %s", err.msg);
-		close(fd);
-		return;
-	}
-	world_add_conn(s->world, c);
-	log_debug("client %u: pid %d, uid %u", c->id, (int)c->pid, (unsigned)c->uid);
 }
 
 static void on_listener(struct ev_io *io, unsigned events)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef XENSTORED_JOURNAL_FILE_H
+#define XENSTORED_JOURNAL_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "xenstored/state.h"
+
+/*
+ * A file that only grows, mapped, with a state stream in it: records are appended out of sight and all of them count from one store.
+ * Behind the tail there are zeros, which are the stream's END.
+ *
+ * A batch stands behind a slot of eight bytes that is zero, so END, until the batch is complete; then it becomes the head
+ * of an empty record of the type JFILE_MARK.
+ */
+
+#define JFILE_MARK STATE_PRIVATE
+
+struct jfile {
+	int fd;
+	char *map;
+	size_t size;		/* allocated and mapped */
+	size_t committed;	/* where END stands: what is before counts */
+	size_t tail;		/* end of what is staged */
+	size_t released;	/* pages before this were given back */
+};
+
+#define JFILE_INIT { .fd = -1 }
+
+/* A new empty file NAME in a directory, with room for at least `size` bytes. */
+int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err) must_check;
+void jfile_close(struct jfile *f);	/* harmless on JFILE_INIT */
+
+/* Where state_put_* write: appended to what is staged. ENOSPC, ENOMEM. */
+struct state_sink jfile_sink(struct jfile *f);
+/* Make sure that `len` more bytes can be staged without failing. */
+int jfile_reserve(struct jfile *f, size_t len, struct err *err) must_check;
+
+/* Take back what was staged since `mark`, a former tail. */
+static inline void jfile_rollback(struct jfile *f, size_t mark)
+{
+	f->tail = mark;
+}
+
+/* All that is staged counts from here on. */
+void jfile_commit(struct jfile *f);
+
+/* What was written counts as it stands: for a file that nobody reads yet. */
+void jfile_seal(struct jfile *f);
+
+#endif
