@@ -83,7 +83,7 @@ void xl_warn(void *arg, const char *where, const char *message)
 	w->nr++;
 	stamp(w->xl);
 	/* The message shows the offending line and a caret, so it keeps its newlines. */
-	fprintf(w->xl->note, "%s: warning: %s\n", where, message);
+	fprintf(w->xl->note, "%s: warning: %s%s", where, message, str_ends(message, "\n") ? "" : "\n");
 }
 
 static void conf_warn(void *arg, const char *message)

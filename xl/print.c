@@ -143,10 +143,12 @@ void jsonw_raw(struct jsonw *j, const char *key, const char *text)
 		len--;
 	before_value(j, key);
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '\n')
-			indent(j);
-		else
+		if (text[i] != '\n')
 			putc(text[i], j->f);
+		else if (text[i + 1] == '\n')	/* what upstream prints in an empty object */
+			putc('\n', j->f);
+		else
+			indent(j);
 	}
 }
 
