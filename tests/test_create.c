@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The whole of a domain's creation over the fakes: what is built, and that nothing stays of it whichever call fails, wherever
+ * an interrupt comes.
+ */
+#include "tests/test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "base/str.h"
+#include "libvmm/libvmm.h"
+#include "tests/fake/fake.h"
+#include "tests/fake/loop.h"
+#include "tests/fake/point.h"
+#include "tests/fake/xenstore.h"
+
+static struct err err;
+static char dir[] = "/tmp/test_create.XXXXXX";
+static volatile int interrupted;
+
+/* --- a host with images ------------------------------------------------------------------------------------- */
+
+/* The header of arm64's Image and something behind it. */
+static void make_kernel(const char *path)
+{
+	static uint8_t image[300000];
+	const uint64_t size = 0x60000;
+
+	for (size_t i = 64; i < sizeof(image); i++)
+		image[i] = (uint8_t)(i >> 8);
+	memcpy(image + 16, &size, sizeof(size));
+	memcpy(image + 56, "ARM\x64", 4);
+	ck_ok(file_write_atomic(path, image, sizeof(image), 0600, &err), &err);
+}
+
+static void start(void)
+{
+	autofree char *kernel = NULL, *initrd = NULL, *state = NULL;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	kernel = str_printf("%s/Image", dir);
+	initrd = str_printf("%s/initrd", dir);
+	state = str_printf("%s/state", dir);
+	make_kernel(kernel);
+	ck_ok(file_write_atomic(initrd, kernel, strlen(kernel), 0600, &err), &err);
+	ck_ok(file_mkdirs(state, 0700, &err), &err);
+	setenv("LIBVMM_STATE_DIR", state, 1);
+	fake_store_start();
+}
+
+static void finish(void)
+{
+	autofree char *command = str_printf("rm -r %s", dir);
+
+	fake_store_stop();
+	ck_assert_int_eq(system(command), 0);
+}
+
+static const char *file_left(void)
+{
+	static char name[300];
+	autofree char *state = str_printf("%s/state", dir);
+	DIR *d = opendir(state);
+
+	name[0] = '\0';
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_name[0] != '.')
+			snprintf(name, sizeof(name), "%s", e->d_name);
+	closedir(d);
+	return name[0] ? name : NULL;
+}
+
+static struct vmm_config *config(const char *more)
+{
+	autofree char *text = str_printf("name = 'ada'\nkernel = '%s/Image'\nramdisk = '%s/initrd'\n"
+					 "memory = 64\nvcpus = 2\nextra = 'console=hvc0'\n%s", dir, dir, more);
+	const struct vmm_config_source source = { .path = "ada.cfg", .text = text };
+	struct vmm_config *cfg = NULL;
+
+	ck_ok(vmm_config_load(&source, &cfg, &err), &err);
+	return cfg;
+}
+
+/* --- what is built ------------------------------------------------------------------------------------------ */
+
+static void check_guest(uint32_t domid)
+{
+	autofree char *name = str_printf("/local/domain/%u/name", domid), *value = fake_store_get(name);
+	struct fake_entry entry;
+	uint8_t magic[4];
+
+	ck_assert_str_eq(value, "ada");
+	ck_assert(fake_guest_entry(domid, &entry));
+	ck_assert(entry.is_online);
+	fake_guest_read(domid, entry.pc + 56, magic, 4);
+	ck_assert_mem_eq(magic, "ARM\x64", 4);
+	fake_guest_read(domid, entry.x0, magic, 4);
+	ck_assert_mem_eq(magic, "\xd0\x0d\xfe\xed", 4);
+}
+
+START_TEST(a_guest_is_built_and_gone_again)
+{
+	const struct vmm_create_options options = { .paused = false };
+	struct vmm_config *cfg;
+	struct vmm *vmm;
+	uint32_t domid;
+	uint64_t pages;
+
+	start();
+	cfg = config("");
+	pages = fake_free_pages();
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_ok(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err);
+	ck_assert(!fake_domain_is_paused(domid));
+	ck_assert_msg(!fake_violation(), "%s", fake_violation());
+	check_guest(domid);
+	ck_assert_ptr_nonnull(file_left());
+	uint32_t second = 0;
+
+	ck_fails(vmm_domain_create(vmm, cfg, &options, &second, &err), &err, EEXIST, "already in use");
+	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
+	ck_assert_ptr_null(fake_leftover());
+	ck_assert_ptr_null(file_left());
+	ck_assert_uint_eq(fake_free_pages(), pages);
+	vmm_close(vmm);
+	vmm_config_free(cfg);
+	finish();
+}
+END_TEST
+
+/* --- faults ------------------------------------------------------------------------------------------------- */
+
+static struct vmm_config *scenario_config;
+
+/* Everything a guest goes through, with a context of its own, as commands have. */
+static int live_and_die(struct err *e)
+{
+	const struct vmm_create_options options = { .paused = false };
+	struct vmm_dominfo *list = NULL;
+	struct vmm *vmm = NULL;
+	uint32_t domid;
+	size_t nr;
+	int r = -1;
+
+	interrupted = 0;
+	if (vmm_open(&vmm, e) < 0)
+		return -1;
+	vmm_set_interrupt(vmm, &interrupted);
+	if (vmm_domain_create(vmm, scenario_config, &options, &domid, e) == 0) {
+		r = vmm_domain_list(vmm, &list, &nr, e) < 0 || vmm_domain_rename(vmm, domid, "eve", e) < 0 ? -1 : 0;
+		free(list);
+		/* The end has its own loops, in test_domain; here it must not add to the faults. */
+		point_disarm();
+		vmm_set_interrupt(vmm, NULL);
+		struct err end = ERR_INIT;
+
+		ck_assert_msg(vmm_domain_destroy(vmm, domid, &end) == 0, "%s", end.msg);
+	}
+	vmm_close(vmm);
+	return r;
+}
+
+/* What a user does when told that a domain is left over. */
+static int destroy_all(struct err *e)
+{
+	struct vmm_dominfo *list = NULL;
+	struct vmm *vmm = NULL;
+	size_t nr = 0;
+	int r;
+
+	if (vmm_open(&vmm, e) < 0)
+		return -1;
+	r = vmm_domain_list(vmm, &list, &nr, e);
+	for (size_t i = 0; i < nr && r == 0; i++)
+		if (list[i].domid != 0)
+			r = vmm_domain_destroy(vmm, list[i].domid, e);
+	free(list);
+	vmm_close(vmm);
+	return r;
+}
+
+static const struct fault_scenario scenario = { live_and_die, destroy_all, file_left };
+#define MANY_FEATURES "cpus = '0-1'\ncpu_weight = 512\nvuart = 'sbsa_uart'\niomem = ['0x9010,1']\nirqs = [34]\n"
+
+START_TEST(one_fault_and_nothing_stays)
+{
+	start();
+	scenario_config = config(MANY_FEATURES);
+	for (unsigned turn = 0; turn < 7; turn++) {
+		struct fault_tally tally = fault_loop(&scenario, turn);
+
+		ck_assert_uint_gt(tally.nr_points, 60);
+		/* Few calls are not needed; most of what is absorbed is EAGAIN. */
+		ck_assert_uint_lt(tally.nr_absorbed, tally.nr_points / 4);
+	}
+	vmm_config_free(scenario_config);
+	finish();
+}
+END_TEST
+
+START_TEST(faults_from_there_on_and_nothing_stays_after_destroy)
+{
+	start();
+	scenario_config = config(MANY_FEATURES);
+	for (unsigned turn = 0; turn < 7; turn++)
+		fault_loop_sticky(&scenario, turn);
+	vmm_config_free(scenario_config);
+	finish();
+}
+END_TEST
+
+static void interrupt(void)
+{
+	interrupted = 1;
+}
+
+START_TEST(an_interrupt_anywhere_and_nothing_stays)
+{
+	struct fault_tally tally;
+
+	start();
+	scenario_config = config(MANY_FEATURES);
+	tally = fault_loop_call(&scenario, interrupt);
+	/* After the last step it came too late. */
+	ck_assert_uint_lt(tally.nr_absorbed, tally.nr_points / 2);
+	vmm_config_free(scenario_config);
+	finish();
+}
+END_TEST
+
+TEST_MAIN("create", a_guest_is_built_and_gone_again, one_fault_and_nothing_stays,
+	  faults_from_there_on_and_nothing_stays_after_destroy, an_interrupt_anywhere_and_nothing_stays)
