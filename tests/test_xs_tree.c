@@ -248,7 +248,7 @@ START_TEST(walk_meets_every_node_once)
 		ck_assert_ptr_eq(n, tree_find(root, w->path, w->len));
 		ck_assert_uint_eq(strlen(w->path), w->len);
 		ck_assert_str_ne(w->path, last);
-		strncpy(last, w->path, sizeof(last) - 1);
+		memcpy(last, w->path, w->len + 1);
 		count++;
 	}
 	ck_assert_uint_eq(count, 1 + 1 + 20 + 500);

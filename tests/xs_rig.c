@@ -82,20 +82,25 @@ void rig_close(struct rig *r, unsigned client)
 	free(steal(c->events));
 }
 
-int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len)
+static uint32_t last_req_id;
+
+int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len)
 {
 	struct rig_client *c = &r->c[client];
-	static uint32_t req_id;
 
 	rig_last = client;
 	c->nr_replies = 0;
-	req_id++;
-	if (local_request(c->l, type, req_id, tx, payload, len) < 0)
-		return EPIPE;
+	return local_request(c->l, type, ++last_req_id, tx, payload, len) < 0 ? EPIPE : 0;
+}
+
+int rig_result(struct rig *r, unsigned client, unsigned type, uint32_t tx)
+{
+	struct rig_client *c = &r->c[client];
+
 	if (!c->nr_replies)
-		return ETIMEDOUT;	/* held back, or no memory for the reply */
+		return ETIMEDOUT;
 	ck_assert_uint_eq(c->nr_replies, 1);
-	ck_assert_uint_eq(c->reply.h.req_id, req_id);
+	ck_assert_uint_eq(c->reply.h.req_id, last_req_id);
 	ck_assert_uint_eq(c->reply.h.tx_id, tx);
 	if (c->reply.h.type == WIRE_ERROR) {
 		ck_assert_int_ne(wire_error_code(c->reply.data), 0);
@@ -103,6 +108,13 @@ int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const v
 	}
 	ck_assert_uint_eq(c->reply.h.type, type);
 	return 0;
+}
+
+int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len)
+{
+	if (rig_send(r, client, type, tx, payload, len))
+		return EPIPE;
+	return rig_result(r, client, type, tx);
 }
 
 const char *rig_data(const struct rig *r, unsigned client)

@@ -44,6 +44,9 @@ void rig_close(struct rig *r, unsigned client);
 
 /* A request and its reply: 0, or the errno that it names. Payload pieces: strings joined by their NULs. */
 int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len);
+/* The two halves, for those who arm faults: the first makes no assertion. ETIMEDOUT: no reply (held back, or no memory for one). */
+int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len);
+int rig_result(struct rig *r, unsigned client, unsigned type, uint32_t tx);
 const char *rig_data(const struct rig *r, unsigned client);	/* of the last reply */
 size_t rig_len(const struct rig *r, unsigned client);
 

@@ -127,6 +127,7 @@ void conn_pause(struct conn *c, bool pause)
 	if (c->paused == pause)
 		return;
 	c->paused = pause;
+	c->starved = false;
 	list_del(&c->on_paused);
 	if (pause)
 		list_add_tail(&c->turn->paused, &c->on_paused);
@@ -134,6 +135,12 @@ void conn_pause(struct conn *c, bool pause)
 		conn_ready(c);
 	if (c->ops->want_read)
 		c->ops->want_read(c, !pause);
+}
+
+void conn_starve(struct conn *c)
+{
+	conn_pause(c, true);
+	c->starved = true;
 }
 
 void conn_break(struct conn *c)
@@ -155,8 +162,10 @@ bool conn_fill(struct conn *c)
 
 	if (!b->data) {
 		b->data = pool_get(c->turn);
-		if (!b->data)
-			return false;	/* still readable: tried again */
+		if (!b->data) {
+			conn_starve(c);
+			return false;
+		}
 		b->size = CONN_BUF;
 		b->off = b->len = 0;
 	}

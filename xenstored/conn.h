@@ -93,6 +93,7 @@ struct conn {
 	bool broken;			/* malformed header: nothing more is read; it is not dead (XSA-325) */
 	bool stalled_write;		/* the peer does not take its output */
 	bool paused;			/* not read from: over a limit */
+	bool starved;			/* paused for want of memory */
 	struct watcher watcher;
 	struct list txns;		/* of struct txn.of_conn, oldest first */
 	uint32_t nr_txns, next_txn;
@@ -130,6 +131,8 @@ bool conn_fill(struct conn *c);
 void conn_consume(struct conn *c, size_t n);
 /* Stop or go on reading: a limit is reached, or no longer. */
 void conn_pause(struct conn *c, bool pause);
+/* Paused because there was no memory: goes on when time has passed. */
+void conn_starve(struct conn *c);
 /* Nothing more is read from this connection, its watches and transactions are the caller's to drop. */
 void conn_break(struct conn *c);
 

@@ -37,7 +37,6 @@ static int run_check(struct request *r, struct reply *reply, struct err *err)
 	if (world_audit(r->world, err))
 		return 0;
 	log_error("check: %s", err->msg);
-	err->code = EIO;
 	return -1;
 }
 
@@ -86,6 +85,7 @@ static int set_quota(struct request *r, bool soft, struct err *err)
 {
 	struct quota_limits *l = quota_global(r->world->quota);
 	const struct effect e = { .kind = EFFECT_QUOTA };
+	unsigned *limit, old;
 	bool named_soft;
 	uint64_t value;
 	int id;
@@ -97,8 +97,13 @@ static int set_quota(struct request *r, bool soft, struct err *err)
 		return err_set(err, EINVAL, "there is no %squota '%.40s'", soft ? "soft " : "", r->args[2].s);
 	if (num_dec(r->args[3].s, INT_MAX, "quota", &value, err) < 0)
 		return -1;
-	(soft || named_soft ? l->soft : l->hard)[id] = (unsigned)value;
-	return world_journal_one(r->world, &e, err);
+	limit = &(soft || named_soft ? l->soft : l->hard)[id];
+	old = *limit;
+	*limit = (unsigned)value;
+	if (world_journal_one(r->world, &e, err) == 0)
+		return 0;
+	*limit = old;
+	return -1;
 }
 
 static void show_limits(struct request *r, bool soft, struct reply *reply)

@@ -191,8 +191,12 @@ static bool handle_input(struct world *w, struct conn *c, unsigned max)
 			conn_pause(c, true);
 			return false;
 		}
-		if (!max-- || dispatch(w, c, &h, data + WIRE_HEADER) < 0)
+		if (!max--)
 			return true;
+		if (dispatch(w, c, &h, data + WIRE_HEADER) < 0) {
+			conn_starve(c);		/* no memory even to say so */
+			return false;
+		}
 		/* A guest that was released meanwhile has no buffers any more. */
 		if (c->in.data)
 			conn_consume(c, WIRE_HEADER + h.len);
@@ -218,12 +222,13 @@ static void serve(struct world *w, struct conn *c)
 		conn_ready(c);
 }
 
-static void wake_paused(struct world *w)
+/* Those who were held back may go on when their limit allows; those who found no memory only when time has passed. */
+static void wake_paused(struct world *w, bool time_passed)
 {
 	struct conn *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &w->turn.paused, on_paused)
-		if (world_may_read(w, c))
+		if ((time_passed || !c->starved) && world_may_read(w, c))
 			conn_pause(c, false);
 }
 
@@ -250,8 +255,7 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 	struct list ready = LIST_INIT(ready);
 
 	w->now_ms = t->now_ms = now_ms;
-	if (!list_is_empty(&t->paused))
-		wake_paused(w);
+	wake_paused(w, true);
 	list_splice_tail(&ready, &t->ready);
 	while (!list_is_empty(&ready)) {
 		struct conn *c = list_first(&ready, struct conn, on_ready);
@@ -260,6 +264,7 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 		serve(w, c);
 	}
 	write_out(w);
+	wake_paused(w, false);
 	while (!list_is_empty(&t->dead))
 		world_drop_conn(w, list_first(&t->dead, struct conn, on_dead));
 	return !list_is_empty(&t->ready) || !list_is_empty(&t->dirty);

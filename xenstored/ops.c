@@ -406,20 +406,26 @@ int op_resume(struct request *r, struct reply *reply, struct err *err)
 	(void)reply;
 	if (!d)
 		return -1;
+	/* Not worth a record: after a restart the host is asked anew who has shut down. */
 	d->shutdown = false;
-	return world_journal_domain(r->world, d, err);
+	return 0;
 }
 
 int op_set_target(struct request *r, struct reply *reply, struct err *err)
 {
 	struct domain *d = connected(r, &r->args[0], err);
 	struct domain *target = d ? connected(r, &r->args[1], err) : NULL;
+	uint16_t old;
 
 	(void)reply;
 	if (!target)
 		return -1;
+	old = d->target;
 	d->target = target->domid;
-	return world_journal_domain(r->world, d, err);
+	if (world_journal_domain(r->world, d, err) == 0)
+		return 0;
+	d->target = old;
+	return -1;
 }
 
 int op_get_domain_path(struct request *r, struct reply *reply, struct err *err)
@@ -476,6 +482,7 @@ int op_set_feature(struct request *r, struct reply *reply, struct err *err)
 {
 	uint64_t domid, mask;
 	struct domain *d;
+	uint32_t old;
 
 	(void)reply;
 	if (num_dec(r->args[0].s, DOMID_FIRST_RESERVED - 1, "domain id", &domid, err) < 0 ||
@@ -490,8 +497,12 @@ int op_set_feature(struct request *r, struct reply *reply, struct err *err)
 		return err_set(err, ENOMEM, "SET_FEATURE: out of memory");
 	if (d->introduced)
 		return err_set(err, EBUSY, "SET_FEATURE: domain %u is introduced already", d->domid);
+	old = d->features;
 	d->features = (uint32_t)mask;
-	return world_journal_domain(r->world, d, err);
+	if (world_journal_domain(r->world, d, err) == 0)
+		return 0;
+	d->features = old;
+	return -1;
 }
 
 static void list_quotas(struct reply *reply)
@@ -536,14 +547,39 @@ int op_get_quota(struct request *r, struct reply *reply, struct err *err)
 	return 0;
 }
 
-static void set_limit(struct quota_limits *l, int id, bool soft, unsigned value)
+static int set_global(struct request *r, enum quota_id id, bool soft, unsigned value, struct err *err)
 {
+	struct quota_limits *l = quota_global(r->world->quota), old = *l;
+	const struct effect e = { .kind = EFFECT_QUOTA };
+
 	(soft ? l->soft : l->hard)[id] = value;
+	if (world_journal_one(r->world, &e, err) == 0)
+		return 0;
+	*l = old;
+	return -1;
+}
+
+static int set_own(struct request *r, struct domain *d, enum quota_id id, bool soft, unsigned value, struct err *err)
+{
+	struct account *a = d->account;
+	struct quota_limits old = a->limits;
+	uint16_t old_hard = a->own_hard, old_soft = a->own_soft;
+
+	(soft ? a->limits.soft : a->limits.hard)[id] = value;
+	if (soft)
+		a->own_soft |= (uint16_t)(1u << id);
+	else
+		a->own_hard |= (uint16_t)(1u << id);
+	if (world_journal_domain(r->world, d, err) == 0)
+		return 0;
+	a->limits = old;
+	a->own_hard = old_hard;
+	a->own_soft = old_soft;
+	return -1;
 }
 
 int op_set_quota(struct request *r, struct reply *reply, struct err *err)
 {
-	const struct effect e = { .kind = EFFECT_QUOTA };
 	struct domain *d = NULL;
 	uint64_t value;
 	bool soft;
@@ -552,16 +588,9 @@ int op_set_quota(struct request *r, struct reply *reply, struct err *err)
 	(void)reply;
 	if (id < 0 || num_dec(r->args[r->nr_args - 1].s, INT_MAX, "quota", &value, err) < 0)
 		return -1;
-	if (r->nr_args == 2) {
-		set_limit(quota_global(r->world->quota), id, soft, (unsigned)value);
-		return world_journal_one(r->world, &e, err);
-	}
+	if (r->nr_args == 2)
+		return set_global(r, (enum quota_id)id, soft, (unsigned)value, err);
 	if (known_domain(r, &r->args[0], &d, err) < 0)
 		return -1;
-	set_limit(&d->account->limits, id, soft, (unsigned)value);
-	if (soft)
-		d->account->own_soft |= (uint16_t)(1u << id);
-	else
-		d->account->own_hard |= (uint16_t)(1u << id);
-	return world_journal_domain(r->world, d, err);
+	return set_own(r, d, (enum quota_id)id, soft, (unsigned)value, err);
 }

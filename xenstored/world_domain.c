@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define RETRY_MS  20u		/* after a want of memory */
 #define REBASE_MS 1000u		/* an open transaction keeps old versions of the store no longer than this */
 
 struct domain *world_domain(const struct world *w, unsigned domid)
@@ -320,8 +321,9 @@ static void retry_orphans(struct world *w)
 	}
 }
 
-/* When the first connection that is held back may go on; those that wait for something else are woken by it. */
-static int wait_for_credit(struct world *w)
+/* When the first connection that is held back may go on. One that waits for its own output or requests is woken by those, one that found no
+ * memory tries again soon. */
+static int wait_for_paused(struct world *w)
 {
 	unsigned first = 0;
 	struct conn *c;
@@ -329,6 +331,8 @@ static int wait_for_credit(struct world *w)
 	list_for_each_entry(c, &w->turn.paused, on_paused) {
 		unsigned wait = c->domain ? rate_wait_ms(&w->rate, &c->domain->credit, w->now_ms) : 0;
 
+		if (!wait && c->starved)
+			wait = RETRY_MS;
 		if (wait && (!first || wait < first))
 			first = wait;
 	}
@@ -351,7 +355,7 @@ int world_tick(struct world *w, uint64_t now_ms)
 			retry_orphans(w);
 	}
 	idle = !w->nr_txns && !w->turn.nr_stalled && !w->orphans_left;
-	wait = list_is_empty(&w->turn.paused) ? -1 : wait_for_credit(w);
+	wait = list_is_empty(&w->turn.paused) ? -1 : wait_for_paused(w);
 	if (idle)
 		return wait;
 	return wait >= 0 && wait < (int)REBASE_MS ? wait : (int)REBASE_MS;
