@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Xen's security advisories about store daemons, each as the attack it describes. The name of a test is that of the advisory. XSA-38's ring indexes,
- * XSA-425's other connection and the ring of XSA-484 are attacked once more in the suite of the rings.
+ * Xen's security advisories about store daemons, each as the attack it describes. The name of a
+ * test is that of the advisory. XSA-38's ring indexes, XSA-425's other connection and the ring of
+ * XSA-484 are attacked once more in the suite of the rings.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -47,15 +48,16 @@ static void audit(void)
 }
 
 TEST_BEGIN(xsa_38)
-	static const uint32_t lengths[] = { 4097, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff };
+static const uint32_t lengths[] = { 4097,       0xffff,     0x10000,   0x7fffffff,
+				    0x80000000, 0xfffffff0, 0xffffffff };
 
-	for (unsigned i = 0; i < array_size(lengths); i++) {
-		struct wire_header h = { WIRE_READ, 1, 0, lengths[i] };
-		unsigned c = rig_client(r, 3);
+for (unsigned i = 0; i < array_size(lengths); i++) {
+	struct wire_header h = { WIRE_READ, 1, 0, lengths[i] };
+	unsigned c = rig_client(r, 3);
 
-		ck_assert_int_lt(local_send(r->c[c].l, &h, sizeof(h)), 0);
-		rig_close(r, c);
-		rig_ok(r, rig_write(r, dom0, 0, "/alive", ""));
+	ck_assert_int_lt(local_send(r->c[c].l, &h, sizeof(h)), 0);
+	rig_close(r, c);
+	rig_ok(r, rig_write(r, dom0, 0, "/alive", ""));
 	}
 TEST_END
 
@@ -110,7 +112,8 @@ TEST_BEGIN(xsa_206)
 		rig_ok(r, rig_read(r, dom0, tx, "/key"));
 		/* The guest writes whenever it is listened to: one attempt a millisecond. */
 		for (unsigned i = 0; i < 4; i++) {
-			if (r->c[guest].l && !local_conn(r->c[guest].l)->paused && rig_write(r, guest, 0, "/key", "x") == 0)
+			if (r->c[guest].l && !local_conn(r->c[guest].l)->paused &&
+			    rig_write(r, guest, 0, "/key", "x") == 0)
 				writes++;
 			rig_pass(r, 1);
 		}
@@ -165,7 +168,8 @@ TEST_BEGIN(xsa_322)
 	ck_assert_int_eq(rig_read(r, guest, 0, "/foreign"), EACCES);
 	ck_assert_int_eq(rig_write(r, guest, 0, "/foreign", "x"), EACCES);
 	ck_assert_int_eq(rig_get_perms(r, guest, 0, "@releaseDomain"), EACCES);
-	/* Nor in a transaction that was open all the while, nor through what is written to the node later. */
+	/* Nor in a transaction that was open all the while, nor through what is written to the node
+	 * later. */
 	rig_ok(r, rig_write(r, dom0, 0, "/foreign/new", ""));
 	ck_assert_int_eq(rig_read(r, guest, 0, "/foreign/new"), EACCES);
 TEST_END
@@ -232,7 +236,8 @@ TEST_BEGIN(xsa_326_unread_replies)
 		if (rig_send(r, guest, WIRE_READ, 0, "large", 6) == 0)
 			taken++;
 	ck_assert_uint_eq(rig_used(r, 1, QUOTA_OUTSTANDING), 20);
-	ck_assert_uint_le(conn_pending(local_conn(r->c[guest].l)), 20 * (sizeof(large) + WIRE_HEADER));
+	ck_assert_uint_le(conn_pending(local_conn(r->c[guest].l)),
+			  20 * (sizeof(large) + WIRE_HEADER));
 	/* Others do not notice; and it may go on when it has read. */
 	rig_ok(r, rig_write(r, other, 0, "x", ""));
 	local_stall(r->c[guest].l, false);
@@ -274,7 +279,8 @@ TEST_BEGIN(xsa_326_events_for_others)
 	local_stall(r->c[dom0].l, true);
 	for (unsigned i = 0; i < 500; i++) {
 		snprintf(path, sizeof(path), "n%u", i);
-		if (rig_send(r, guest, WIRE_MKDIR, 0, path, strlen(path) + 1) == 0 && r->c[guest].nr_replies)
+		if (rig_send(r, guest, WIRE_MKDIR, 0, path, strlen(path) + 1) == 0 &&
+		    r->c[guest].nr_replies)
 			sent++;
 	}
 	ck_assert_uint_eq(sent, 20);
@@ -296,7 +302,8 @@ TEST_BEGIN(xsa_326_nodes_times_transactions)
 		rig_ok(r, rig_write(r, guest, 0, path, large));
 	}
 	nodes = tree_nr_nodes(r->w->tree);
-	/* Ten open transactions, each with a version of its own: all nodes are written anew after each start. */
+	/* Ten open transactions, each with a version of its own: all nodes are written anew after
+	 * each start. */
 	for (unsigned t = 0; t < 10; t++) {
 		uint32_t tx = rig_start(r, guest);
 
@@ -478,7 +485,8 @@ START_TEST(xsa_418)
 		if (rig_send(r, dom0, WIRE_WRITE, 0, path, strlen(path) + 1))
 			_exit(3);
 		walk = tree_walk_new();
-		for (const struct node *at = tree_walk_start(walk, r->w->root, NULL, 0); at; at = tree_walk_next(walk))
+		for (const struct node *at = tree_walk_start(walk, r->w->root, NULL, 0); at;
+		     at = tree_walk_next(walk))
 			n++;
 		tree_walk_free(walk);
 		if (n < 1500 || !world_audit(r->w, &err))
@@ -513,7 +521,8 @@ TEST_BEGIN(xsa_419)
 		rig_ok(r, rig_write(r, guest, 0, "/local/domain/2/by-1", ""));
 		rig_ok(r, rig_write(r, other, 0, "/local/domain/1/by-2", ""));
 		rig_ok(r, rig_release(r, dom0, i % 2 ? 1 : 2));
-		ck_assert_ptr_null(rig_value(r, i % 2 ? "/local/domain/2/by-1" : "/local/domain/1/by-2"));
+		ck_assert_ptr_null(
+			rig_value(r, i % 2 ? "/local/domain/2/by-1" : "/local/domain/1/by-2"));
 		rig_ok(r, rig_release(r, dom0, i % 2 ? 2 : 1));
 		rig_close(r, guest);
 		rig_close(r, other);
@@ -526,16 +535,16 @@ TEST_BEGIN(xsa_419)
 TEST_END
 
 TEST_BEGIN(xsa_420)
-	static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
+static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
 
-	for (unsigned i = 0; i < array_size(lengths); i++) {
-		struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
-		unsigned c = rig_client(r, 5);
+for (unsigned i = 0; i < array_size(lengths); i++) {
+	struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
+	unsigned c = rig_client(r, 5);
 
-		(void)local_send(r->c[c].l, &h, sizeof(h));
-		ck_assert_uint_eq(r->c[c].nr_replies, 0);
-		rig_ok(r, rig_write(r, other, 0, "alive", ""));
-		rig_close(r, c);
+	(void)local_send(r->c[c].l, &h, sizeof(h));
+	ck_assert_uint_eq(r->c[c].nr_replies, 0);
+	rig_ok(r, rig_write(r, other, 0, "alive", ""));
+	rig_close(r, c);
 	}
 TEST_END
 
@@ -619,24 +628,37 @@ TEST_BEGIN(xsa_440)
 TEST_END
 
 TEST_BEGIN(xsa_481)
-	static const char *const paths[] = { "", "/", "//", "/local/domain/", "/local/domain/x", "/local/domain", "/a/", "@", "@x/",
-					     "/local/domain/1/", "/local/domain/99999999999/x", "local/domain/" };
-	static const unsigned types[] = { WIRE_DIRECTORY, WIRE_READ, WIRE_GET_PERMS, WIRE_WATCH, WIRE_UNWATCH, WIRE_WRITE, WIRE_MKDIR,
-					  WIRE_RM, WIRE_SET_PERMS, WIRE_DIRECTORY_PART };
+static const char *const paths[] = { "",
+				     "/",
+				     "//",
+				     "/local/domain/",
+				     "/local/domain/x",
+				     "/local/domain",
+				     "/a/",
+				     "@",
+				     "@x/",
+				     "/local/domain/1/",
+				     "/local/domain/99999999999/x",
+				     "local/domain/" };
+static const unsigned types[] = { WIRE_DIRECTORY, WIRE_READ,          WIRE_GET_PERMS, WIRE_WATCH,
+				  WIRE_UNWATCH,   WIRE_WRITE,         WIRE_MKDIR,     WIRE_RM,
+				  WIRE_SET_PERMS, WIRE_DIRECTORY_PART };
 
-	for (unsigned i = 0; i < array_size(paths); i++)
-		for (unsigned t = 0; t < array_size(types); t++)
-			for (unsigned c = 0; c < 2; c++) {
-				char b[80];
-				size_t n = strlen(paths[i]) + 1;
+for (unsigned i = 0; i < array_size(paths); i++)
+	for (unsigned t = 0; t < array_size(types); t++)
+		for (unsigned c = 0; c < 2; c++) {
+			char b[80];
+			size_t n = strlen(paths[i]) + 1;
 
-				memcpy(b, paths[i], n);
-				if (types[t] == WIRE_SET_PERMS)
-					n += (size_t)snprintf(b + n, 10, "n0") + 1;
-				if (types[t] == WIRE_WATCH || types[t] == WIRE_UNWATCH || types[t] == WIRE_DIRECTORY_PART)
-					n += (size_t)snprintf(b + n, 10, "0") + 1;
-				ck_assert_int_ne(rig_call(r, c ? guest : dom0, types[t], 0, b, n), ETIMEDOUT);
-			}
+			memcpy(b, paths[i], n);
+			if (types[t] == WIRE_SET_PERMS)
+				n += (size_t)snprintf(b + n, 10, "n0") + 1;
+			if (types[t] == WIRE_WATCH || types[t] == WIRE_UNWATCH ||
+			    types[t] == WIRE_DIRECTORY_PART)
+				n += (size_t)snprintf(b + n, 10, "0") + 1;
+			ck_assert_int_ne(rig_call(r, c ? guest : dom0, types[t], 0, b, n),
+					 ETIMEDOUT);
+		}
 TEST_END
 
 TEST_BEGIN(xsa_483)
@@ -676,7 +698,8 @@ TEST_BEGIN(xsa_484)
 	ck_assert_uint_eq(rig_used(r, 1, QUOTA_TRANSACTIONS), 0);
 TEST_END
 
-TEST_MAIN("xs_advisories", xsa_38, xsa_72, xsa_115, xsa_206, xsa_233, xsa_272, xsa_322, xsa_323, xsa_324, xsa_325,
-	  xsa_326_unread_replies, xsa_326_unread_events, xsa_326_events_for_others, xsa_326_nodes_times_transactions,
-	  xsa_326_reads_in_a_transaction, xsa_330, xsa_352, xsa_353, xsa_414, xsa_415, xsa_416, xsa_417, xsa_418, xsa_419, xsa_420,
-	  xsa_421, xsa_425, xsa_440, xsa_481, xsa_483, xsa_484)
+TEST_MAIN("xs_advisories", xsa_38, xsa_72, xsa_115, xsa_206, xsa_233, xsa_272, xsa_322, xsa_323,
+	  xsa_324, xsa_325, xsa_326_unread_replies, xsa_326_unread_events,
+	  xsa_326_events_for_others, xsa_326_nodes_times_transactions,
+	  xsa_326_reads_in_a_transaction, xsa_330, xsa_352, xsa_353, xsa_414, xsa_415, xsa_416,
+	  xsa_417, xsa_418, xsa_419, xsa_420, xsa_421, xsa_425, xsa_440, xsa_481, xsa_483, xsa_484)

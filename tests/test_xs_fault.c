@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every operation with every allocation failing, once alone and once with all after it: the operation says ENOMEM (or nothing yet) and has not
- * happened, or it has happened wholly; the accounts agree with a recount either way.
+ * Every operation with every allocation failing, once alone and once with all after it: the
+ * operation says ENOMEM (or nothing yet) and has not happened, or it has happened wholly; the
+ * accounts agree with a recount either way.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +22,10 @@ static const struct scenario {
 	const char *payload;
 	size_t len;
 } scenarios[] = {
-#define S(name, type, by_guest, in_txn, payload) { name, type, by_guest, in_txn, payload, sizeof(payload) - 1 }
+#define S(name, type, by_guest, in_txn, payload)                           \
+	{                                                                  \
+		name, type, by_guest, in_txn, payload, sizeof(payload) - 1 \
+	}
 	S("write", WIRE_WRITE, true, false, "data/new/deep\0value"),
 	S("overwrite", WIRE_WRITE, true, false, "data/a\0a longer value than it had"),
 	S("mkdir", WIRE_MKDIR, true, false, "data/x/y\0"),
@@ -41,10 +45,17 @@ static const struct scenario {
 	S("read in a transaction", WIRE_READ, true, true, "data/none/at/all\0"),
 	S("commit", WIRE_TRANSACTION_END, true, true, "T\0"),
 	S("abort", WIRE_TRANSACTION_END, true, true, "F\0"),
-	S("introduce", WIRE_INTRODUCE, false, false, "9\0" "1\0" "5\0"),
+	S("introduce", WIRE_INTRODUCE, false, false,
+	  "9\0"
+	  "1\0"
+	  "5\0"),
 	S("release", WIRE_RELEASE, false, false, "1\0"),
-	S("set feature", WIRE_SET_FEATURE, false, false, "11\0" "4\0"),
-	S("set quota", WIRE_SET_QUOTA, false, false, "1\0nodes\0" "5\0"),
+	S("set feature", WIRE_SET_FEATURE, false, false,
+	  "11\0"
+	  "4\0"),
+	S("set quota", WIRE_SET_QUOTA, false, false,
+	  "1\0nodes\0"
+	  "5\0"),
 	S("stats", WIRE_CONTROL, false, false, "stats\0--json\0"),
 	S("check", WIRE_CONTROL, false, false, "check\0"),
 #undef S
@@ -69,7 +80,8 @@ static void begin(void)
 	rig_ok(r, rig_watch(r, dom0, "/", "w"));
 	rig_ok(r, rig_watch(r, guest, "data", "w"));
 	rig_ok(r, rig_watch(r, guest, "data/b/c", "w"));
-	/* One transaction that has something to carry over, because the live root has moved since. */
+	/* One transaction that has something to carry over, because the live root has moved since.
+	 */
 	tx = rig_start(r, guest);
 	rig_ok(r, rig_write(r, guest, tx, "data/in-txn/deep", "v"));
 	rig_ok(r, rig_rm(r, guest, tx, "data/b"));
@@ -86,13 +98,15 @@ static uint64_t fingerprint(void)
 	struct tree_walk *walk = tree_walk_new();
 	uint64_t sum = watch_set_count(r->w->watches) * 31u + r->w->nr_txns * 7u;
 
-	for (const struct node *n = tree_walk_start(walk, r->w->root, NULL, 0); n; n = tree_walk_next(walk)) {
+	for (const struct node *n = tree_walk_start(walk, r->w->root, NULL, 0); n;
+	     n = tree_walk_next(walk)) {
 		for (size_t i = 0; i < walk->len; i++)
 			sum = sum * 1099511628211u + (unsigned char)walk->path[i];
 		for (size_t i = 0; i < n->value_len; i++)
 			sum = sum * 1099511628211u + (unsigned char)node_value(n)[i];
 		for (unsigned i = 0; i < n->perms->n; i++)
-			sum = sum * 1099511628211u + n->perms->e[i].domid * 8u + n->perms->e[i].bits;
+			sum = sum * 1099511628211u + n->perms->e[i].domid * 8u +
+			      n->perms->e[i].bits;
 	}
 	tree_walk_free(walk);
 	return sum;

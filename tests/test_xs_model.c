@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Random operations and transactions of several clients, against a reference that is as simple as can be: a list of paths. A transaction that
- * commits must have seen what it would have seen had it run alone at that moment; one that does not must have changed nothing.
+ * Random operations and transactions of several clients, against a reference that is as simple as
+ * can be: a list of paths. A transaction that commits must have seen what it would have seen had it
+ * run alone at that moment; one that does not must have changed nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -91,7 +92,8 @@ static void ref_list(const struct ref *m, int parent, char *out, size_t size)
 
 	for (int i = 1; i < NR_PATHS; i++)
 		if (m->n[i].there && m->n[i].parent == parent)
-			len += (size_t)snprintf(out + len, size - len, "%s ", strrchr(m->n[i].path, '/') + 1);
+			len += (size_t)snprintf(out + len, size - len, "%s ",
+						strrchr(m->n[i].path, '/') + 1);
 }
 
 static void ref_remove(struct ref *m, int node)
@@ -117,7 +119,8 @@ static void ref_create(struct ref *m, int node, unsigned domid)
 	if (domid) {
 		const char *rest = strchr(inherited, ' ');
 
-		snprintf(n->perms, sizeof(n->perms), "%c%u%s", inherited[0], domid, rest ? rest : "");
+		snprintf(n->perms, sizeof(n->perms), "%c%u%s", inherited[0], domid,
+			 rest ? rest : "");
 	}
 }
 
@@ -131,17 +134,20 @@ static int ref_nearest(const struct ref *m, int node)
 static void ref_run(struct ref *m, unsigned domid, const struct op *op, struct outcome *out)
 {
 	struct ref_node *n = &m->n[op->node];
-	bool writes = op->type == WIRE_WRITE || op->type == WIRE_MKDIR || op->type == WIRE_RM || op->type == WIRE_SET_PERMS;
+	bool writes = op->type == WIRE_WRITE || op->type == WIRE_MKDIR || op->type == WIRE_RM ||
+		      op->type == WIRE_SET_PERMS;
 	const struct ref_node *near = &m->n[ref_nearest(m, op->node)];
 
 	memset(out, 0, sizeof(*out));
-	if (!ref_may(near->perms, domid, writes ? 'w' : 'r') || (op->type == WIRE_SET_PERMS && !ref_may(near->perms, domid, 'o')))
+	if (!ref_may(near->perms, domid, writes ? 'w' : 'r') ||
+	    (op->type == WIRE_SET_PERMS && !ref_may(near->perms, domid, 'o')))
 		out->error = EACCES;
 	if (!n->there && op->type == WIRE_SET_PERMS && ref_may(near->perms, domid, 'w'))
 		out->error = ENOENT;
 	if (out->error)
 		return;
-	if (!n->there && (op->type == WIRE_READ || op->type == WIRE_DIRECTORY || op->type == WIRE_GET_PERMS)) {
+	if (!n->there &&
+	    (op->type == WIRE_READ || op->type == WIRE_DIRECTORY || op->type == WIRE_GET_PERMS)) {
 		out->error = ENOENT;
 		return;
 	}
@@ -198,10 +204,14 @@ static void real_run(unsigned client, uint32_t tx, const struct op *op, struct o
 
 static struct op random_op(void)
 {
-	static const unsigned types[] = { WIRE_READ, WIRE_WRITE, WIRE_WRITE, WIRE_WRITE, WIRE_MKDIR, WIRE_RM, WIRE_DIRECTORY,
-					  WIRE_GET_PERMS, WIRE_SET_PERMS };
-	static const char *const perms[] = { "n0", "b0", "r0 b1", "n1 r2", "b1", "n2 b1", "b0 r1 w2" };
-	struct op op = { .type = types[rnd(array_size(types))], .node = 1 + (int)rnd(NR_PATHS - 1) };
+	static const unsigned types[] = { WIRE_READ,      WIRE_WRITE,     WIRE_WRITE,
+					  WIRE_WRITE,     WIRE_MKDIR,     WIRE_RM,
+					  WIRE_DIRECTORY, WIRE_GET_PERMS, WIRE_SET_PERMS };
+	static const char *const perms[] = {
+		"n0", "b0", "r0 b1", "n1 r2", "b1", "n2 b1", "b0 r1 w2"
+	};
+	struct op op = { .type = types[rnd(array_size(types))],
+			 .node = 1 + (int)rnd(NR_PATHS - 1) };
 
 	if (op.type == WIRE_SET_PERMS)
 		snprintf(op.arg, sizeof(op.arg), "%s", perms[rnd(array_size(perms))]);
@@ -210,10 +220,13 @@ static struct op random_op(void)
 	return op;
 }
 
-static void check_same(const struct outcome *got, const struct outcome *wanted, const struct op *op, const char *when)
+static void check_same(const struct outcome *got, const struct outcome *wanted, const struct op *op,
+		       const char *when)
 {
-	ck_assert_msg(got->error == wanted->error && !strcmp(got->data, wanted->data), "%s: %s %s %s: got %d '%s', wanted %d '%s'", when,
-		      wire_type_name(op->type), ref.n[op->node].path, op->arg, got->error, got->data, wanted->error, wanted->data);
+	ck_assert_msg(got->error == wanted->error && !strcmp(got->data, wanted->data),
+		      "%s: %s %s %s: got %d '%s', wanted %d '%s'", when, wire_type_name(op->type),
+		      ref.n[op->node].path, op->arg, got->error, got->data, wanted->error,
+		      wanted->data);
 }
 
 static void check_tree(void)
@@ -224,7 +237,8 @@ static void check_tree(void)
 
 		ck_assert_msg(!!value == n->there, "%s is %sthere", n->path, value ? "" : "not ");
 		if (value)
-			ck_assert_msg(!strcmp(value, n->value), "%s: '%s', wanted '%s'", n->path, value, n->value);
+			ck_assert_msg(!strcmp(value, n->value), "%s: '%s', wanted '%s'", n->path,
+				      value, n->value);
 	}
 }
 
@@ -278,7 +292,9 @@ static void step(struct open_txn *txns, const unsigned *clients)
 		return;
 	}
 	if (!t->id) {
-		*t = (struct open_txn){ .client = clients[who], .domid = who, .id = rig_start(r, clients[who]) };
+		*t = (struct open_txn){ .client = clients[who],
+					.domid = who,
+					.id = rig_start(r, clients[who]) };
 		return;
 	}
 	if (t->nr_ops < TXN_OPS && rnd(6)) {
@@ -334,4 +350,5 @@ START_TEST(the_same_while_transactions_move_to_newer_roots)
 }
 END_TEST
 
-TEST_MAIN("xs_model", every_interleaving_is_some_serial_order, the_same_while_transactions_move_to_newer_roots)
+TEST_MAIN("xs_model", every_interleaving_is_some_serial_order,
+	  the_same_while_transactions_move_to_newer_roots)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations of the store as clients see them: one test a subject, over connections in this process. Errors and their order are stock's.
+ * The operations of the store as clients see them: one test a subject, over connections in this
+ * process. Errors and their order are stock's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -105,7 +106,8 @@ TEST_BEGIN(directory_part_goes_on_where_it_stopped)
 			strncpy(first, gen, sizeof(first) - 1);
 		ck_assert_str_eq(gen, first);
 		rest = rig_len(r, dom0) - strlen(gen) - 1;
-		end = rest >= 1 && !gen[rig_len(r, dom0) - 1] && (rest < 2 || !gen[rig_len(r, dom0) - 2]);
+		end = rest >= 1 && !gen[rig_len(r, dom0) - 1] &&
+		      (rest < 2 || !gen[rig_len(r, dom0) - 2]);
 		memcpy(all + len, gen + strlen(gen) + 1, rest);
 		len += rest - end;
 	}
@@ -236,7 +238,8 @@ TEST_BEGIN(special_watches_have_permissions)
 	rig_ok(r, rig_introduce(r, dom0, 7));
 	ck_assert_str_eq(rig_events(r, dom0), "@introduceDomain i");
 	rig_ok(r, rig_release(r, dom0, 7));
-	ck_assert_str_eq(rig_events(r, dom0), "@releaseDomain r|@releaseDomain/7 d|@releaseDomain/7 seven");
+	ck_assert_str_eq(rig_events(r, dom0),
+			 "@releaseDomain r|@releaseDomain/7 d|@releaseDomain/7 seven");
 	ck_assert_str_eq(rig_events(r, guest), "");
 	rig_ok(r, rig_set_perms(r, dom0, 0, "@releaseDomain", "n0 r1"));
 	rig_ok(r, rig_get_perms(r, dom0, 0, "@releaseDomain"));
@@ -291,7 +294,8 @@ TEST_BEGIN(transactions_conflict_over_what_they_looked_at)
 		{ "/c/a", "/c/b", false, 0 },		/* a sibling */
 		{ "/c/a", "/c/new", false, 0 },		/* its parent's children */
 		{ "/c/a", "/c/a/sub", false, EAGAIN },	/* its children */
-		{ "/c/missing", "/c/other", false, EAGAIN },	/* what is missing depends on the directory */
+		/* what is missing depends on the directory */
+		{ "/c/missing", "/c/other", false, EAGAIN },
 		{ "/c/missing", "/c/missing", false, EAGAIN },
 		{ "/c/a", "/c/a", true, EAGAIN },
 		{ "/c/a", "/c", true, EAGAIN },
@@ -304,7 +308,8 @@ TEST_BEGIN(transactions_conflict_over_what_they_looked_at)
 		rig_ok(r, rig_write(r, dom0, 0, "/c/b", "1"));
 		tx = rig_start(r, dom0);
 		(void)rig_read(r, dom0, tx, rows[i].look);
-		rig_ok(r, rows[i].remove ? rig_rm(r, dom0, 0, rows[i].change) : rig_write(r, dom0, 0, rows[i].change, "2"));
+		rig_ok(r, rows[i].remove ? rig_rm(r, dom0, 0, rows[i].change)
+					 : rig_write(r, dom0, 0, rows[i].change, "2"));
 		ck_assert_msg(rig_end(r, dom0, tx, true) == rows[i].expected, "row %u", i);
 	}
 TEST_END
@@ -398,9 +403,10 @@ TEST_BEGIN(domains_come_and_go)
 	ck_assert_str_eq(rig_data(r, guest), "/local/domain/99");
 	ck_assert_uint_eq(rig_len(r, guest), 17);
 	for (unsigned type = 0; type < WIRE_NR_TYPES; type++)
-		if (type == WIRE_INTRODUCE || type == WIRE_RELEASE || type == WIRE_IS_DOMAIN_INTRODUCED || type == WIRE_RESUME ||
-		    type == WIRE_SET_TARGET || type == WIRE_CONTROL || type == WIRE_SET_FEATURE || type == WIRE_GET_QUOTA ||
-		    type == WIRE_SET_QUOTA)
+		if (type == WIRE_INTRODUCE || type == WIRE_RELEASE ||
+		    type == WIRE_IS_DOMAIN_INTRODUCED || type == WIRE_RESUME ||
+		    type == WIRE_SET_TARGET || type == WIRE_CONTROL || type == WIRE_SET_FEATURE ||
+		    type == WIRE_GET_QUOTA || type == WIRE_SET_QUOTA)
 			ck_assert_int_eq(rig_call(r, guest, type, 0, "1", 2), EACCES);
 TEST_END
 
@@ -471,7 +477,8 @@ TEST_BEGIN(every_quota_is_exact)
 	char path[PATH_REL_MAX + 2], value[3000];
 	unsigned n;
 
-	/* The home directory is one of the thousand; twenty directories, so that none reaches the node size. */
+	/* The home directory is one of the thousand; twenty directories, so that none reaches the
+	 * node size. */
 	for (n = 1; rig_used(r, 1, QUOTA_NODES) < 1000; n++) {
 		snprintf(path, sizeof(path), "d%u/n%u", n % 20, n);
 		rig_ok(r, rig_write(r, guest, 0, path, ""));
@@ -537,23 +544,28 @@ TEST_BEGIN(control_answers)
 TEST_END
 
 TEST_BEGIN(unknown_operations_are_refused)
-	static const unsigned types[] = { WIRE_WATCH_EVENT, WIRE_ERROR, WIRE_RESTRICT, WIRE_NR_TYPES, 99, 0xffff, 0xffffffff };
+static const unsigned types[] = { WIRE_WATCH_EVENT, WIRE_ERROR, WIRE_RESTRICT, WIRE_NR_TYPES, 99,
+				  0xffff,           0xffffffff };
 
-	for (unsigned i = 0; i < array_size(types); i++) {
-		ck_assert_int_eq(rig_call(r, dom0, types[i], 0, "x", 2), ENOSYS);
-		ck_assert_int_eq(rig_call(r, guest, types[i], 77, "x", 2), ENOSYS);
+for (unsigned i = 0; i < array_size(types); i++) {
+	ck_assert_int_eq(rig_call(r, dom0, types[i], 0, "x", 2), ENOSYS);
+	ck_assert_int_eq(rig_call(r, guest, types[i], 77, "x", 2), ENOSYS);
 	}
 	ck_assert_int_eq(rig_call(r, guest, WIRE_INTRODUCE, 77, "x", 2), EACCES);
 	ck_assert_int_eq(rig_read(r, guest, 77, "bad path"), ENOENT);
 TEST_END
 
-TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_what_is_there, rm_takes_all_beneath,
-	  directory_lists_names, directory_part_goes_on_where_it_stopped, rights_are_those_of_the_entry, existence_is_hidden,
-	  new_nodes_inherit_and_belong_to_their_maker, targets_are_acted_for, watches_report_once_and_then_changes,
-	  relative_watches_report_relative_paths, removal_tells_those_beneath_their_own_path, depth_bounds_a_watch,
+TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_what_is_there,
+	  rm_takes_all_beneath, directory_lists_names, directory_part_goes_on_where_it_stopped,
+	  rights_are_those_of_the_entry, existence_is_hidden,
+	  new_nodes_inherit_and_belong_to_their_maker, targets_are_acted_for,
+	  watches_report_once_and_then_changes, relative_watches_report_relative_paths,
+	  removal_tells_those_beneath_their_own_path, depth_bounds_a_watch,
 	  special_watches_have_permissions, transactions_are_apart_until_they_commit,
-	  transactions_conflict_over_what_they_looked_at, removal_in_a_transaction_depends_on_all_of_it, merged_commits_keep_both,
+	  transactions_conflict_over_what_they_looked_at,
+	  removal_in_a_transaction_depends_on_all_of_it, merged_commits_keep_both,
 	  events_of_a_commit_come_in_order, watch_and_unwatch_are_outside_transactions,
-	  reset_watches_drops_watches_and_transactions, domains_come_and_go, a_dead_domain_leaves_nothing, orphans_can_be_kept,
-	  features_are_offered_and_masked, quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
+	  reset_watches_drops_watches_and_transactions, domains_come_and_go,
+	  a_dead_domain_leaves_nothing, orphans_can_be_kept, features_are_offered_and_masked,
+	  quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
 	  control_answers, unknown_operations_are_refused)

@@ -37,13 +37,17 @@ END_TEST
 
 START_TEST(malformed_paths_are_refused)
 {
-	static const char *const bad[] = { "",	  "//",	   "/a/",  "/a//b", "a/",  "a//b", "/a b", "/a.b", "/a\n",
-					   "/\xff", "/a:b", "/a*",   "///",   "a/b/" };
+	static const char *const bad[] = {
+		"",     "//",   "/a/",   "/a//b", "a/",  "a//b", "/a b",
+		"/a.b", "/a\n", "/\xff", "/a:b",  "/a*", "///",  "a/b/"
+	};
 	struct path p;
 
 	for (unsigned i = 0; i < array_size(bad); i++)
-		ck_assert_msg(path_canonical(&p, bad[i], strlen(bad[i]), 0, PATH_SPECIAL, 0, &err) < 0 && err.code == EINVAL, "'%s'",
-			      bad[i]);
+		ck_assert_msg(path_canonical(&p, bad[i], strlen(bad[i]), 0, PATH_SPECIAL, 0, &err) <
+					      0 &&
+				      err.code == EINVAL,
+			      "'%s'", bad[i]);
 }
 END_TEST
 
@@ -76,8 +80,10 @@ START_TEST(paths_come_apart)
 	ck_assert_uint_eq(path_parent_len("/a", 2), 1);
 	ck_assert_uint_eq(path_parent_len("/", 1), 0);
 	ck_assert_uint_eq(path_parent_len("@releaseDomain", 14), 0);
-	ck_assert(path_next("/ab/c", 5, &pos, &name, &len) && len == 2 && !memcmp(name, "ab", 2) && pos == 3);
-	ck_assert(path_next("/ab/c", 5, &pos, &name, &len) && len == 1 && name[0] == 'c' && pos == 5);
+	ck_assert(path_next("/ab/c", 5, &pos, &name, &len) && len == 2 && !memcmp(name, "ab", 2) &&
+		  pos == 3);
+	ck_assert(path_next("/ab/c", 5, &pos, &name, &len) && len == 1 && name[0] == 'c' &&
+		  pos == 5);
 	ck_assert(!path_next("/ab/c", 5, &pos, &name, &len));
 	pos = 0;
 	ck_assert(!path_next("/", 1, &pos, &name, &len));
@@ -107,7 +113,9 @@ END_TEST
 
 START_TEST(permission_lists_are_shared_and_judged)
 {
-	const struct perm e[] = { { .domid = 1, .bits = PERM_READ }, { .domid = 2, .bits = PERM_WRITE }, { .domid = 3 } };
+	const struct perm e[] = { { .domid = 1, .bits = PERM_READ },
+				  { .domid = 2, .bits = PERM_WRITE },
+				  { .domid = 3 } };
 	struct perm_table *t = perm_table_new();
 	struct perms *p = perms_get(t, e, 3), *q = perms_get(t, e, 3), *other = perms_get(t, e, 2);
 
@@ -249,16 +257,19 @@ END_TEST
 
 static char fired[1000];
 
-static int on_fire(struct watch *w, const char *path, size_t len, const struct node *gone, void *arg)
+static int on_fire(struct watch *w, const char *path, size_t len, const struct node *gone,
+		   void *arg)
 {
 	(void)gone;
 	if (arg)
 		return -1;
-	snprintf(fired + strlen(fired), sizeof(fired) - strlen(fired), "%s@%.*s ", watch_token(w), (int)len, path);
+	snprintf(fired + strlen(fired), sizeof(fired) - strlen(fired), "%s@%.*s ", watch_token(w),
+		 (int)len, path);
 	return 0;
 }
 
-static struct watch *add(struct watch_set *s, struct watcher *who, const char *where, const char *token, int depth)
+static struct watch *add(struct watch_set *s, struct watcher *who, const char *where,
+			 const char *token, int depth)
 {
 	struct path p;
 	struct watch *w = NULL;
@@ -338,7 +349,9 @@ START_TEST(adding_a_watch_is_all_or_nothing)
 }
 END_TEST
 
-TEST_MAIN("xs_parts", paths_are_made_canonical, malformed_paths_are_refused, path_limits_are_exact, paths_come_apart,
-	  permissions_are_parsed_and_shown, permission_lists_are_shared_and_judged, messages_are_found_at_their_length,
-	  strings_are_split_at_their_nuls, quotas_are_exact, charges_are_collected_by_owner, rate_limits_a_loop_and_forgives,
-	  watches_fire_above_and_within_their_depth, adding_a_watch_is_all_or_nothing)
+TEST_MAIN("xs_parts", paths_are_made_canonical, malformed_paths_are_refused, path_limits_are_exact,
+	  paths_come_apart, permissions_are_parsed_and_shown,
+	  permission_lists_are_shared_and_judged, messages_are_found_at_their_length,
+	  strings_are_split_at_their_nuls, quotas_are_exact, charges_are_collected_by_owner,
+	  rate_limits_a_loop_and_forgives, watches_fire_above_and_within_their_depth,
+	  adding_a_watch_is_all_or_nothing)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* xenstored's tree: versions, directories of any size, listings, walks, against a plain list; and without memory. */
+/* xenstored's tree: versions, directories of any size, listings, walks, against a plain list; and
+ * without memory. */
 #include "xenstored/tree.h"
 
 #include <errno.h>
@@ -35,7 +36,8 @@ static void end(struct node *root)
 
 static int put(struct node **root, const char *path, const char *value)
 {
-	return tree_put(tree, root, path, strlen(path), value, value ? strlen(value) : 0, perms, ++gen, &err);
+	return tree_put(tree, root, path, strlen(path), value, value ? strlen(value) : 0, perms,
+			++gen, &err);
 }
 
 static int del(struct node **root, const char *path)
@@ -92,7 +94,8 @@ START_TEST(a_version_never_changes)
 	ck_ok(put(&root, "/a/b/new", "3"), &err);
 	ck_ok(del(&root, "/a/d"), &err);
 	ck_assert(has(old, "/a/b/c", "1") && has(old, "/a/d", "2") && !find(old, "/a/b/new"));
-	ck_assert(has(root, "/a/b/c", "changed") && has(root, "/a/b/new", "3") && !find(root, "/a/d"));
+	ck_assert(has(root, "/a/b/c", "changed") && has(root, "/a/b/new", "3") &&
+		  !find(root, "/a/d"));
 	node_unref(tree, old);
 	ck_assert_uint_eq(tree_nr_nodes(tree), 5);
 	end(root);
@@ -125,7 +128,8 @@ START_TEST(generations_follow_the_rule)
 }
 END_TEST
 
-/* Thousands of children, made and removed in no order, with snapshots taken in between, against an array of flags. */
+/* Thousands of children, made and removed in no order, with snapshots taken in between, against an
+ * array of flags. */
 #define NR_NAMES 3000
 
 static void name_of(unsigned i, char *out, size_t size)
@@ -294,7 +298,8 @@ START_TEST(all_or_nothing_without_memory)
 		const char *path;
 		bool remove;
 	} steps[] = {
-		{ "/dir/n5000", false }, { "/x/y/z", false }, { "/dir/n7", true }, { "/dir/n8", false }, { "/dir", true },
+		{ "/dir/n5000", false }, { "/x/y/z", false }, { "/dir/n7", true },
+		{ "/dir/n8", false },    { "/dir", true },
 	};
 
 	for (unsigned s = 0; s < array_size(steps); s++) {
@@ -312,7 +317,8 @@ START_TEST(all_or_nothing_without_memory)
 				int rc;
 
 				fault_arm(nth, kind);
-				rc = steps[s].remove ? del(&root, steps[s].path) : put(&root, steps[s].path, "new");
+				rc = steps[s].remove ? del(&root, steps[s].path)
+						     : put(&root, steps[s].path, "new");
 				failed = fault_disarm();
 				if (!failed) {
 					ck_ok(rc, &err);
@@ -320,7 +326,8 @@ START_TEST(all_or_nothing_without_memory)
 				}
 				ck_assert(rc < 0 && err.code == ENOMEM);
 				ck_assert_uint_eq(node_nr_children(find(root, "/dir")), 200);
-				ck_assert(!find(root, "/x") && has(root, "/dir/n7", "v") && has(root, "/dir/n8", "v"));
+				ck_assert(!find(root, "/x") && has(root, "/dir/n7", "v") &&
+					  has(root, "/dir/n8", "v"));
 				ck_assert_uint_eq(find(root, "/dir")->gen, find(old, "/dir")->gen);
 			}
 			ck_assert(has(old, "/dir/n7", "v") && has(old, "/dir/n8", "v"));
@@ -332,5 +339,5 @@ START_TEST(all_or_nothing_without_memory)
 END_TEST
 
 TEST_MAIN("xs_tree", put_makes_ancestors, a_version_never_changes, generations_follow_the_rule,
-	  large_directories_agree_with_a_list, listing_in_parts_is_the_listing, walk_meets_every_node_once, deepest_path,
-	  all_or_nothing_without_memory)
+	  large_directories_agree_with_a_list, listing_in_parts_is_the_listing,
+	  walk_meets_every_node_once, deepest_path, all_or_nothing_without_memory)

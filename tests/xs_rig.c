@@ -23,7 +23,8 @@ static void on_message(void *arg, const struct wire_header *h, const char *paylo
 	/* Faults may be armed: no allocation here. */
 	if (c->nr_events == c->max_events)
 		return;
-	snprintf(c->events[c->nr_events++], sizeof(c->events[0]), "%.120s %.120s", payload, payload + strlen(payload) + 1);
+	snprintf(c->events[c->nr_events++], sizeof(c->events[0]), "%.120s %.120s", payload,
+		 payload + strlen(payload) + 1);
 }
 
 void rig_init(struct rig *r)
@@ -46,7 +47,8 @@ void rig_free(struct rig *r)
 	for (unsigned i = 0; i < RIG_CLIENTS; i++)
 		rig_close(r, i);
 	ck_assert_msg(world_audit(r->w, &err), "%s", err.msg);
-	for (const struct node *n = tree_walk_start(walk, r->w->root, NULL, 0); n; n = tree_walk_next(walk))
+	for (const struct node *n = tree_walk_start(walk, r->w->root, NULL, 0); n;
+	     n = tree_walk_next(walk))
 		live++;
 	tree_walk_free(walk);
 	ck_assert_uint_eq(tree_nr_nodes(r->w->tree), live);
@@ -84,7 +86,8 @@ void rig_close(struct rig *r, unsigned client)
 
 static uint32_t last_req_id;
 
-int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len)
+int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload,
+	     size_t len)
 {
 	struct rig_client *c = &r->c[client];
 
@@ -110,7 +113,8 @@ int rig_result(struct rig *r, unsigned client, unsigned type, uint32_t tx)
 	return 0;
 }
 
-int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len)
+int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload,
+	     size_t len)
 {
 	if (rig_send(r, client, type, tx, payload, len))
 		return EPIPE;
@@ -175,7 +179,8 @@ int rig_get_perms(struct rig *r, unsigned client, uint32_t tx, const char *path)
 	return rc;
 }
 
-static int call_pair(struct rig *r, unsigned client, unsigned type, uint32_t tx, const char *a, const char *b)
+static int call_pair(struct rig *r, unsigned client, unsigned type, uint32_t tx, const char *a,
+		     const char *b)
 {
 	char p[WIRE_PAYLOAD_MAX];
 	size_t n = strlen(a) + 1, m = strlen(b) + 1;
@@ -245,7 +250,8 @@ const char *rig_events(struct rig *r, unsigned client)
 
 	all[0] = '\0';
 	for (unsigned i = 0; i < c->nr_events && len < sizeof(all) - 300; i++)
-		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? "|" : "", c->events[i]);
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? "|" : "",
+					c->events[i]);
 	c->nr_events = 0;
 	return all;
 }

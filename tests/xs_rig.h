@@ -9,8 +9,8 @@
 #include "xenstored/wire.h"
 
 /*
- * The store without any descriptor: a world, some clients in this process, what each of them was told. rig_* calls that must succeed fail the test with
- * what the daemon said.
+ * The store without any descriptor: a world, some clients in this process, what each of them was
+ * told. rig_* calls that must succeed fail the test with what the daemon said.
  */
 
 #define RIG_CLIENTS 12
@@ -35,17 +35,22 @@ struct rig {
 };
 
 void rig_init(struct rig *r);
-/* Everything is given back, or the test fails: accounts, watches, nodes of all versions but the live one. */
+/* Everything is given back, or the test fails: accounts, watches, nodes of all versions but the
+ * live one. */
 void rig_free(struct rig *r);
 
 /* A client; domid 0: all rights. */
 unsigned rig_client(struct rig *r, unsigned domid);
 void rig_close(struct rig *r, unsigned client);
 
-/* A request and its reply: 0, or the errno that it names. Payload pieces: strings joined by their NULs. */
-int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len);
-/* The two halves, for those who arm faults: the first makes no assertion. ETIMEDOUT: no reply (held back, or no memory for one). */
-int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload, size_t len);
+/* A request and its reply: 0, or the errno that it names. Payload pieces: strings joined by their
+ * NULs. */
+int rig_call(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload,
+	     size_t len);
+/* The two halves, for those who arm faults: the first makes no assertion. ETIMEDOUT: no reply (held
+ * back, or no memory for one). */
+int rig_send(struct rig *r, unsigned client, unsigned type, uint32_t tx, const void *payload,
+	     size_t len);
 int rig_result(struct rig *r, unsigned client, unsigned type, uint32_t tx);
 const char *rig_data(const struct rig *r, unsigned client);	/* of the last reply */
 size_t rig_len(const struct rig *r, unsigned client);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Connections: buffers in, buffers out, the lists of a turn. Knows messages as far as their headers, to tell replies from events in the output; what
- * they mean is not known here, nor what carries them.
+ * Connections: buffers in, buffers out, the lists of a turn. Knows messages as far as their
+ * headers, to tell replies from events in the output; what they mean is not known here, nor what
+ * carries them.
  */
 #include "xenstored/conn.h"
 #include <errno.h>
@@ -69,7 +70,8 @@ static void buf_release(struct turn *t, struct conn_buf *b)
 	*b = (struct conn_buf){ 0 };
 }
 
-void conn_init(struct conn *c, const struct conn_ops *ops, struct turn *turn, struct account *account)
+void conn_init(struct conn *c, const struct conn_ops *ops, struct turn *turn,
+	       struct account *account)
 {
 	c->ops = ops;
 	c->turn = turn;
@@ -239,7 +241,8 @@ static int reserve(struct conn *c, size_t n, struct err *err)
 	size_t need = (size_t)c->out_reserved + n;
 
 	if (c->out.len + need > c->out.size && out_grow(c, need) < 0)
-		return err_set(err, ENOMEM, "connection %u: no memory for %zu bytes of output", c->id, n);
+		return err_set(err, ENOMEM, "connection %u: no memory for %zu bytes of output",
+			       c->id, n);
 	c->out_reserved += (uint32_t)n;
 	return 0;
 }
@@ -256,7 +259,8 @@ void conn_cancel(struct conn *c, size_t len)
 		buf_release(c->turn, &c->out);
 }
 
-static char *put_header(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, size_t len, size_t reserved)
+static char *put_header(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, size_t len,
+			size_t reserved)
 {
 	struct wire_header h = { type, req_id, tx_id, (uint32_t)len };
 	char *p = c->out.data + c->out.len;
@@ -270,7 +274,8 @@ static char *put_header(struct conn *c, uint32_t type, uint32_t req_id, uint32_t
 	return p + WIRE_HEADER;
 }
 
-void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data, size_t len, size_t reserved)
+void conn_put(struct conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *data,
+	      size_t len, size_t reserved)
 {
 	char *p = put_header(c, type, req_id, tx_id, len, reserved);
 
@@ -298,7 +303,8 @@ void cause_unref(struct cause *cause)
 	free(cause);
 }
 
-/* An event has left or was dropped; with the last one the request is done. The request itself let go of its reference when it was published. */
+/* An event has left or was dropped; with the last one the request is done. The request itself let
+ * go of its reference when it was published. */
 static void cause_drop(struct quota *q, struct cause *cause)
 {
 	if (cause->refs == 1)
@@ -346,8 +352,8 @@ static uint32_t *merge_slot(struct conn *c, const char *message, uint32_t len)
 	return &c->merge[hash_bytes(message + WIRE_HEADER, len) & (MERGE_SIZE - 1)];
 }
 
-/* Where the events stand that wait, by hash of their payload. Only a connection with something waiting has the table. Positions are kept modulo 2^32: what waits
- * is far less. */
+/* Where the events stand that wait, by hash of their payload. Only a connection with something
+ * waiting has the table. Positions are kept modulo 2^32: what waits is far less. */
 static bool make_merge(struct conn *c)
 {
 	uint64_t start = c->out_total - c->out.len;	/* position of data[0] */
@@ -365,7 +371,8 @@ static bool make_merge(struct conn *c)
 	return true;
 }
 
-/* Is the event that was just put behind out.len waiting already? Without memory to know it is only one more. */
+/* Is the event that was just put behind out.len waiting already? Without memory to know it is only
+ * one more. */
 static bool is_merged(struct conn *c, uint32_t len)
 {
 	const char *fresh = c->out.data + c->out.len;
@@ -383,8 +390,8 @@ static bool is_merged(struct conn *c, uint32_t len)
 	return false;
 }
 
-bool conn_put_event(struct conn *c, const char *path, size_t path_len, const char *token, size_t token_len,
-		    struct cause *cause)
+bool conn_put_event(struct conn *c, const char *path, size_t path_len, const char *token,
+		    size_t token_len, struct cause *cause)
 {
 	uint32_t len = (uint32_t)(path_len + token_len + 2);
 	struct wire_header h = { WIRE_WATCH_EVENT, 0, 0, len };
@@ -419,7 +426,8 @@ static uint32_t first_message(const struct conn *c, bool *event)
 	struct wire_header h;
 
 	if (c->out_tail) {
-		*event = true;		/* or a reply, which the restart has already counted as answered */
+		/* or a reply, which the restart has already counted as answered */
+		*event = true;
 		return c->out_tail;
 	}
 	memcpy(&h, c->out.data + c->out_message, sizeof(h));
@@ -441,7 +449,8 @@ static void settle_messages(struct conn *c, uint32_t upto)
 		if (!event)
 			quota_charge(c->turn->quota, c->account, QUOTA_OUTSTANDING, -1);
 	}
-	while (c->nr_caused && c->caused[c->caused_first].end <= c->out_total - c->out.len + c->out_message) {
+	while (c->nr_caused &&
+	       c->caused[c->caused_first].end <= c->out_total - c->out.len + c->out_message) {
 		cause_drop(c->turn->quota, c->caused[c->caused_first].cause);
 		c->caused_first = (c->caused_first + 1) & (c->caused_size - 1);
 		c->nr_caused--;
@@ -499,7 +508,8 @@ void conn_flush(struct conn *c)
 	set_stalled(c, stalled);
 }
 
-/* Recompute positions after messages were taken out: from the first event that goes, all later ones move. */
+/* Recompute positions after messages were taken out: from the first event that goes, all later ones
+ * move. */
 void conn_drop_events(struct conn *c)
 {
 	struct conn_buf *b = &c->out;
@@ -562,8 +572,10 @@ static int restore_output(struct conn *c, const char *out, size_t len, size_t ta
 
 	for (size_t pos = tail; pos < len; pos += WIRE_HEADER + h.len) {
 		if (wire_peek(out + pos, len - pos, &h) != WIRE_MESSAGE)
-			return err_set(err, EINVAL, "connection %u: output to restore has no message at byte %zu",
-				       c->id, pos);
+			return err_set(
+				err, EINVAL,
+				"connection %u: output to restore has no message at byte %zu",
+				c->id, pos);
 		if (h.type != WIRE_WATCH_EVENT)
 			quota_charge(c->turn->quota, c->account, QUOTA_OUTSTANDING, 1);
 	}
@@ -579,15 +591,17 @@ static int restore_output(struct conn *c, const char *out, size_t len, size_t ta
 	return 0;
 }
 
-int conn_restore(struct conn *c, const void *in, size_t in_len, const void *out, size_t out_len, size_t tail,
-		 struct err *err)
+int conn_restore(struct conn *c, const void *in, size_t in_len, const void *out, size_t out_len,
+		 size_t tail, struct err *err)
 {
 	if (in_len > CONN_BUF || tail > out_len)
-		return err_set(err, E2BIG, "connection %u: %zu bytes of input to restore", c->id, in_len);
+		return err_set(err, E2BIG, "connection %u: %zu bytes of input to restore", c->id,
+			       in_len);
 	if (in_len) {
 		c->in.data = pool_get(c->turn);
 		if (!c->in.data)
-			return err_set(err, ENOMEM, "connection %u: no memory for its input", c->id);
+			return err_set(err, ENOMEM, "connection %u: no memory for its input",
+				       c->id);
 		c->in.size = CONN_BUF;
 		c->in.off = 0;
 		c->in.len = (uint32_t)in_len;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The transport of local clients: one large recv a wake-up, one send a turn. Knows descriptors and the loop; not what the bytes mean. */
+/* The transport of local clients: one large recv a wake-up, one send a turn. Knows descriptors and
+ * the loop; not what the bytes mean. */
 #include "xenstored/conn_socket.h"
 #include <errno.h>
 #include <string.h>
@@ -91,8 +92,8 @@ static void on_io(struct ev_io *io, unsigned events)
 		conn_ready(&s->conn);
 }
 
-struct conn *conn_socket_new(struct ev *ev, struct turn *turn, struct account *account, int fd, void (*on_close)(void *arg), void *arg,
-			     struct err *err)
+struct conn *conn_socket_new(struct ev *ev, struct turn *turn, struct account *account, int fd,
+			     void (*on_close)(void *arg), void *arg, struct err *err)
 {
 	struct conn_socket *s = calloc(1, sizeof(*s));
 	struct ucred peer;

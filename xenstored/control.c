@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* CONTROL, what xenstore-control asks for: one row a subcommand. Rows of other modules (live-update) are registered by them. */
+/* CONTROL, what xenstore-control asks for: one row a subcommand. Rows of other modules
+ * (live-update) are registered by them. */
 #include "xenstored/control.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +69,8 @@ static int run_print(struct request *r, struct reply *reply, struct err *err)
 	return 0;
 }
 
-static const struct account *account_of(struct request *r, const struct wire_arg *a, struct err *err)
+static const struct account *account_of(struct request *r, const struct wire_arg *a,
+					struct err *err)
 {
 	const struct account *account;
 	uint64_t domid;
@@ -94,7 +96,8 @@ static int set_quota(struct request *r, bool soft, struct err *err)
 		return err_set(err, EINVAL, "quota set: a name and a value");
 	id = quota_by_name(r->args[2].s, &named_soft);
 	if (id < 0 || (soft && !quota_rows[id].has_soft))
-		return err_set(err, EINVAL, "there is no %squota '%.40s'", soft ? "soft " : "", r->args[2].s);
+		return err_set(err, EINVAL, "there is no %squota '%.40s'", soft ? "soft " : "",
+			       r->args[2].s);
 	if (num_dec(r->args[3].s, INT_MAX, "quota", &value, err) < 0)
 		return -1;
 	limit = &(soft || named_soft ? l->soft : l->hard)[id];
@@ -113,8 +116,11 @@ static void show_limits(struct request *r, bool soft, struct reply *reply)
 	say(reply, "Quota settings:\n");
 	for (int i = 0; i < NR_QUOTAS; i++)
 		if (!soft || quota_rows[i].has_soft)
-			say(reply, "%-17s: %8u %s%s\n", quota_rows[i].name, (soft ? l->soft : l->hard)[i], quota_rows[i].text,
-			    !quota_rows[i].has_soft ? "" : soft ? " (warning level)" : " (error level)");
+			say(reply, "%-17s: %8u %s%s\n", quota_rows[i].name,
+			    (soft ? l->soft : l->hard)[i], quota_rows[i].text,
+			    !quota_rows[i].has_soft ? ""
+			    : soft                  ? " (warning level)"
+						    : " (error level)");
 }
 
 static int show_domain(struct request *r, struct reply *reply, struct err *err)
@@ -125,7 +131,8 @@ static int show_domain(struct request *r, struct reply *reply, struct err *err)
 		return -1;
 	say(reply, "Domain %u:\n", a->domid);
 	for (int i = 0; i < QUOTA_COUNTED; i++)
-		say(reply, "%-17s: %8" PRIu64 " (max %8" PRIu64 ")\n", quota_rows[i].name, a->used[i], a->peak[i]);
+		say(reply, "%-17s: %8" PRIu64 " (max %8" PRIu64 ")\n", quota_rows[i].name,
+		    a->used[i], a->peak[i]);
 	return 0;
 }
 
@@ -166,7 +173,8 @@ static int run_quota(struct request *r, struct reply *reply, struct err *err)
 	if (r->nr_args > 3)
 		return err_set(err, EINVAL, "quota: too many arguments");
 	if (strcmp(what, "max") != 0)
-		return r->nr_args == 2 ? show_domain(r, reply, err) : err_set(err, EINVAL, "quota: too many arguments");
+		return r->nr_args == 2 ? show_domain(r, reply, err)
+				       : err_set(err, EINVAL, "quota: too many arguments");
 	if (r->nr_args == 3) {
 		if (strcmp(r->args[2].s, "-r") != 0)
 			return err_set(err, EINVAL, "quota max: '%.20s' is not -r", r->args[2].s);
@@ -194,15 +202,20 @@ static void stats_text(const struct world *w, struct reply *reply)
 {
 	const struct domain *d;
 
-	say(reply, "nodes %zu\nwatches %u\ntransactions %u\nconnections %u\ncommits %" PRIu64 "\nconflicts %" PRIu64
-		   "\nevents %" PRIu64 "\nbytes-in %" PRIu64 "\nbytes-out %" PRIu64 "\n",
-	    tree_nr_nodes(w->tree), watch_set_count(w->watches), w->nr_txns, w->nr_conns, w->nr_commits, w->nr_conflicts,
-	    w->nr_events, w->turn.bytes_in, w->turn.bytes_out);
+	say(reply,
+	    "nodes %zu\nwatches %u\ntransactions %u\nconnections %u\ncommits %" PRIu64
+	    "\nconflicts %" PRIu64 "\nevents %" PRIu64 "\nbytes-in %" PRIu64 "\nbytes-out %" PRIu64
+	    "\n",
+	    tree_nr_nodes(w->tree), watch_set_count(w->watches), w->nr_txns, w->nr_conns,
+	    w->nr_commits, w->nr_conflicts, w->nr_events, w->turn.bytes_in, w->turn.bytes_out);
 	for (unsigned i = 0; i < WIRE_NR_TYPES; i++)
 		if (w->ops[i].requests)
-			say(reply, "%s %" PRIu64 " errors %" PRIu64 "\n", wire_type_name(i), w->ops[i].requests, w->ops[i].errors);
+			say(reply, "%s %" PRIu64 " errors %" PRIu64 "\n", wire_type_name(i),
+			    w->ops[i].requests, w->ops[i].errors);
 	list_for_each_entry(d, &w->domains, of_world)
-		say(reply, "domain %u nodes %" PRIu64 " watches %" PRIu64 " transactions %" PRIu64 " memory %" PRIu64 "\n",
+		say(reply,
+		    "domain %u nodes %" PRIu64 " watches %" PRIu64 " transactions %" PRIu64
+		    " memory %" PRIu64 "\n",
 		    d->domid, d->account->used[QUOTA_NODES], d->account->used[QUOTA_WATCHES],
 		    d->account->used[QUOTA_TRANSACTIONS], d->account->used[QUOTA_MEMORY]);
 }
@@ -219,7 +232,8 @@ static void stats_domains_json(const struct world *w, struct reply *reply)
 			say(reply, "],\"truncated\":true}");
 			return;
 		}
-		say(reply, "%s{\"domid\":%u,\"introduced\":%s", comma, d->domid, d->introduced ? "true" : "false");
+		say(reply, "%s{\"domid\":%u,\"introduced\":%s", comma, d->domid,
+		    d->introduced ? "true" : "false");
 		for (int i = 0; i < QUOTA_COUNTED; i++)
 			say(reply, ",\"%s\":%" PRIu64, quota_rows[i].name, d->account->used[i]);
 		say(reply, "}");
@@ -232,16 +246,17 @@ static void stats_json(const struct world *w, struct reply *reply)
 {
 	const char *comma = "";
 
-	say(reply, "{\"nodes\":%zu,\"watches\":%u,\"transactions\":%u,\"connections\":%u,\"commits\":%" PRIu64
-		   ",\"conflicts\":%" PRIu64 ",\"events\":%" PRIu64 ",\"bytes-in\":%" PRIu64 ",\"bytes-out\":%" PRIu64
-		   ",\"operations\":{",
-	    tree_nr_nodes(w->tree), watch_set_count(w->watches), w->nr_txns, w->nr_conns, w->nr_commits, w->nr_conflicts,
-	    w->nr_events, w->turn.bytes_in, w->turn.bytes_out);
+	say(reply,
+	    "{\"nodes\":%zu,\"watches\":%u,\"transactions\":%u,\"connections\":%u,\"commits\":"
+	    "%" PRIu64 ",\"conflicts\":%" PRIu64 ",\"events\":%" PRIu64 ",\"bytes-in\":%" PRIu64
+	    ",\"bytes-out\":%" PRIu64 ",\"operations\":{",
+	    tree_nr_nodes(w->tree), watch_set_count(w->watches), w->nr_txns, w->nr_conns,
+	    w->nr_commits, w->nr_conflicts, w->nr_events, w->turn.bytes_in, w->turn.bytes_out);
 	for (unsigned i = 0; i < WIRE_NR_TYPES; i++) {
 		if (!w->ops[i].requests)
 			continue;
-		say(reply, "%s\"%s\":{\"requests\":%" PRIu64 ",\"errors\":%" PRIu64 "}", comma, wire_type_name(i),
-		    w->ops[i].requests, w->ops[i].errors);
+		say(reply, "%s\"%s\":{\"requests\":%" PRIu64 ",\"errors\":%" PRIu64 "}", comma,
+		    wire_type_name(i), w->ops[i].requests, w->ops[i].errors);
 		comma = ",";
 	}
 	say(reply, "}");
@@ -266,11 +281,12 @@ static int run_memreport(struct request *r, struct reply *reply, struct err *err
 	const struct account *a;
 
 	(void)err;
-	say(reply, "%zu nodes, %u watches, %u transactions, %u connections, %u spare buffers\n", tree_nr_nodes(w->tree),
-	    watch_set_count(w->watches), w->nr_txns, w->nr_conns, w->turn.nr_pool);
+	say(reply, "%zu nodes, %u watches, %u transactions, %u connections, %u spare buffers\n",
+	    tree_nr_nodes(w->tree), watch_set_count(w->watches), w->nr_txns, w->nr_conns,
+	    w->turn.nr_pool);
 	while ((a = quota_next(w->quota, &cursor)))
-		say(reply, "domain %u: %" PRIu64 " nodes, %" PRIu64 " bytes\n", a->domid, a->used[QUOTA_NODES],
-		    a->used[QUOTA_MEMORY]);
+		say(reply, "domain %u: %" PRIu64 " nodes, %" PRIu64 " bytes\n", a->domid,
+		    a->used[QUOTA_NODES], a->used[QUOTA_MEMORY]);
 	return 0;
 }
 
@@ -331,7 +347,8 @@ int op_control(struct request *r, struct reply *reply, struct err *err)
 	if (c->run(r, reply, err) < 0)
 		return -1;
 	/* The text ends in NUL, as clients print it as a string. */
-	if (reply->given && reply->len < sizeof(reply->data) && (!reply->len || reply->data[reply->len - 1]))
+	if (reply->given && reply->len < sizeof(reply->data) &&
+	    (!reply->len || reply->data[reply->len - 1]))
 		reply->data[reply->len++] = '\0';
 	return 0;
 }

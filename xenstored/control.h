@@ -4,7 +4,8 @@
 
 #include "xenstored/ops.h"
 
-/* CONTROL (xenstore-control): a table of subcommands. Others (live-update) are added by who owns them. */
+/* CONTROL (xenstore-control): a table of subcommands. Others (live-update) are added by who owns
+ * them. */
 
 struct control_command {
 	const char *name;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From messages to operations and back: the table of operations, the checks that are the same for all (in stock's order: type, privilege,
- * transaction, arguments), the reply, and the turn. What an operation means is not known here.
+ * From messages to operations and back: the table of operations, the checks that are the same for
+ * all (in stock's order: type, privilege, transaction, arguments), the reply, and the turn. What an
+ * operation means is not known here.
  */
 #include "xenstored/dispatch.h"
 #include <errno.h>
@@ -13,10 +14,10 @@
 
 #define OP_PRIVILEGED 1u
 #define OP_NO_TXN     2u	/* the transaction id is ignored */
-#define OP_WHOLE      4u	/* the strings are all there is; else what follows them is ignored or data */
-#define OP_DATA	      8u	/* answers with data and changes nothing: room is made when its size is known */
+#define OP_WHOLE      4u /* the strings are all there is; else what follows them is ignored or data */
+#define OP_DATA       8u /* answers with data and changes nothing: room is made when its size is known */
 
-#define SMALL_REPLY 32u		/* "OK", an error's name, a number: reserved before anything happens */
+#define SMALL_REPLY 32u /* "OK", an error's name, a number: reserved before anything happens */
 
 /* Messages one connection may have handled in a turn. */
 #define MAX_TRUSTED 512u
@@ -62,7 +63,8 @@ static int check(struct request *r, const struct wire_header *h, struct err *err
 	if (!op || !op->run)
 		return err_set(err, ENOSYS, "operation %u is not known", h->type);
 	if (op->flags & OP_PRIVILEGED && !r->conn->privileged)
-		return err_set(err, EACCES, "%s is not for domain %u", wire_type_name(h->type), r->conn->domid);
+		return err_set(err, EACCES, "%s is not for domain %u", wire_type_name(h->type),
+			       r->conn->domid);
 	if (h->tx_id && !(op->flags & OP_NO_TXN)) {
 		r->txn = world_txn(r->conn, h->tx_id);
 		if (!r->txn)
@@ -71,7 +73,8 @@ static int check(struct request *r, const struct wire_header *h, struct err *err
 	r->nr_args = wire_split(r->payload, r->len, r->args, REQUEST_MAX_ARGS, &r->tail);
 	if (r->nr_args < op->min || (op->max != 255 && r->nr_args > op->max) ||
 	    (op->flags & OP_WHOLE && r->tail != r->len))
-		return err_set(err, EINVAL, "%s: wrong number of arguments", wire_type_name(h->type));
+		return err_set(err, EINVAL, "%s: wrong number of arguments",
+			       wire_type_name(h->type));
 	return 0;
 }
 
@@ -95,7 +98,8 @@ static void send_reply(struct conn *c, const struct wire_header *h, const struct
 {
 	bool large = reply->len > SMALL_REPLY;
 
-	conn_put(c, h->type, h->req_id, h->tx_id, reply->data, reply->len, large ? reply->len : SMALL_REPLY);
+	conn_put(c, h->type, h->req_id, h->tx_id, reply->data, reply->len,
+		 large ? reply->len : SMALL_REPLY);
 	if (large)
 		conn_cancel(c, SMALL_REPLY);
 }
@@ -106,7 +110,8 @@ static void send_error(struct conn *c, const struct wire_header *h, const struct
 
 	conn_put(c, WIRE_ERROR, h->req_id, h->tx_id, name, strlen(name) + 1, SMALL_REPLY);
 	if (log_enabled(LOG_LEVEL_DEBUG))
-		log_debug("domain %u, connection %u, %s: %s: %s", c->domid, c->id, wire_type_name(h->type), name, err->msg);
+		log_debug("domain %u, connection %u, %s: %s: %s", c->domid, c->id,
+			  wire_type_name(h->type), name, err->msg);
 }
 
 /* A new watch reports once, behind the reply. `room` was reserved for it. */
@@ -117,7 +122,8 @@ static void first_event(struct conn *c, const struct watch *watch, size_t room)
 
 	conn_cancel_event(c, room);
 	if (len <= WIRE_PAYLOAD_MAX && conn_reserve_event(c, len, &err) == 0)
-		conn_put_event(c, watch_path(watch) + watch->relative, watch->path_len - watch->relative, watch_token(watch),
+		conn_put_event(c, watch_path(watch) + watch->relative,
+			       watch->path_len - watch->relative, watch_token(watch),
 			       watch->token_len, NULL);
 }
 
@@ -162,7 +168,8 @@ int dispatch(struct world *w, struct conn *c, const struct wire_header *h, const
 
 static void break_conn(struct world *w, struct conn *c, uint32_t len)
 {
-	log_warn("domain %u, connection %u: a message of %u bytes; nothing more is read from it", c->domid, c->id, len);
+	log_warn("domain %u, connection %u: a message of %u bytes; nothing more is read from it",
+		 c->domid, c->id, len);
 	if (!c->ops->broken) {
 		conn_kill(c);
 		return;
@@ -222,7 +229,8 @@ static void serve(struct world *w, struct conn *c)
 		conn_ready(c);
 }
 
-/* Those who were held back may go on when their limit allows; those who found no memory only when time has passed. */
+/* Those who were held back may go on when their limit allows; those who found no memory only when
+ * time has passed. */
 static void wake_paused(struct world *w, bool time_passed)
 {
 	struct conn *c, *tmp;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A connection whose both ends are in this process: bytes go through two buffers, turns run when something is sent. */
+/* A connection whose both ends are in this process: bytes go through two buffers, turns run when
+ * something is sent. */
 #include "xenstored/local.h"
 #include <errno.h>
 #include <string.h>
@@ -95,7 +96,8 @@ static bool introduce(struct world *w, struct local *l, unsigned domid)
 struct local *local_open(struct world *w, unsigned domid, local_fn *on_message, void *arg)
 {
 	struct local *l = calloc(1, sizeof(*l));
-	struct account *account = l && (domid == 0 || introduce(w, l, domid)) ? quota_account(w->quota, domid) : NULL;
+	struct account *account =
+		l && (domid == 0 || introduce(w, l, domid)) ? quota_account(w->quota, domid) : NULL;
 
 	if (!account) {
 		free(l);
@@ -127,7 +129,8 @@ int local_send(struct local *l, const void *data, size_t len)
 	return l->closed || l->conn.dead ? -1 : 0;
 }
 
-int local_request(struct local *l, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *payload, size_t len)
+int local_request(struct local *l, uint32_t type, uint32_t req_id, uint32_t tx_id,
+		  const void *payload, size_t len)
 {
 	struct wire_header h = { type, req_id, tx_id, (uint32_t)len };
 	char message[WIRE_MESSAGE_MAX];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations of the wire (docs/misc/xenstore.txt): what each one checks, in the order in which stock's daemon does, and what it answers. How
- * a change happens is the world's business; arity, privilege and transaction ids were checked by dispatch.
+ * The operations of the wire (docs/misc/xenstore.txt): what each one checks, in the order in which
+ * stock's daemon does, and what it answers. How a change happens is the world's business; arity,
+ * privilege and transaction ids were checked by dispatch.
  */
 #include "xenstored/ops.h"
 #include <errno.h>
@@ -44,12 +45,15 @@ static int get_path(struct request *r, const struct wire_arg *a, unsigned flags,
 	return path_canonical(&r->path, a->s, a->len, c->domid, flags, max, err);
 }
 
-/* A path that is not there: whoever could see above it may know (else he is told that it is not for him). */
-static int missing(const struct request *r, const struct perms *above, unsigned want, struct err *err)
+/* A path that is not there: whoever could see above it may know (else he is told that it is not for
+ * him). */
+static int missing(const struct request *r, const struct perms *above, unsigned want,
+		   struct err *err)
 {
 	if (world_bits(r->world, r->conn, above) & want)
 		return err_set(err, ENOENT, "%s: no such node", r->path.s);
-	return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s, r->conn->domid);
+	return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s,
+		       r->conn->domid);
 }
 
 /* The node at r->path with all the rights in `want`; noted in the transaction. */
@@ -61,7 +65,8 @@ static int find(struct request *r, unsigned want, struct tree_spot *spot, struct
 	if (!spot->node)
 		return missing(r, spot->nearest->perms, want, err);
 	if ((world_bits(r->world, r->conn, spot->node->perms) & want) != want)
-		return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s, r->conn->domid);
+		return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s,
+			       r->conn->domid);
 	return 0;
 }
 
@@ -91,8 +96,9 @@ int op_directory(struct request *r, struct reply *reply, struct err *err)
 	if (find_arg(r, PERM_READ, &spot, err) < 0)
 		return -1;
 	if (node_names_size(spot.node) > WIRE_PAYLOAD_MAX)
-		return err_set(err, E2BIG, "%s: %zu bytes of names do not fit a message; use DIRECTORY_PART", r->path.s,
-			       node_names_size(spot.node));
+		return err_set(err, E2BIG,
+			       "%s: %zu bytes of names do not fit a message; use DIRECTORY_PART",
+			       r->path.s, node_names_size(spot.node));
 	reply->given = true;
 	reply->len = node_list(spot.node, 0, reply->data, sizeof(reply->data), &end);
 	return 0;
@@ -117,7 +123,8 @@ int op_directory_part(struct request *r, struct reply *reply, struct err *err)
 }
 
 /* A special node has permissions and nothing else. */
-static int special_perms(struct request *r, unsigned want, const struct perms **out, struct err *err)
+static int special_perms(struct request *r, unsigned want, const struct perms **out,
+			 struct err *err)
 {
 	if (world_look(r->world, r->conn, r->txn, &r->path, err) < 0)
 		return -1;
@@ -125,7 +132,8 @@ static int special_perms(struct request *r, unsigned want, const struct perms **
 	if (!*out)
 		return missing(r, world_view(r->world, r->txn)->perms, want, err);
 	if ((world_bits(r->world, r->conn, *out) & want) != want)
-		return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s, r->conn->domid);
+		return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s,
+			       r->conn->domid);
 	return 0;
 }
 
@@ -155,7 +163,8 @@ int op_get_perms(struct request *r, struct reply *reply, struct err *err)
 		size_t len = perm_format(&p->e[i], s) + 1;
 
 		if (reply->len + len > sizeof(reply->data))
-			return err_set(err, E2BIG, "%s: permissions do not fit a message", r->path.s);
+			return err_set(err, E2BIG, "%s: permissions do not fit a message",
+				       r->path.s);
 		memcpy(reply->data + reply->len, s, len);
 		reply->len += len;
 	}
@@ -176,9 +185,12 @@ static struct perms *inherited(const struct request *r, struct perms *above)
 	return perms_get(r->world->perms, e, above->n);
 }
 
-static int put(struct request *r, const struct tree_spot *spot, const void *value, size_t len, struct err *err)
+static int put(struct request *r, const struct tree_spot *spot, const void *value, size_t len,
+	       struct err *err)
 {
-	struct change c = { .kind = CHANGE_PUT, .path = &r->path, .value = value, .value_len = len };
+	struct change c = {
+		.kind = CHANGE_PUT, .path = &r->path, .value = value, .value_len = len
+	};
 	int rc;
 
 	c.perms = inherited(r, spot->nearest->perms);
@@ -238,7 +250,8 @@ int op_rm(struct request *r, struct reply *reply, struct err *err)
 	return world_change(r->world, r->conn, r->txn, &c, err);
 }
 
-/* Entries for a domain that is not there are stale from the start: the next one with that number gets nothing (XSA-417). */
+/* Entries for a domain that is not there are stale from the start: the next one with that number
+ * gets nothing (XSA-417). */
 static int parse_perms(struct request *r, struct perm *e, unsigned n, struct err *err)
 {
 	const char *s = r->payload + r->args[0].len + 1;
@@ -257,27 +270,29 @@ static int parse_perms(struct request *r, struct perm *e, unsigned n, struct err
 			return err_set(err, ENOMEM, "%s: out of memory", r->args[0].s);
 	}
 	if (e[0].bits & PERM_STALE)
-		return err_set(err, ENOENT, "%s: the new owner, domain %u, does not exist", r->args[0].s, e[0].domid);
+		return err_set(err, ENOENT, "%s: the new owner, domain %u, does not exist",
+			       r->args[0].s, e[0].domid);
 	return 0;
 }
 
 int op_set_perms(struct request *r, struct reply *reply, struct err *err)
 {
 	struct change c = { .kind = CHANGE_PERMS, .path = &r->path };
-	unsigned n = r->nr_args - 1, max = quota_hard(r->world->quota, r->conn->account, QUOTA_PERMISSIONS);
+	unsigned n = r->nr_args - 1,
+		 max = quota_hard(r->world->quota, r->conn->account, QUOTA_PERMISSIONS);
 	struct perm e[PERM_MAX_ENTRIES];
 	const struct perms *old;
 	int rc;
 
 	(void)reply;
 	if (n > PERM_MAX_ENTRIES || (!r->conn->privileged && max && n > max))
-		return err_set(err, ENOSPC, "%s: %u permissions: over the quota permissions, %u", r->args[0].s, n,
-			       r->conn->privileged ? PERM_MAX_ENTRIES : max);
+		return err_set(err, ENOSPC, "%s: %u permissions: over the quota permissions, %u",
+			       r->args[0].s, n, r->conn->privileged ? PERM_MAX_ENTRIES : max);
 	if (parse_perms(r, e, n, err) < 0 || find_perms(r, PERM_WRITE | PERM_OWNER, &old, err) < 0)
 		return -1;
 	if (!r->conn->privileged && e[0].domid != perms_owner(old))
-		return err_set(err, EPERM, "%s: domain %u may not give it to domain %u", r->path.s, r->conn->domid,
-			       e[0].domid);
+		return err_set(err, EPERM, "%s: domain %u may not give it to domain %u", r->path.s,
+			       r->conn->domid, e[0].domid);
 	c.perms = perms_get(r->world->perms, e, n);
 	if (!c.perms)
 		return err_set(err, ENOMEM, "%s: out of memory", r->path.s);
@@ -301,7 +316,8 @@ int op_watch(struct request *r, struct reply *reply, struct err *err)
 	}
 	if (get_path(r, &r->args[0], PATH_SPECIAL, err) < 0)
 		return -1;
-	return world_watch(r->world, r->conn, &r->path, r->args[1].s, r->args[1].len, depth, &r->watch, err);
+	return world_watch(r->world, r->conn, &r->path, r->args[1].s, r->args[1].len, depth,
+			   &r->watch, err);
 }
 
 int op_unwatch(struct request *r, struct reply *reply, struct err *err)
@@ -331,7 +347,8 @@ int op_transaction_start(struct request *r, struct reply *reply, struct err *err
 	char id[16];
 
 	if (r->txn)
-		return err_set(err, EBUSY, "transaction %u: cannot start another within", r->txn->id);
+		return err_set(err, EBUSY, "transaction %u: cannot start another within",
+			       r->txn->id);
 	if (world_txn_start(r->world, r->conn, &txn, err) < 0)
 		return -1;
 	snprintf(id, sizeof(id), "%u", txn->id);
@@ -362,7 +379,8 @@ int op_introduce(struct request *r, struct reply *reply, struct err *err)
 
 	(void)reply;
 	if (!port || port > INT_MAX)
-		return err_set(err, EINVAL, "INTRODUCE: '%s' is not an event channel", r->args[2].s);
+		return err_set(err, EINVAL, "INTRODUCE: '%s' is not an event channel",
+			       r->args[2].s);
 	return world_introduce(r->world, op_number(&r->args[0]), op_number(&r->args[1]), port, err);
 }
 
@@ -385,7 +403,8 @@ static struct domain *connected(struct request *r, const struct wire_arg *a, str
 static struct domain *connected_guest(struct request *r, struct err *err)
 {
 	if (op_number(&r->args[0]) == r->world->dom0_domid) {
-		err_set(err, EINVAL, "domain %u is the one that runs the store's machine", r->world->dom0_domid);
+		err_set(err, EINVAL, "domain %u is the one that runs the store's machine",
+			r->world->dom0_domid);
 		return NULL;
 	}
 	return connected(r, &r->args[0], err);
@@ -450,7 +469,8 @@ int op_is_domain_introduced(struct request *r, struct reply *reply, struct err *
 
 /* Features and quotas (Xen 4.21 and 4.22) */
 
-static int known_domain(struct request *r, const struct wire_arg *a, struct domain **out, struct err *err)
+static int known_domain(struct request *r, const struct wire_arg *a, struct domain **out,
+			struct err *err)
 {
 	uint64_t domid;
 
@@ -468,7 +488,8 @@ int op_get_feature(struct request *r, struct reply *reply, struct err *err)
 	if (r->nr_args > 1)
 		return err_set(err, EINVAL, "GET_FEATURE: one argument at most");
 	if (r->nr_args && !r->conn->privileged)
-		return err_set(err, EACCES, "GET_FEATURE of a domain is not for domain %u", r->conn->domid);
+		return err_set(err, EACCES, "GET_FEATURE of a domain is not for domain %u",
+			       r->conn->domid);
 	if (r->nr_args && known_domain(r, &r->args[0], &d, err) < 0)
 		return -1;
 	if (!d)
@@ -489,14 +510,16 @@ int op_set_feature(struct request *r, struct reply *reply, struct err *err)
 	    num_dec(r->args[1].s, UINT32_MAX, "feature mask", &mask, err) < 0)
 		return -1;
 	if (mask & ~(uint64_t)DOMAIN_FEATURES)
-		return err_set(err, EINVAL, "SET_FEATURE: bits %#" PRIx64 " are not known", mask & ~(uint64_t)DOMAIN_FEATURES);
+		return err_set(err, EINVAL, "SET_FEATURE: bits %#" PRIx64 " are not known",
+			       mask & ~(uint64_t)DOMAIN_FEATURES);
 	if (!world_domain_alive(r->world, (unsigned)domid))
 		return err_set(err, ENOENT, "SET_FEATURE: there is no domain %u", (unsigned)domid);
 	d = world_know_domain(r->world, (unsigned)domid);
 	if (!d)
 		return err_set(err, ENOMEM, "SET_FEATURE: out of memory");
 	if (d->introduced)
-		return err_set(err, EBUSY, "SET_FEATURE: domain %u is introduced already", d->domid);
+		return err_set(err, EBUSY, "SET_FEATURE: domain %u is introduced already",
+			       d->domid);
 	old = d->features;
 	d->features = (uint32_t)mask;
 	if (world_journal_domain(r->world, d, err) == 0)
@@ -510,11 +533,12 @@ static void list_quotas(struct reply *reply)
 	size_t len = 0;
 
 	for (int i = 0; i < NR_QUOTAS; i++)
-		len += (size_t)snprintf(reply->data + len, sizeof(reply->data) - len, "%s%s", len ? " " : "", quota_rows[i].name);
+		len += (size_t)snprintf(reply->data + len, sizeof(reply->data) - len, "%s%s",
+					len ? " " : "", quota_rows[i].name);
 	for (int i = 0; i < NR_QUOTAS; i++)
 		if (quota_rows[i].has_soft)
-			len += (size_t)snprintf(reply->data + len, sizeof(reply->data) - len, " soft-%s",
-						quota_rows[i].name);
+			len += (size_t)snprintf(reply->data + len, sizeof(reply->data) - len,
+						" soft-%s", quota_rows[i].name);
 	reply->given = true;
 	reply->len = len + 1;
 }
@@ -547,7 +571,8 @@ int op_get_quota(struct request *r, struct reply *reply, struct err *err)
 	return 0;
 }
 
-static int set_global(struct request *r, enum quota_id id, bool soft, unsigned value, struct err *err)
+static int set_global(struct request *r, enum quota_id id, bool soft, unsigned value,
+		      struct err *err)
 {
 	struct quota_limits *l = quota_global(r->world->quota), old = *l;
 	const struct effect e = { .kind = EFFECT_QUOTA };
@@ -559,7 +584,8 @@ static int set_global(struct request *r, enum quota_id id, bool soft, unsigned v
 	return -1;
 }
 
-static int set_own(struct request *r, struct domain *d, enum quota_id id, bool soft, unsigned value, struct err *err)
+static int set_own(struct request *r, struct domain *d, enum quota_id id, bool soft, unsigned value,
+		   struct err *err)
 {
 	struct account *a = d->account;
 	struct quota_limits old = a->limits;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Store paths: what is well-formed, what a relative one means, and how one is taken apart. Knows the protocol's limits and alphabet; does
- * not know whether a path exists or who may use it.
+ * Store paths: what is well-formed, what a relative one means, and how one is taken apart. Knows
+ * the protocol's limits and alphabet; does not know whether a path exists or who may use it.
  */
 #include "xenstored/path.h"
 #include <errno.h>
@@ -10,8 +10,8 @@
 
 static bool is_path_char(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-' ||
-	       c == '/' || c == '_' || c == '@';
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '/' || c == '_' || c == '@';
 }
 
 /* What is wrong with a client's path, or NULL. */
@@ -32,7 +32,8 @@ static const char *path_fault(const char *in, size_t len, unsigned flags)
 	return NULL;
 }
 
-/* Length of "/local/domain/<id>/" in front, 0 when it is not there: what path-max does not count. */
+/* Length of "/local/domain/<id>/" in front, 0 when it is not there: what path-max does not count.
+ */
 static size_t home_len(const char *s, size_t len)
 {
 	static const char prefix[] = "/local/domain/";
@@ -60,14 +61,16 @@ int path_canonical(struct path *out, const char *in, size_t len, unsigned domid,
 		memcpy(out->s, home, prefix);
 	}
 	if (prefix + len > PATH_ABS_MAX)
-		return err_set(err, EINVAL, "path of %zu bytes is longer than the protocol's %u", prefix + len,
-			       PATH_ABS_MAX);
+		return err_set(err, EINVAL, "path of %zu bytes is longer than the protocol's %u",
+			       prefix + len, PATH_ABS_MAX);
 	memcpy(out->s + prefix, in, len);
 	out->len = (uint16_t)(prefix + len);
 	out->relative = (uint16_t)prefix;
 	out->s[out->len] = '\0';
 	if (max && out->len - home_len(out->s, out->len) > max)
-		return err_set(err, EINVAL, "path of %u bytes is longer than the quota path-max, %u", out->len, max);
+		return err_set(err, EINVAL,
+			       "path of %u bytes is longer than the quota path-max, %u", out->len,
+			       max);
 	return 0;
 }
 

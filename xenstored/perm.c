@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Permission lists, shared: every list in use hangs in a small hash table, so nodes with equal permissions point to one list. Knows the
- * letters and who counts as owner; privilege, SET_TARGET and which domains exist are not known here.
+ * Permission lists, shared: every list in use hangs in a small hash table, so nodes with equal
+ * permissions point to one list. Knows the letters and who counts as owner; privilege, SET_TARGET
+ * and which domains exist are not known here.
  */
 #include "xenstored/perm.h"
 #include <errno.h>
@@ -79,7 +80,8 @@ unsigned perms_bits2(const struct perms *p, unsigned domid, unsigned other)
 	for (unsigned i = 1; i < p->n; i++) {
 		const struct perm *e = &p->e[i];
 
-		if (!(e->bits & PERM_STALE) && (e->domid == domid || e->domid == other || e->domid == DOMID_ANY))
+		if (!(e->bits & PERM_STALE) &&
+		    (e->domid == domid || e->domid == other || e->domid == DOMID_ANY))
 			return e->bits & rw;
 	}
 	return p->e[0].bits & rw;
@@ -126,7 +128,8 @@ int perm_parse(struct perm *out, const char *s, size_t len, struct err *err)
 	uint64_t domid;
 
 	if (!letter || len < 2 || len > 12)
-		return err_set(err, EINVAL, "permission '%.*s': expected one of n, r, w, b and a domain id",
+		return err_set(err, EINVAL,
+			       "permission '%.*s': expected one of n, r, w, b and a domain id",
 			       len > 20 ? 20 : (int)len, s);
 	if (num_dec(s + 1, UINT16_MAX, "domain id in a permission", &domid, err) < 0)
 		return err_set(err, EINVAL, "permission '%.*s': not a domain id", (int)len, s);

@@ -10,12 +10,13 @@
 #include "base/list.h"
 
 /*
- * Permissions of a node: a short list of {domain, letters}, the first naming the owner and everybody's default. A list is immutable,
- * shared by every node that has the same one (a store of 100,000 nodes knows a handful) and counted.
+ * Permissions of a node: a short list of {domain, letters}, the first naming the owner and
+ * everybody's default. A list is immutable, shared by every node that has the same one (a store of
+ * 100,000 nodes knows a handful) and counted.
  *
- * The one change a list knows is the death of a domain: its entries go stale in every tree and snapshot at once, so that the next
- * domain with that number inherits nothing (XSA-322, XSA-417). Stale entries give no right; GET_PERMS
- * still shows them, as upstream does.
+ * The one change a list knows is the death of a domain: its entries go stale in every tree and
+ * snapshot at once, so that the next domain with that number inherits nothing (XSA-322, XSA-417).
+ * Stale entries give no right; GET_PERMS still shows them, as upstream does.
  */
 
 #define PERM_READ  1u
@@ -27,7 +28,7 @@
 #define DOMID_SELF	     0x7ff0u
 #define DOMID_ANY	     0x7fffu	/* everybody, in a permission of newer clients */
 
-#define PERM_MAX_ENTRIES 1024	/* whatever the quota says; a payload of 4096 bytes holds fewer */
+#define PERM_MAX_ENTRIES 1024 /* whatever the quota says; a payload of 4096 bytes holds fewer */
 
 struct perm {
 	uint16_t domid;
@@ -58,12 +59,14 @@ static inline uint16_t perms_owner(const struct perms *p)
 	return p->e[0].domid;
 }
 
-/* What `domid` may do; PERM_READ | PERM_WRITE for the owner. Privilege and SET_TARGET are the caller's business. */
+/* What `domid` may do; PERM_READ | PERM_WRITE for the owner. Privilege and SET_TARGET are the
+ * caller's business. */
 unsigned perms_bits(const struct perms *p, unsigned domid);
 /* The same for one that acts for another domain too: the first entry of either counts. */
 unsigned perms_bits2(const struct perms *p, unsigned domid, unsigned other);
 
-/* Entries of a dead domain go stale everywhere. The owner's place stays: who is owner is a matter of the tree. */
+/* Entries of a dead domain go stale everywhere. The owner's place stays: who is owner is a matter
+ * of the tree. */
 void perm_table_bury(struct perm_table *t, unsigned domid);
 
 /* The wire form: "n0", "b12"; `len` without the NUL. EINVAL: not a permission. */

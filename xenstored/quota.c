@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Quotas: one row each, global limits, accounts by domid. Counts and compares; what an amount stands for and what happens to a request
- * over the limit is the caller's business.
+ * Quotas: one row each, global limits, accounts by domid. Counts and compares; what an amount
+ * stands for and what happens to a request over the limit is the caller's business.
  */
 #include "xenstored/quota.h"
 #include <errno.h>
@@ -15,15 +15,20 @@
 const struct quota_row quota_rows[NR_QUOTAS] = {
 	[QUOTA_NODES] = { "nodes", NULL, "Nodes per domain", 1000, 0, false },
 	[QUOTA_WATCHES] = { "watches", NULL, "Watches per domain", 128, 0, false },
-	[QUOTA_TRANSACTIONS] = { "transactions", NULL, "Active transactions per domain", 10, 0, false },
-	[QUOTA_OUTSTANDING] = { "outstanding", NULL, "Outstanding requests per domain", 20, 0, false },
-	[QUOTA_MEMORY] = { "memory", NULL, "Total Xenstore memory per domain", 2560 * 1024, 2048 * 1024, true },
-	[QUOTA_TRANSACTION_NODES] = { "transaction-nodes", NULL, "Max. number of accessed nodes per transaction",
-				      1024, 0, false },
-	[QUOTA_NODE_SIZE] = { "node-size", NULL, "Max. size of a node", 2048, 0, false },
-	[QUOTA_PATH_MAX] = { "path-max", "path-length", "Max. length of a node path", 2048, 0, false },
-	[QUOTA_PERMISSIONS] = { "permissions", "node-permissions", "Max. number of permissions per node", 5, 0,
+	[QUOTA_TRANSACTIONS] = { "transactions", NULL, "Active transactions per domain", 10, 0,
+				 false },
+	[QUOTA_OUTSTANDING] = { "outstanding", NULL, "Outstanding requests per domain", 20, 0,
 				false },
+	[QUOTA_MEMORY] = { "memory", NULL, "Total Xenstore memory per domain", 2560 * 1024,
+			   2048 * 1024, true },
+	[QUOTA_TRANSACTION_NODES] = { "transaction-nodes", NULL,
+				      "Max. number of accessed nodes per transaction", 1024, 0,
+				      false },
+	[QUOTA_NODE_SIZE] = { "node-size", NULL, "Max. size of a node", 2048, 0, false },
+	[QUOTA_PATH_MAX] = { "path-max", "path-length", "Max. length of a node path", 2048, 0,
+			     false },
+	[QUOTA_PERMISSIONS] = { "permissions", "node-permissions",
+				"Max. number of permissions per node", 5, 0, false },
 };
 
 struct quota {
@@ -142,15 +147,19 @@ static int refusal(enum quota_id id)
 	return id == QUOTA_MEMORY ? ENOMEM : ENOSPC;
 }
 
-int quota_check(const struct quota *q, const struct account *a, enum quota_id id, uint64_t more, struct err *err)
+int quota_check(const struct quota *q, const struct account *a, enum quota_id id, uint64_t more,
+		struct err *err)
 {
 	unsigned hard = quota_hard(q, a, id);
 	uint64_t used = id < QUOTA_COUNTED ? a->used[id] : 0;
 
 	if (a->privileged || !hard || used + more <= hard)
 		return 0;
-	return err_set(err, refusal(id), "domain %u: quota %s: %llu more than the %llu in use is over its limit of %u",
-		       a->domid, quota_rows[id].name, (unsigned long long)more, (unsigned long long)used, hard);
+	return err_set(
+		err, refusal(id),
+		"domain %u: quota %s: %llu more than the %llu in use is over its limit of %u",
+		a->domid, quota_rows[id].name, (unsigned long long)more, (unsigned long long)used,
+		hard);
 }
 
 static void warn_soft(const struct quota *q, struct account *a, enum quota_id id)
@@ -160,15 +169,17 @@ static void warn_soft(const struct quota *q, struct account *a, enum quota_id id
 
 	if (over == !!(a->warned & 1u << id))
 		return;
-	/* Falling well below ends the state, so that one who hovers at the limit does not fill the log. */
+	/* Falling well below ends the state, so that one who hovers at the limit does not fill the
+	 * log. */
 	if (!over && soft && a->used[id] > soft - soft / 8)
 		return;
 	a->warned ^= (uint16_t)(1u << id);
 	if (over)
-		log_warn("domain %u is over the soft quota %s: %llu of %u", a->domid, quota_rows[id].name,
-			 (unsigned long long)a->used[id], soft);
+		log_warn("domain %u is over the soft quota %s: %llu of %u", a->domid,
+			 quota_rows[id].name, (unsigned long long)a->used[id], soft);
 	else
-		log_info("domain %u is below the soft quota %s again", a->domid, quota_rows[id].name);
+		log_info("domain %u is below the soft quota %s again", a->domid,
+			 quota_rows[id].name);
 }
 
 void quota_charge(struct quota *q, struct account *a, enum quota_id id, int64_t delta)
@@ -211,7 +222,8 @@ static int charge_grow(struct charge *c)
 	return 0;
 }
 
-int charge_add(struct charge *c, struct quota *q, unsigned domid, int64_t nodes, int64_t memory, struct err *err)
+int charge_add(struct charge *c, struct quota *q, unsigned domid, int64_t nodes, int64_t memory,
+	       struct err *err)
 {
 	struct account *a;
 
@@ -234,9 +246,11 @@ int charge_check(const struct charge *c, const struct quota *q, struct err *err)
 	for (unsigned i = 0; i < c->n; i++) {
 		const struct charge_row *r = &c->rows[i];
 
-		if (r->nodes > 0 && quota_check(q, r->account, QUOTA_NODES, (uint64_t)r->nodes, err) < 0)
+		if (r->nodes > 0 &&
+		    quota_check(q, r->account, QUOTA_NODES, (uint64_t)r->nodes, err) < 0)
 			return -1;
-		if (r->memory > 0 && quota_check(q, r->account, QUOTA_MEMORY, (uint64_t)r->memory, err) < 0)
+		if (r->memory > 0 &&
+		    quota_check(q, r->account, QUOTA_MEMORY, (uint64_t)r->memory, err) < 0)
 			return -1;
 	}
 	return 0;

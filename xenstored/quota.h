@@ -8,10 +8,12 @@
 #include "base/err.h"
 
 /*
- * What a domain may hold and what it holds. Names, defaults and who is exempt are upstream's. One row a quota. Every amount is charged to an account: nodes
- * and their memory to the owner of the node, the rest to the domain whose connection it is.
+ * What a domain may hold and what it holds. Names, defaults and who is exempt are upstream's. One
+ * row a quota. Every amount is charged to an account: nodes and their memory to the owner of the
+ * node, the rest to the domain whose connection it is.
  *
- * Two kinds: counted ones (the account keeps how much is in use) and plain bounds (a node's size, a path's length).
+ * Two kinds: counted ones (the account keeps how much is in use) and plain bounds (a node's size, a
+ * path's length).
  */
 
 enum quota_id {
@@ -49,10 +51,12 @@ struct quota;	/* global limits and all accounts, by domid */
 
 struct account {
 	struct quota *quota;
-	uint32_t refs;			/* who points to it: connections, domains, charges, causes */
+	/* who points to it: connections, domains, charges, causes */
+	uint32_t refs;
 	uint16_t domid;
 	bool privileged;		/* nothing is refused, all is counted */
-	uint16_t own_hard, own_soft;	/* bit per quota: set for this domain alone, else the global one counts */
+	/* bit per quota: set for this domain alone, else the global one counts */
+	uint16_t own_hard, own_soft;
 	uint16_t warned;		/* bit per quota: the soft limit was reported */
 	struct quota_limits limits;	/* meaningful where a bit above is set */
 	uint64_t used[QUOTA_COUNTED];
@@ -63,8 +67,8 @@ struct quota *quota_new(void);		/* NULL: no memory */
 void quota_free(struct quota *q);
 struct quota_limits *quota_global(struct quota *q);
 
-/* The account of a domain; created at need (NULL: no memory). Domid is below 0x8000. Who keeps the pointer holds it; an account that nobody holds
- * and to which nothing is charged goes away. */
+/* The account of a domain; created at need (NULL: no memory). Domid is below 0x8000. Who keeps the
+ * pointer holds it; an account that nobody holds and to which nothing is charged goes away. */
 struct account *quota_account(struct quota *q, unsigned domid);
 static inline struct account *account_hold(struct account *a)
 {
@@ -79,17 +83,21 @@ void quota_bury(struct quota *q, unsigned domid);
 /* Walk: *cursor starts at 0; NULL at the end. */
 struct account *quota_next(const struct quota *q, unsigned *cursor);
 
-unsigned quota_hard(const struct quota *q, const struct account *a, enum quota_id id);	/* 0: unlimited */
+/* 0: unlimited */
+unsigned quota_hard(const struct quota *q, const struct account *a, enum quota_id id);
 unsigned quota_soft(const struct quota *q, const struct account *a, enum quota_id id);
 
-/* Would `more` fit? ENOSPC (or E2BIG for watches, as upstream) with a message that says which quota and whose. */
+/* Would `more` fit? ENOSPC (or E2BIG for watches, as upstream) with a message that says which quota
+ * and whose. */
 int quota_check(const struct quota *q, const struct account *a, enum quota_id id, uint64_t more,
 		struct err *err) must_check;
-/* Charge or, negative, give back. Never refuses: checking was before. Logs once when a soft limit is crossed. */
+/* Charge or, negative, give back. Never refuses: checking was before. Logs once when a soft limit
+ * is crossed. */
 void quota_charge(struct quota *q, struct account *a, enum quota_id id, int64_t delta);
 
 /*
- * Deltas per owner that one commit will make: collected, checked, then applied in one go. Small: most commits touch one or two owners.
+ * Deltas per owner that one commit will make: collected, checked, then applied in one go. Small:
+ * most commits touch one or two owners.
  */
 struct charge_row {
 	struct account *account;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The write-rate limit: credits and a reserve. Arithmetic only; when a write costs and what waiting means is decided by the callers. */
+/* The write-rate limit: credits and a reserve. Arithmetic only; when a write costs and what waiting
+ * means is decided by the callers. */
 #include "xenstored/rate.h"
 
 #define WRITE_COST	1000

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 /*
- * Write-rate limit (XSA-206): a guest that writes while others have transactions open spends credit, and one without credit is not read from until it has
- * some again. So nobody can keep another's transaction from committing by writing in a loop. All guests together may write 200 times a second; what
- * the idle ones do not use is kept in a reserve for bursts. Figures as upstream's. Amounts are thousandths of a write.
+ * Write-rate limit (XSA-206): a guest that writes while others have transactions open spends
+ * credit, and one without credit is not read from until it has some again. So nobody can keep
+ * another's transaction from committing by writing in a loop. All guests together may write 200
+ * times a second; what the idle ones do not use is kept in a reserve for bursts. Figures as
+ * upstream's. Amounts are thousandths of a write.
  */
 
 struct rate {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loop of the daemon: accepts local clients, runs the turns of the world, keeps its clock, obeys signals. What a turn does is dispatch's business.
+ * The loop of the daemon: accepts local clients, runs the turns of the world, keeps its clock,
+ * obeys signals. What a turn does is dispatch's business.
  */
 #include "xenstored/server.h"
 #include <errno.h>
@@ -75,7 +76,8 @@ static void on_client_gone(void *arg)
 
 struct conn *server_restore_client(struct server *s, int fd, uint32_t id, struct err *err)
 {
-	struct conn *c = conn_socket_new(s->ev, &s->world->turn, quota_find(s->world->quota, s->world->dom0_domid), fd,
+	struct conn *c = conn_socket_new(s->ev, &s->world->turn,
+					 quota_find(s->world->quota, s->world->dom0_domid), fd,
 					 on_client_gone, s, err);
 
 	if (!c) {
@@ -111,7 +113,8 @@ static void on_listener(struct ev_io *io, unsigned events)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			/* The others go on; this one waits in the backlog until a descriptor is free. */
+			/* The others go on; this one waits in the backlog until a descriptor is
+			 * free. */
 			log_warn("clients have to wait: %s", strerror(errno));
 			set_accepting(s, s->world->nr_conns == 0);
 		}
@@ -172,8 +175,10 @@ static int make_socket(const char *path, struct err *err)
 	if (fd < 0)
 		return err_set(err, errno, "%s: making a socket: %s", path, strerror(errno));
 	if (unlink(path) < 0 && errno != ENOENT)
-		return err_set(err, errno, "%s: removing the old socket: %s", path, strerror(errno));
-	/* Nobody may connect between bind and chmod: the mode counts for the descriptor before bind. */
+		return err_set(err, errno, "%s: removing the old socket: %s", path,
+			       strerror(errno));
+	/* Nobody may connect between bind and chmod: the mode counts for the descriptor before
+	 * bind. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return err_set(err, errno, "%s: binding: %s", path, strerror(errno));
 	if (chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0)

@@ -19,13 +19,16 @@ struct server {
 
 /* Everything but the socket. Takes the world. */
 int server_init(struct server *s, struct world *w, struct err *err) must_check;
-/* Listen at a path: mode 0600, a stale socket is replaced. fd >= 0: an already listening one (live update). */
+/* Listen at a path: mode 0600, a stale socket is replaced. fd >= 0: an already listening one (live
+ * update). */
 int server_listen(struct server *s, const char *path, int fd, struct err *err) must_check;
-/* A client of a former daemon, connected already (live update), with the number it had. Takes fd; NULL: it could not be. */
+/* A client of a former daemon, connected already (live update), with the number it had. Takes fd;
+ * NULL: it could not be. */
 struct conn *server_restore_client(struct server *s, int fd, uint32_t id, struct err *err);
 int server_run(struct server *s, struct err *err) must_check;
 void server_free(struct server *s);
 
-/* guests.c adds its event-channel descriptor with ev_io_add(server->ev, ...) and calls conn_ready() for each ring that was kicked. */
+/* guests.c adds its event-channel descriptor with ev_io_add(server->ev, ...) and calls conn_ready()
+ * for each ring that was kicked. */
 
 #endif

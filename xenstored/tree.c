@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The tree of nodes: versions that share what they have in common. Knows names, values, permission lists and generations; knows no client, no right, no
- * quota, no transaction.
+ * The tree of nodes: versions that share what they have in common. Knows names, values, permission
+ * lists and generations; knows no client, no right, no quota, no transaction.
  *
- * Making something private ("own") comes before changing it: what has one reference, on a path where everything has one, is ours to change in
- * place; what has more is copied. Owning changes no meaning, so a change that runs out of memory half-way down has
- * not happened.
+ * Making something private ("own") comes before changing it: what has one reference, on a path
+ * where everything has one, is ours to change in place; what has more is copied. Owning changes no
+ * meaning, so a change that runs out of memory half-way down has not happened.
  */
 #include "xenstored/tree.h"
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "base/mem.h"
 
 /*
- * A directory: a B+ tree whose leaves point to nodes. A full slot array is split on the way down, so the parent of a split always has
- * room. Deletion only removes what has become empty: directories of a store grow and vanish, and a leaf that is less than half full costs a
- * few bytes.
+ * A directory: a B+ tree whose leaves point to nodes. A full slot array is split on the way down,
+ * so the parent of a split always has room. Deletion only removes what has become empty:
+ * directories of a store grow and vanish, and a leaf that is less than half full costs a few bytes.
  */
 #define FANOUT 32
 
@@ -65,8 +65,8 @@ size_t node_names_size(const struct node *n)
 
 /* Nodes */
 
-static struct node *node_alloc(struct tree *t, const char *name, size_t name_len, const void *value, size_t value_len,
-			       struct perms *perms, uint64_t gen)
+static struct node *node_alloc(struct tree *t, const char *name, size_t name_len, const void *value,
+			       size_t value_len, struct perms *perms, uint64_t gen)
 {
 	struct node *n = malloc(sizeof(*n) + name_len + 1 + value_len);
 
@@ -92,8 +92,9 @@ struct node *tree_root_new(struct tree *t, struct perms *perms, uint64_t gen)
 }
 
 /*
- * Freeing without recursion over depth: nodes that lost their last reference wait in a list that runs through their `gen`. A directory's own levels
- * are few (DIR_MAX_LEVELS), so those may recurse.
+ * Freeing without recursion over depth: nodes that lost their last reference wait in a list that
+ * runs through their `gen`. A directory's own levels are few (DIR_MAX_LEVELS), so those may
+ * recurse.
  */
 static void push_dead(struct node *n, struct node **dead)
 {
@@ -143,7 +144,8 @@ static int node_own(struct tree *t, struct node **pn)
 
 	if (old->ref == 1)
 		return 0;
-	copy = node_alloc(t, node_name(old), old->name_len, node_value(old), old->value_len, old->perms, old->gen);
+	copy = node_alloc(t, node_name(old), old->name_len, node_value(old), old->value_len,
+			  old->perms, old->gen);
 	if (!copy)
 		return -1;
 	copy->dir = old->dir;
@@ -231,7 +233,8 @@ static void slot_ref(const struct dir *d, unsigned i)
 		((struct node *)d->slot[i])->ref++;
 }
 
-/* Make *pd private, with room for at least `room` more slots (it must not be full when room is asked for). */
+/* Make *pd private, with room for at least `room` more slots (it must not be full when room is
+ * asked for). */
 static int dir_own(struct dir **pd, unsigned room)
 {
 	struct dir *old = *pd, *d;
@@ -290,7 +293,8 @@ static void slot_insert(struct dir *d, unsigned i, void *what)
 	d->n++;
 }
 
-/* Split the full child i of a private directory with room: child is private too. Names that arrive in order leave full arrays behind. */
+/* Split the full child i of a private directory with room: child is private too. Names that arrive
+ * in order leave full arrays behind. */
 static int dir_split(struct dir *parent, unsigned i, const char *name, size_t len)
 {
 	struct dir *left = parent->slot[i], *right;
@@ -327,8 +331,10 @@ static int dir_raise(struct dir **root)
 	return 0;
 }
 
-/* Room where `name` belongs: everything down to its leaf private, nothing full. path[] gets the directories. */
-static int dir_descend(struct dir **root, const char *name, size_t len, struct dir **path, unsigned *at)
+/* Room where `name` belongs: everything down to its leaf private, nothing full. path[] gets the
+ * directories. */
+static int dir_descend(struct dir **root, const char *name, size_t len, struct dir **path,
+		       unsigned *at)
 {
 	struct dir **pd = root;
 	unsigned depth = 0;
@@ -358,7 +364,8 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
 	}
 }
 
-/* Put a child in; the name must not be there. Takes the reference when it succeeds. `parent` is private. */
+/* Put a child in; the name must not be there. Takes the reference when it succeeds. `parent` is
+ * private. */
 static int dir_insert(struct node *parent, struct node *child)
 {
 	struct dir *path[DIR_MAX_LEVELS + 1];
@@ -387,9 +394,10 @@ static int dir_insert(struct node *parent, struct node *child)
 	return 0;
 }
 
-/* The private slot of an existing child of a private node; path[] and index[] (may be NULL) get the way to it. */
-static struct node **dir_slot(struct node *parent, const char *name, size_t len, struct dir **path, unsigned *index,
-			      unsigned *levels)
+/* The private slot of an existing child of a private node; path[] and index[] (may be NULL) get the
+ * way to it. */
+static struct node **dir_slot(struct node *parent, const char *name, size_t len, struct dir **path,
+			      unsigned *index, unsigned *levels)
 {
 	struct dir **pd = &parent->dir;
 	unsigned depth = 0;
@@ -421,7 +429,8 @@ static void slot_remove(struct dir *d, unsigned i)
 	memmove(&d->slot[i], &d->slot[i + 1], (d->n - i) * sizeof(d->slot[0]));
 }
 
-/* Take an existing child out. Its reference goes to the caller. NULL: no memory, nothing changed. */
+/* Take an existing child out. Its reference goes to the caller. NULL: no memory, nothing changed.
+ */
 static struct node *dir_remove(struct node *parent, const char *name, size_t len)
 {
 	struct dir *path[DIR_MAX_LEVELS];
@@ -496,8 +505,10 @@ void tree_locate(const struct node *root, const char *path, size_t len, struct t
 
 /* Changing */
 
-/* Go down a path as far as it exists and make it private. *rest: position of the first missing component, or len. */
-static struct node **own_path(struct tree *t, struct node **root, const char *path, size_t len, size_t *rest)
+/* Go down a path as far as it exists and make it private. *rest: position of the first missing
+ * component, or len. */
+static struct node **own_path(struct tree *t, struct node **root, const char *path, size_t len,
+			      size_t *rest)
 {
 	struct node **pn = root;
 	const char *name;
@@ -534,9 +545,10 @@ static int set_value(struct node **pn, const void *value, size_t len)
 	return 0;
 }
 
-/* The missing end of a path, as nodes that nobody sees yet: the first of them, each holding the next. */
-static struct node *build_chain(struct tree *t, const char *rest, size_t len, const void *value, size_t value_len,
-				struct perms *perms, uint64_t gen)
+/* The missing end of a path, as nodes that nobody sees yet: the first of them, each holding the
+ * next. */
+static struct node *build_chain(struct tree *t, const char *rest, size_t len, const void *value,
+				size_t value_len, struct perms *perms, uint64_t gen)
 {
 	struct node *top = NULL, *last = NULL;
 	const char *name;
@@ -544,7 +556,8 @@ static struct node *build_chain(struct tree *t, const char *rest, size_t len, co
 
 	while (path_next(rest, len, &pos, &name, &name_len)) {
 		bool leaf = pos == len;
-		struct node *n = node_alloc(t, name, name_len, value, leaf ? value_len : 0, perms, gen);
+		struct node *n =
+			node_alloc(t, name, name_len, value, leaf ? value_len : 0, perms, gen);
 
 		if (!n || (last && dir_insert(last, n) < 0)) {
 			node_unref(t, n);
@@ -563,8 +576,8 @@ static int no_memory(struct err *err, const char *path, size_t len)
 	return err_set(err, ENOMEM, "%.*s: out of memory", len > 200 ? 200 : (int)len, path);
 }
 
-int tree_put(struct tree *t, struct node **root, const char *path, size_t len, const void *value, size_t value_len,
-	     struct perms *fresh, uint64_t gen, struct err *err)
+int tree_put(struct tree *t, struct node **root, const char *path, size_t len, const void *value,
+	     size_t value_len, struct perms *fresh, uint64_t gen, struct err *err)
 {
 	size_t rest;
 	struct node **pn = own_path(t, root, path, len, &rest);
@@ -589,8 +602,8 @@ int tree_put(struct tree *t, struct node **root, const char *path, size_t len, c
 	return 0;
 }
 
-int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t len, struct perms *perms, uint64_t gen,
-		   struct err *err)
+int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t len,
+		   struct perms *perms, uint64_t gen, struct err *err)
 {
 	size_t rest;
 	struct node **pn = own_path(t, root, path, len, &rest);
@@ -606,8 +619,8 @@ int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t 
 	return 0;
 }
 
-int tree_del(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen, struct node **removed,
-	     struct err *err)
+int tree_del(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
+	     struct node **removed, struct err *err)
 {
 	size_t parent_len = path_parent_len(path, len), rest;
 	const char *name = path + parent_len + (parent_len > 1);
@@ -631,7 +644,8 @@ int tree_del(struct tree *t, struct node **root, const char *path, size_t len, u
 	return 0;
 }
 
-int tree_set_gen(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen, struct err *err)
+int tree_set_gen(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
+		 struct err *err)
 {
 	size_t rest;
 	struct node **pn = own_path(t, root, path, len, &rest);
@@ -684,10 +698,12 @@ const struct node *node_next_child(struct child_iter *it)
 
 static size_t slot_bytes(const struct dir *d, unsigned i)
 {
-	return d->level ? ((struct dir *)d->slot[i])->bytes : ((struct node *)d->slot[i])->name_len + 1u;
+	return d->level ? ((struct dir *)d->slot[i])->bytes
+			: ((struct node *)d->slot[i])->name_len + 1u;
 }
 
-/* The child in whose name (or before which) a byte of the listing stands; *offset becomes the position in it. */
+/* The child in whose name (or before which) a byte of the listing stands; *offset becomes the
+ * position in it. */
 static const struct node *child_at(const struct node *n, size_t *offset, struct child_iter *it)
 {
 	const struct dir *d = n->dir;
@@ -758,7 +774,8 @@ void tree_walk_free(struct tree_walk *w)
 	free(w);
 }
 
-const struct node *tree_walk_start(struct tree_walk *w, const struct node *top, const char *path, size_t len)
+const struct node *tree_walk_start(struct tree_walk *w, const struct node *top, const char *path,
+				   size_t len)
 {
 	if (!path) {
 		path = "/";

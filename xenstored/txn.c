@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Transactions over versions of the tree: what was looked at, what was changed, does it still hold, carry it over. Knows trees and paths; rights, quotas,
- * events and clients are not known here.
+ * Transactions over versions of the tree: what was looked at, what was changed, does it still hold,
+ * carry it over. Knows trees and paths; rights, quotas, events and clients are not known here.
  */
 #include "xenstored/txn.h"
 #include <errno.h>
@@ -60,11 +60,13 @@ void txn_begin(struct txn *txn, struct node *live)
 
 /* The table of accesses */
 
-static struct access **access_slot(struct access **table, uint32_t size, const char *path, size_t len, uint32_t hash)
+static struct access **access_slot(struct access **table, uint32_t size, const char *path,
+				   size_t len, uint32_t hash)
 {
 	uint32_t i = hash & (size - 1);
 
-	while (table[i] && (table[i]->hash != hash || table[i]->len != len || memcmp(table[i]->path, path, len)))
+	while (table[i] && (table[i]->hash != hash || table[i]->len != len ||
+			    memcmp(table[i]->path, path, len)))
 		i = (i + 1) & (size - 1);
 	return &table[i];
 }
@@ -89,8 +91,10 @@ static int grow_table(struct txn *txn)
 	return 0;
 }
 
-/* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no memory. */
-static struct access *access_get(struct txn *txn, const char *path, size_t len, const struct node *seen, uint64_t gen)
+/* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no memory.
+ */
+static struct access *access_get(struct txn *txn, const char *path, size_t len,
+				 const struct node *seen, uint64_t gen)
 {
 	uint32_t hash = (uint32_t)hash_bytes(path, len);
 	struct access **slot, *a;
@@ -115,7 +119,8 @@ static struct access *access_find(const struct txn *txn, const char *path, size_
 {
 	if (!txn->table_size)
 		return NULL;
-	return *access_slot(txn->table, txn->table_size, path, len, (uint32_t)hash_bytes(path, len));
+	return *access_slot(txn->table, txn->table_size, path, len,
+			    (uint32_t)hash_bytes(path, len));
 }
 
 static int no_memory(struct err *err)
@@ -127,7 +132,8 @@ static int over_limit(const struct txn *txn, unsigned max, struct err *err)
 {
 	if (!max || txn->nr_accesses <= max)
 		return 0;
-	return err_set(err, ENOSPC, "transaction %u: quota transaction-nodes: more than %u nodes", txn->id, max);
+	return err_set(err, ENOSPC, "transaction %u: quota transaction-nodes: more than %u nodes",
+		       txn->id, max);
 }
 
 int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err)
@@ -141,7 +147,8 @@ int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct
 		return no_memory(err);
 	if (spot.node)
 		return over_limit(txn, max, err);
-	for (len = path_parent_len(path, len); len > spot.nearest_len; len = path_parent_len(path, len))
+	for (len = path_parent_len(path, len); len > spot.nearest_len;
+	     len = path_parent_len(path, len))
 		if (!access_get(txn, path, len, NULL, 0))
 			return no_memory(err);
 	if (!access_get(txn, path, spot.nearest_len, spot.nearest, 0))
@@ -190,7 +197,8 @@ static void log_add(struct txn *txn, enum change_kind kind, struct access *a, bo
 {
 	if (!a)
 		return;
-	/* A second value for the same node adds nothing: values are taken from the root at the end. */
+	/* A second value for the same node adds nothing: values are taken from the root at the end.
+	 */
 	if (kind == CHANGE_PUT && a->rm_count == txn->rm_count + 1)
 		return;
 	if (kind == CHANGE_PUT)
@@ -200,7 +208,8 @@ static void log_add(struct txn *txn, enum change_kind kind, struct access *a, bo
 	txn->log[txn->nr_log++] = (struct logged){ kind, implied, a };
 }
 
-/* Accesses and log entries for the nodes that a PUT makes on its way, from the top; nothing is logged yet. */
+/* Accesses and log entries for the nodes that a PUT makes on its way, from the top; nothing is
+ * logged yet. */
 static int prepare_ancestors(struct txn *txn, const struct path *path, const struct tree_spot *spot)
 {
 	const char *name;
@@ -225,21 +234,25 @@ static void log_put(struct txn *txn, const struct path *path, const struct tree_
 		log_add(txn, CHANGE_PUT, access_find(txn, path->s, pos), pos != path->len);
 }
 
-static int change_put(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen, struct err *err)
+static int change_put(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
+		      struct err *err)
 {
 	struct tree_spot spot;
 
 	tree_locate(txn->root, c->path->s, c->path->len, &spot);
-	if (!access_get(txn, c->path->s, c->path->len, tree_find(txn->base, c->path->s, c->path->len), 0) ||
+	if (!access_get(txn, c->path->s, c->path->len,
+			tree_find(txn->base, c->path->s, c->path->len), 0) ||
 	    prepare_ancestors(txn, c->path, &spot) < 0)
 		return no_memory(err);
-	if (tree_put(t, &txn->root, c->path->s, c->path->len, c->value, c->value_len, c->perms, gen, err) < 0)
+	if (tree_put(t, &txn->root, c->path->s, c->path->len, c->value, c->value_len, c->perms, gen,
+		     err) < 0)
 		return -1;
 	log_put(txn, c->path, &spot);
 	return 0;
 }
 
-int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen, struct err *err)
+int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
+	       struct err *err)
 {
 	const char *s = c->path->s;
 	size_t len = c->path->len;
@@ -281,18 +294,19 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err)
 		const struct node *n = tree_find(live, a->path, a->len);
 
 		if ((n ? n->gen : 0) != a->gen || (a->subtree && a->subtree != n))
-			return err_set(err, EAGAIN, "transaction %u: %.*s was changed by another", txn->id,
-				       a->len > 200 ? 200 : a->len, a->path);
+			return err_set(err, EAGAIN, "transaction %u: %.*s was changed by another",
+				       txn->id, a->len > 200 ? 200 : a->len, a->path);
 	}
 	return 0;
 }
 
-static int replay_one(struct tree *t, const struct txn *txn, const struct logged *l, struct node **root, uint64_t gen,
-		      struct err *err)
+static int replay_one(struct tree *t, const struct txn *txn, const struct logged *l,
+		      struct node **root, uint64_t gen, struct err *err)
 {
 	const char *path = l->access->path;
 	size_t len = l->access->len;
-	const struct node *last = tree_find(txn->root, path, len), *here = tree_find(*root, path, len);
+	const struct node *last = tree_find(txn->root, path, len),
+			  *here = tree_find(*root, path, len);
 
 	if (l->kind == CHANGE_RM)
 		return here ? tree_del(t, root, path, len, gen, NULL, err) : 0;
@@ -300,11 +314,12 @@ static int replay_one(struct tree *t, const struct txn *txn, const struct logged
 		return 0;
 	if (l->kind == CHANGE_PERMS)
 		return here ? tree_set_perms(t, root, path, len, last->perms, gen, err) : 0;
-	return tree_put(t, root, path, len, node_value(last), last->value_len, last->perms, gen, err);
+	return tree_put(t, root, path, len, node_value(last), last->value_len, last->perms, gen,
+			err);
 }
 
-int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen, struct node **out,
-	       struct err *err)
+int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen,
+	       struct node **out, struct err *err)
 {
 	struct node *root;
 
@@ -337,7 +352,8 @@ void txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen
 		return;		/* no memory: it keeps what it has */
 	for (uint32_t i = 0; i < txn->table_size; i++)
 		if (txn->table[i] && txn->table[i]->subtree)
-			txn->table[i]->subtree = tree_find(live, txn->table[i]->path, txn->table[i]->len);
+			txn->table[i]->subtree =
+				tree_find(live, txn->table[i]->path, txn->table[i]->len);
 	drop_roots(t, txn);
 	txn->base = node_ref(live);
 	txn->root = root;

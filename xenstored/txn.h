@@ -11,18 +11,22 @@
 #include "xenstored/tree.h"
 
 /*
- * Transactions. The first operation within one keeps the live root of that moment; changes go to a root of its own; what it looked at is noted with the generation
- * seen. Its commit asks whether anything it looked at has changed on the live root; if not, the changes are carried over to a new version of that root, which
- * the world then makes the live one. A failed commit leaves nothing behind.
+ * Transactions. The first operation within one keeps the live root of that moment; changes go to a
+ * root of its own; what it looked at is noted with the generation seen. Its commit asks whether
+ * anything it looked at has changed on the live root; if not, the changes are carried over to a new
+ * version of that root, which the world then makes the live one. A failed commit leaves nothing
+ * behind.
  *
- * The same two steps move an open transaction to the newest root now and then (txn_rebase), so that a client who keeps one open does not keep old versions of the
- * whole store in memory.
+ * The same two steps move an open transaction to the newest root now and then (txn_rebase), so that
+ * a client who keeps one open does not keep old versions of the whole store in memory.
  *
- * Noted as looked at (upstream's rule): every node an operation names, its missing ancestors and the nearest that exists, the parent of
- * what is created or removed, and with a removal the whole subtree.
+ * Noted as looked at (upstream's rule): every node an operation names, its missing ancestors and
+ * the nearest that exists, the parent of what is created or removed, and with a removal the whole
+ * subtree.
  */
 
-/* One change, as an operation wants it. The perms are those for new nodes (PUT) or the new ones (PERMS). */
+/* One change, as an operation wants it. The perms are those for new nodes (PUT) or the new ones
+ * (PERMS). */
 enum change_kind { CHANGE_PUT, CHANGE_PERMS, CHANGE_RM };
 
 struct change {
@@ -36,10 +40,12 @@ struct change {
 /* A path that was looked at, with what was seen on the base root. */
 struct access {
 	uint64_t gen;			/* 0: it was not there */
-	const struct node *subtree;	/* removed by this transaction: the base root's node, else NULL */
+	/* removed by this transaction: the base root's node, else NULL */
+	const struct node *subtree;
 	uint32_t hash;
 	uint16_t len;
-	uint32_t rm_count;		/* 1 + the transaction's rm_count when a PUT of it was logged, else 0 */
+	/* 1 + the transaction's rm_count when a PUT of it was logged, else 0 */
+	uint32_t rm_count;
 	char path[];
 };
 
@@ -54,19 +60,22 @@ struct txn {
 	struct list of_conn;
 	uint32_t id;
 	uint64_t started_ms;
-	struct node *base;		/* the live root it started from; NULL before the first look and when lost */
+	/* the live root it started from; NULL before the first look and when lost */
+	struct node *base;
 	struct node *root;		/* the same with the changes so far */
 	struct access **table;		/* open addressing by path */
 	uint32_t nr_accesses, table_size;
 	struct logged *log;
 	uint32_t nr_log, log_size;
 	uint32_t rm_count;
-	struct charge charge;		/* nodes and memory the changes so far add for each owner */
+	struct charge charge; /* nodes and memory the changes so far add for each owner */
 	size_t memory;			/* charged to the client for the tables */
 	struct perms *special[2];	/* new permissions of special nodes, NULL: untouched */
 	uint64_t special_gen[2];	/* generation seen, 0: not looked at */
-	int failed;			/* an errno: a quota was overrun within, commit must fail with it */
-	bool lost;			/* its snapshot did not survive a restart: reads see the live root, commit says EAGAIN */
+	/* an errno: a quota was overrun within, commit must fail with it */
+	int failed;
+	/* its snapshot did not survive a restart: reads see the live root, commit says EAGAIN */
+	bool lost;
 };
 
 struct txn *txn_new(uint32_t id);	/* NULL: no memory */
@@ -74,17 +83,23 @@ void txn_free(struct tree *t, struct perm_table *perms, struct txn *txn);
 
 /* The first look: keep this root, unless there is one. */
 void txn_begin(struct txn *txn, struct node *live);
-/* Note that `path` was looked at (with the ancestors that are missing, and the nearest that exists). Specials are noted by the caller. ENOSPC past max nodes (0: no limit). */
-int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err) must_check;
-/* Apply a change to the transaction's root and log it; nodes touched get `gen`. All or nothing. The caller has noted the accesses and checked rights and quotas. */
-int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen, struct err *err) must_check;
+/* Note that `path` was looked at (with the ancestors that are missing, and the nearest that
+ * exists). Specials are noted by the caller. ENOSPC past max nodes (0: no limit). */
+int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err)
+	must_check;
+/* Apply a change to the transaction's root and log it; nodes touched get `gen`. All or nothing. The
+ * caller has noted the accesses and checked rights and quotas. */
+int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
+	       struct err *err) must_check;
 
 /* EAGAIN when something it looked at differs on the live root. */
 int txn_check(const struct txn *txn, const struct node *live, struct err *err) must_check;
-/* The live root with the transaction's changes, one reference yours. Call txn_check before. Nodes touched get `gen`. */
-int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen, struct node **out,
-	       struct err *err) must_check;
-/* Move to the newest root. One that conflicts already is lost: it keeps its place, its commit will say EAGAIN. */
+/* The live root with the transaction's changes, one reference yours. Call txn_check before. Nodes
+ * touched get `gen`. */
+int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen,
+	       struct node **out, struct err *err) must_check;
+/* Move to the newest root. One that conflicts already is lost: it keeps its place, its commit will
+ * say EAGAIN. */
 void txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
 /* Forget snapshot and changes; commit says EAGAIN. */
 void txn_lose(struct tree *t, struct txn *txn);
@@ -92,6 +107,7 @@ void txn_lose(struct tree *t, struct txn *txn);
 /* Walk what was looked at: *cursor starts at 0; NULL at the end. */
 const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor);
 /* For state.c: put an access back, with the generation that was seen. */
-int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err) must_check;
+int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err)
+	must_check;
 
 #endif

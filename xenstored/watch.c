@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Watches in a trie by path component. Its places are found through one hash table over (parent, name); each place also links its children, for
- * the removal of a subtree. Knows paths and tokens; who may see an event and how it travels is not known here.
+ * Watches in a trie by path component. Its places are found through one hash table over (parent,
+ * name); each place also links its children, for the removal of a subtree. Knows paths and tokens;
+ * who may see an event and how it travels is not known here.
  */
 #include "xenstored/watch.h"
 #include <errno.h>
@@ -13,7 +14,8 @@ struct watch_node {
 	struct watch_node *parent, *chain;	/* chain: of the hash bucket */
 	struct list watches;			/* struct watch.of_node */
 	struct list children, sibling;
-	const struct node *gone;		/* while a removed subtree is matched: the tree's node here */
+	/* while a removed subtree is matched: the tree's node here */
+	const struct node *gone;
 	uint32_t hash;
 	uint16_t len;
 	char name[];
@@ -27,7 +29,8 @@ struct watch_set {
 	struct watch_node *special;		/* above "@..." */
 };
 
-static struct watch_node *place_alloc(struct watch_node *parent, const char *name, size_t len, uint32_t hash)
+static struct watch_node *place_alloc(struct watch_node *parent, const char *name, size_t len,
+				      uint32_t hash)
 {
 	struct watch_node *n = malloc(sizeof(*n) + len);
 
@@ -81,13 +84,14 @@ void watcher_init(struct watcher *who)
 
 static uint32_t place_hash(const struct watch_node *parent, const char *name, size_t len)
 {
-	uint64_t h = hash_bytes(name, len) ^ ((uint64_t)(uintptr_t)parent >> 4) * 0x9e3779b97f4a7c15u;
+	uint64_t h =
+		hash_bytes(name, len) ^ ((uint64_t)(uintptr_t)parent >> 4) * 0x9e3779b97f4a7c15u;
 
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static struct watch_node *place_find(const struct watch_set *s, const struct watch_node *parent, const char *name,
-				     size_t len)
+static struct watch_node *place_find(const struct watch_set *s, const struct watch_node *parent,
+				     const char *name, size_t len)
 {
 	uint32_t hash;
 	struct watch_node *n;
@@ -96,7 +100,8 @@ static struct watch_node *place_find(const struct watch_set *s, const struct wat
 		return NULL;
 	hash = place_hash(parent, name, len);
 	for (n = s->bucket[hash & (s->nr_buckets - 1)]; n; n = n->chain)
-		if (n->hash == hash && n->parent == parent && n->len == len && !memcmp(n->name, name, len))
+		if (n->hash == hash && n->parent == parent && n->len == len &&
+		    !memcmp(n->name, name, len))
 			return n;
 	return NULL;
 }
@@ -120,7 +125,8 @@ static void grow_buckets(struct watch_set *s)
 	s->nr_buckets = nr;
 }
 
-static struct watch_node *place_make(struct watch_set *s, struct watch_node *parent, const char *name, size_t len)
+static struct watch_node *place_make(struct watch_set *s, struct watch_node *parent,
+				     const char *name, size_t len)
 {
 	struct watch_node *n = place_find(s, parent, name, len);
 	uint32_t hash;
@@ -172,8 +178,8 @@ static struct watch_node *place_of(const struct watch_set *s, const char *path, 
 	return n;
 }
 
-struct watch *watch_find(const struct watch_set *s, const struct watcher *who, const struct path *path,
-			 const char *token, size_t token_len)
+struct watch *watch_find(const struct watch_set *s, const struct watcher *who,
+			 const struct path *path, const char *token, size_t token_len)
 {
 	struct watch_node *n = place_of(s, path->s, path->len);
 	struct watch *w;
@@ -181,7 +187,8 @@ struct watch *watch_find(const struct watch_set *s, const struct watcher *who, c
 	if (!n)
 		return NULL;
 	list_for_each_entry(w, &n->watches, of_node)
-		if (w->watcher == who && w->token_len == token_len && !memcmp(watch_token(w), token, token_len))
+		if (w->watcher == who && w->token_len == token_len &&
+		    !memcmp(watch_token(w), token, token_len))
 			return w;
 	return NULL;
 }
@@ -219,8 +226,8 @@ static struct watch_node *make_places(struct watch_set *s, const struct path *pa
 	return n;
 }
 
-int watch_add(struct watch_set *s, struct watcher *who, const struct path *path, const char *token, size_t token_len,
-	      int32_t depth, struct watch **out, struct err *err)
+int watch_add(struct watch_set *s, struct watcher *who, const struct path *path, const char *token,
+	      size_t token_len, int32_t depth, struct watch **out, struct err *err)
 {
 	struct watch *w;
 
@@ -264,8 +271,8 @@ size_t watch_memory(const struct watch *w)
 	return sizeof(*w) + w->path_len + w->token_len + 2u;
 }
 
-static int fire_place(const struct watch_node *n, unsigned beneath, const char *path, size_t len, watch_fn *fn,
-		      void *arg)
+static int fire_place(const struct watch_node *n, unsigned beneath, const char *path, size_t len,
+		      watch_fn *fn, void *arg)
 {
 	struct watch *w;
 
@@ -310,7 +317,8 @@ static int fire_gone(const struct watch_node *n, watch_fn *fn, void *arg)
 	return 0;
 }
 
-/* The next place in a walk beneath top, children first when the tree had the node; NULL at the end. */
+/* The next place in a walk beneath top, children first when the tree had the node; NULL at the end.
+ */
 static struct watch_node *next_place(const struct watch_node *top, struct watch_node *n)
 {
 	if (n->gone && !list_is_empty(&n->children))
@@ -323,8 +331,8 @@ static struct watch_node *next_place(const struct watch_node *top, struct watch_
 	return NULL;
 }
 
-int watch_match_beneath(const struct watch_set *s, const char *path, size_t len, const struct node *gone, watch_fn *fn,
-			void *arg)
+int watch_match_beneath(const struct watch_set *s, const char *path, size_t len,
+			const struct node *gone, watch_fn *fn, void *arg)
 {
 	struct watch_node *top = s->nr_watches ? place_of(s, path, len) : NULL, *n;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The codec of the wire: headers, strings, names of errors and operations. Touches nothing but the bytes it is given.
+ * The codec of the wire: headers, strings, names of errors and operations. Touches nothing but the
+ * bytes it is given.
  */
 #include "xenstored/wire.h"
 #include <errno.h>
@@ -17,7 +18,8 @@ enum wire_status wire_peek(const char *data, size_t len, struct wire_header *h)
 	return len - WIRE_HEADER < h->len ? WIRE_MORE : WIRE_MESSAGE;
 }
 
-unsigned wire_split(const char *payload, size_t len, struct wire_arg *args, unsigned max, size_t *rest)
+unsigned wire_split(const char *payload, size_t len, struct wire_arg *args, unsigned max,
+		    size_t *rest)
 {
 	unsigned n = 0;
 	size_t pos = 0;
@@ -38,10 +40,12 @@ static const struct {
 	int code;
 	const char *name;
 } errors[] = {
-	{ EINVAL, "EINVAL" }, { EACCES, "EACCES" }, { EEXIST, "EEXIST" },	{ EISDIR, "EISDIR" },
-	{ ENOENT, "ENOENT" }, { ENOMEM, "ENOMEM" }, { ENOSPC, "ENOSPC" },	{ EIO, "EIO" },
-	{ ENOTEMPTY, "ENOTEMPTY" }, { ENOSYS, "ENOSYS" }, { EROFS, "EROFS" }, { EBUSY, "EBUSY" },
-	{ EAGAIN, "EAGAIN" }, { EISCONN, "EISCONN" }, { E2BIG, "E2BIG" },	{ EPERM, "EPERM" },
+	{ EINVAL, "EINVAL" }, { EACCES, "EACCES" },   { EEXIST, "EEXIST" },
+	{ EISDIR, "EISDIR" }, { ENOENT, "ENOENT" },   { ENOMEM, "ENOMEM" },
+	{ ENOSPC, "ENOSPC" }, { EIO, "EIO" },         { ENOTEMPTY, "ENOTEMPTY" },
+	{ ENOSYS, "ENOSYS" }, { EROFS, "EROFS" },     { EBUSY, "EBUSY" },
+	{ EAGAIN, "EAGAIN" }, { EISCONN, "EISCONN" }, { E2BIG, "E2BIG" },
+	{ EPERM, "EPERM" },
 };
 
 const char *wire_error_name(int code)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The world's parts and who may do what in it: the live tree, connections, transactions' lives, rebuilding. How a change happens stands in
- * world_commit.c, the life of domains in world_domain.c.
+ * The world's parts and who may do what in it: the live tree, connections, transactions' lives,
+ * rebuilding. How a change happens stands in world_commit.c, the life of domains in world_domain.c.
  */
 #include "xenstored/world.h"
 #include <errno.h>
@@ -31,7 +31,8 @@ static void charge_first(struct world *w)
 
 	quota_charge(w->quota, a, QUOTA_NODES, 3);
 	quota_charge(w->quota, a, QUOTA_MEMORY,
-		     (int64_t)(world_node_memory(0, 0, 1) + world_node_memory(4, 0, 1) + world_node_memory(9, 0, 1)));
+		     (int64_t)(world_node_memory(0, 0, 1) + world_node_memory(4, 0, 1) +
+			       world_node_memory(9, 0, 1)));
 }
 
 size_t world_node_memory(size_t name_len, size_t value_len, unsigned nr_perms)
@@ -280,7 +281,8 @@ void world_txn_abort(struct world *w, struct conn *c, struct txn *txn)
 	struct effect e = { .kind = EFFECT_TXN_GONE, .conn = c, .txn_id = txn->id };
 	struct err err = ERR_INIT;
 
-	/* One more that ends in the journal than in truth is harmless: after a restart it says EAGAIN. */
+	/* One more that ends in the journal than in truth is harmless: after a restart it says
+	 * EAGAIN. */
 	(void)!world_journal_one(w, &e, &err);
 	world_forget_txn(w, c, txn);
 }
@@ -321,8 +323,8 @@ const struct perms *world_special(const struct world *w, const struct txn *txn, 
 
 /* Watches */
 
-int world_watch(struct world *w, struct conn *c, const struct path *path, const char *token, size_t token_len, int32_t depth,
-		struct watch **out, struct err *err)
+int world_watch(struct world *w, struct conn *c, const struct path *path, const char *token,
+		size_t token_len, int32_t depth, struct watch **out, struct err *err)
 {
 	size_t memory = sizeof(struct watch) + path->len + token_len + 2;
 	struct effect e = { .kind = EFFECT_WATCH, .conn = c };
@@ -343,8 +345,8 @@ int world_watch(struct world *w, struct conn *c, const struct path *path, const 
 	return 0;
 }
 
-int world_unwatch(struct world *w, struct conn *c, const struct path *path, const char *token, size_t token_len,
-		  struct err *err)
+int world_unwatch(struct world *w, struct conn *c, const struct path *path, const char *token,
+		  size_t token_len, struct err *err)
 {
 	struct watch *watch = watch_find(w->watches, &c->watcher, path, token, token_len);
 	struct effect e = { .kind = EFFECT_WATCH_GONE, .conn = c, .watch = watch };
@@ -359,8 +361,8 @@ int world_unwatch(struct world *w, struct conn *c, const struct path *path, cons
 	return 0;
 }
 
-int world_restore_watch(struct world *w, struct conn *c, const struct path *path, const char *token, size_t token_len,
-			int32_t depth, struct err *err)
+int world_restore_watch(struct world *w, struct conn *c, const struct path *path, const char *token,
+			size_t token_len, int32_t depth, struct err *err)
 {
 	struct watch *watch;
 
@@ -371,7 +373,8 @@ int world_restore_watch(struct world *w, struct conn *c, const struct path *path
 	return 0;
 }
 
-int world_restore_txn(struct world *w, struct conn *c, uint32_t id, struct txn **out, struct err *err)
+int world_restore_txn(struct world *w, struct conn *c, uint32_t id, struct txn **out,
+		      struct err *err)
 {
 	*out = add_txn(w, c, id);
 	if (!*out)
@@ -409,10 +412,12 @@ static bool audit_account(struct world *w, const struct account *a, struct err *
 		err_set(err, ENOMEM, "audit: out of memory");
 		return false;
 	}
-	for (const struct node *n = tree_walk_start(walk, w->root, NULL, 0); n; n = tree_walk_next(walk))
+	for (const struct node *n = tree_walk_start(walk, w->root, NULL, 0); n;
+	     n = tree_walk_next(walk))
 		if (node_owner(n) == a->domid) {
 			used[QUOTA_NODES]++;
-			used[QUOTA_MEMORY] += world_node_memory(n->name_len, n->value_len, n->perms->n);
+			used[QUOTA_MEMORY] +=
+				world_node_memory(n->name_len, n->value_len, n->perms->n);
 		}
 	tree_walk_free(walk);
 	list_for_each_entry(c, &w->conns, of_world) {
@@ -428,8 +433,9 @@ static bool audit_account(struct world *w, const struct account *a, struct err *
 	}
 	for (int i = 0; i < QUOTA_COUNTED; i++)
 		if (i != QUOTA_OUTSTANDING && used[i] != a->used[i]) {
-			err_set(err, EIO, "domain %u: %s: counted %llu, accounted %llu", a->domid, quota_rows[i].name,
-				(unsigned long long)used[i], (unsigned long long)a->used[i]);
+			err_set(err, EIO, "domain %u: %s: counted %llu, accounted %llu", a->domid,
+				quota_rows[i].name, (unsigned long long)used[i],
+				(unsigned long long)a->used[i]);
 			return false;
 		}
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How anything in the tree changes: prepare (rights of the quota, events and their room, the journal; may fail and leaves no trace), swap, publish
- * (cannot fail). A change outside a transaction and the commit of a transaction go the same way.
+ * How anything in the tree changes: prepare (rights of the quota, events and their room, the
+ * journal; may fail and leaves no trace), swap, publish (cannot fail). A change outside a
+ * transaction and the commit of a transaction go the same way.
  */
 #include "xenstored/world.h"
 #include <errno.h>
@@ -17,7 +18,8 @@ struct event {
 	uint16_t len;
 };
 
-/* What a commit in preparation has gathered. One lives in the world, so that a usual commit allocates nothing. */
+/* What a commit in preparation has gathered. One lives in the world, so that a usual commit
+ * allocates nothing. */
 struct world_scratch {
 	struct event *events;
 	struct effect *effects;
@@ -93,7 +95,8 @@ static void commit_publish(struct commit *k)
 	for (unsigned i = 0; i < k->s->nr_events; i++) {
 		const struct event *e = &k->s->events[i];
 
-		conn_put_event(e->conn, e->path, e->len, watch_token(e->watch), e->watch->token_len, k->cause);
+		conn_put_event(e->conn, e->path, e->len, watch_token(e->watch), e->watch->token_len,
+			       k->cause);
 	}
 	k->w->nr_events += k->s->nr_events;
 	k->w->nr_commits++;
@@ -119,14 +122,16 @@ static void *scratch_grow(void *v, unsigned *max, unsigned n, size_t size)
 
 /* Events */
 
-static bool is_seen(const struct commit *k, const struct conn *c, const struct node *gone, const struct watch *watch)
+static bool is_seen(const struct commit *k, const struct conn *c, const struct node *gone,
+		    const struct watch *watch)
 {
 	if (c->privileged)
 		return true;
 	if (gone) {
 		const struct node *above = watch_gone_parent(watch);
 
-		return (world_bits(k->w, c, gone->perms) | world_bits(k->w, c, above->perms)) & PERM_READ;
+		return (world_bits(k->w, c, gone->perms) | world_bits(k->w, c, above->perms)) &
+		       PERM_READ;
 	}
 	for (unsigned i = 0; i < array_size(k->seen); i++)
 		if (k->seen[i] && world_bits(k->w, c, k->seen[i]) & PERM_READ)
@@ -158,7 +163,8 @@ struct match {
 	struct err *err;
 };
 
-static int on_match(struct watch *watch, const char *path, size_t len, const struct node *gone, void *arg)
+static int on_match(struct watch *watch, const char *path, size_t len, const struct node *gone,
+		    void *arg)
 {
 	struct match *m = arg;
 	struct conn *c = container_of(watch->watcher, struct conn, watcher);
@@ -170,7 +176,8 @@ static int on_match(struct watch *watch, const char *path, size_t len, const str
 	/* Too long to be sent (XSA-324), or its reader holds too much already (XSA-326). */
 	if (event_len(&e) > WIRE_PAYLOAD_MAX)
 		return 0;
-	if (quota_check(m->k->w->quota, c->account, QUOTA_MEMORY, WIRE_HEADER + event_len(&e) + c->out_reserved, &ignored) < 0) {
+	if (quota_check(m->k->w->quota, c->account, QUOTA_MEMORY,
+			WIRE_HEADER + event_len(&e) + c->out_reserved, &ignored) < 0) {
 		c->nr_dropped++;
 		return 0;
 	}
@@ -186,7 +193,8 @@ static int match(struct commit *k, const char *path, size_t len, struct err *err
 	return watch_match(k->w->watches, path, len, on_match, &m);
 }
 
-static int match_beneath(struct commit *k, const char *path, size_t len, const struct node *gone, struct err *err)
+static int match_beneath(struct commit *k, const char *path, size_t len, const struct node *gone,
+			 struct err *err)
 {
 	struct match m = { k, err };
 
@@ -241,28 +249,32 @@ static size_t node_memory(const struct node *n)
 }
 
 /* Upstream's measure of a node: header, permissions, value, names of children. */
-static int check_node_size(struct world *w, const struct conn *by, const char *path, unsigned nr_perms, size_t value_len,
-			   size_t names, struct err *err)
+static int check_node_size(struct world *w, const struct conn *by, const char *path,
+			   unsigned nr_perms, size_t value_len, size_t names, struct err *err)
 {
 	unsigned hard = quota_hard(w->quota, by->account, QUOTA_NODE_SIZE);
 	size_t size = 24 + 8 * (size_t)nr_perms + value_len + names;
 
 	if (!hard || size <= hard)
 		return 0;
-	return err_set(err, ENOSPC, "domain %u: quota node-size: %s would be %zu bytes, its limit is %u", by->domid, path,
-		       size, hard);
+	return err_set(err, ENOSPC,
+		       "domain %u: quota node-size: %s would be %zu bytes, its limit is %u",
+		       by->domid, path, size, hard);
 }
 
-static int charge_subtree(struct world *w, struct charge *c, const struct node *top, struct err *err)
+static int charge_subtree(struct world *w, struct charge *c, const struct node *top,
+			  struct err *err)
 {
 	struct tree_walk *walk;
 
 	if (!top->dir)
-		return charge_add(c, w->quota, node_owner(top), -1, -(int64_t)node_memory(top), err);
+		return charge_add(c, w->quota, node_owner(top), -1, -(int64_t)node_memory(top),
+				  err);
 	walk = tree_walk_new();
 	if (!walk)
 		return no_memory(err);
-	for (const struct node *n = tree_walk_start(walk, top, NULL, 0); n; n = tree_walk_next(walk))
+	for (const struct node *n = tree_walk_start(walk, top, NULL, 0); n;
+	     n = tree_walk_next(walk))
 		if (charge_add(c, w->quota, node_owner(n), -1, -(int64_t)node_memory(n), err) < 0) {
 			tree_walk_free(walk);
 			return -1;
@@ -271,8 +283,8 @@ static int charge_subtree(struct world *w, struct charge *c, const struct node *
 	return 0;
 }
 
-static int charge_put(struct world *w, const struct conn *by, const struct change *c, const struct tree_spot *spot,
-		      struct charge *charge, struct err *err)
+static int charge_put(struct world *w, const struct conn *by, const struct change *c,
+		      const struct tree_spot *spot, struct charge *charge, struct err *err)
 {
 	bool limited = by && !by->privileged;
 	const char *name;
@@ -280,8 +292,8 @@ static int charge_put(struct world *w, const struct conn *by, const struct chang
 	bool first = true;
 
 	if (spot->node) {
-		if (limited && check_node_size(w, by, c->path->s, spot->node->perms->n, c->value_len,
-					       node_names_size(spot->node), err) < 0)
+		if (limited && check_node_size(w, by, c->path->s, spot->node->perms->n,
+					       c->value_len, node_names_size(spot->node), err) < 0)
 			return -1;
 		return charge_add(charge, w->quota, node_owner(spot->node), 0,
 				  (int64_t)c->value_len - spot->node->value_len, err);
@@ -290,26 +302,31 @@ static int charge_put(struct world *w, const struct conn *by, const struct chang
 		bool leaf = pos == c->path->len;
 		size_t value_len = leaf ? c->value_len : 0;
 
-		if (limited && first && check_node_size(w, by, c->path->s, spot->nearest->perms->n, spot->nearest->value_len,
-							node_names_size(spot->nearest) + name_len + 1, err) < 0)
+		if (limited && first &&
+		    check_node_size(w, by, c->path->s, spot->nearest->perms->n,
+				    spot->nearest->value_len,
+				    node_names_size(spot->nearest) + name_len + 1, err) < 0)
 			return -1;
 		first = false;
-		if (limited && leaf && check_node_size(w, by, c->path->s, c->perms->n, value_len, 0, err) < 0)
+		if (limited && leaf &&
+		    check_node_size(w, by, c->path->s, c->perms->n, value_len, 0, err) < 0)
 			return -1;
 		if (charge_add(charge, w->quota, perms_owner(c->perms), 1,
-			       (int64_t)world_node_memory(name_len, value_len, c->perms->n), err) < 0)
+			       (int64_t)world_node_memory(name_len, value_len, c->perms->n),
+			       err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int charge_perms(struct world *w, const struct conn *by, const struct change *c, const struct node *n,
-			struct charge *charge, struct err *err)
+static int charge_perms(struct world *w, const struct conn *by, const struct change *c,
+			const struct node *n, struct charge *charge, struct err *err)
 {
 	size_t memory = world_node_memory(n->name_len, n->value_len, c->perms->n);
 
 	if (by && !by->privileged &&
-	    check_node_size(w, by, c->path->s, c->perms->n, n->value_len, node_names_size(n), err) < 0)
+	    check_node_size(w, by, c->path->s, c->perms->n, n->value_len, node_names_size(n), err) <
+		    0)
 		return -1;
 	if (charge_add(charge, w->quota, node_owner(n), -1, -(int64_t)node_memory(n), err) < 0)
 		return -1;
@@ -317,8 +334,8 @@ static int charge_perms(struct world *w, const struct conn *by, const struct cha
 }
 
 /* What the change will cost whom; the node-size quota is checked on the way. */
-static int charge_change(struct world *w, const struct conn *by, const struct change *c, const struct tree_spot *spot,
-			 struct charge *charge, struct err *err)
+static int charge_change(struct world *w, const struct conn *by, const struct change *c,
+			 const struct tree_spot *spot, struct charge *charge, struct err *err)
 {
 	switch (c->kind) {
 	case CHANGE_PUT:
@@ -332,7 +349,8 @@ static int charge_change(struct world *w, const struct conn *by, const struct ch
 
 /* A change outside transactions */
 
-static int effects_of(struct commit *k, const struct change *c, const struct tree_spot *spot, struct err *err)
+static int effects_of(struct commit *k, const struct change *c, const struct tree_spot *spot,
+		      struct err *err)
 {
 	struct effect e = { .path = c->path->s, .gen = k->w->gen + 1 };
 	size_t pos = spot->nearest_len > 1 ? spot->nearest_len : 0, name_len;
@@ -346,7 +364,8 @@ static int effects_of(struct commit *k, const struct change *c, const struct tre
 		return add_effect(k, &e, err);
 	}
 	e.kind = EFFECT_NODE;
-	while (spot->missing && path_next(c->path->s, c->path->len, &pos, &name, &name_len) && pos < c->path->len) {
+	while (spot->missing && path_next(c->path->s, c->path->len, &pos, &name, &name_len) &&
+	       pos < c->path->len) {
 		struct effect up = e;
 
 		up.path_len = pos;
@@ -364,7 +383,8 @@ static int effects_of(struct commit *k, const struct change *c, const struct tre
 	return add_effect(k, &e, err);
 }
 
-static int prepare_change(struct commit *k, const struct change *c, const struct tree_spot *spot, struct err *err)
+static int prepare_change(struct commit *k, const struct change *c, const struct tree_spot *spot,
+			  struct err *err)
 {
 	if (charge_change(k->w, k->by, c, spot, &k->charge, err) < 0)
 		return -1;
@@ -387,7 +407,8 @@ static int apply_change(struct world *w, const struct change *c, struct err *err
 
 	switch (c->kind) {
 	case CHANGE_PUT:
-		return tree_put(w->tree, &w->root, s, len, c->value, c->value_len, c->perms, ++w->gen, err);
+		return tree_put(w->tree, &w->root, s, len, c->value, c->value_len, c->perms,
+				++w->gen, err);
 	case CHANGE_PERMS:
 		return tree_set_perms(w->tree, &w->root, s, len, c->perms, ++w->gen, err);
 	default:
@@ -402,8 +423,8 @@ static void spend_rate(struct world *w, struct conn *by, unsigned own)
 		rate_spend(&w->rate, &by->domain->credit, w->now_ms);
 }
 
-static int change_now(struct world *w, struct conn *by, const struct change *c, const struct tree_spot *spot,
-		      struct err *err)
+static int change_now(struct world *w, struct conn *by, const struct change *c,
+		      const struct tree_spot *spot, struct err *err)
 {
 	struct commit k;
 
@@ -422,9 +443,13 @@ static int change_now(struct world *w, struct conn *by, const struct change *c, 
 }
 
 /* A change of a special node's permissions: outside the tree, else the same. */
-static int special_now(struct world *w, struct conn *by, int i, const struct change *c, struct err *err)
+static int special_now(struct world *w, struct conn *by, int i, const struct change *c,
+		       struct err *err)
 {
-	struct effect e = { .kind = EFFECT_SPECIAL, .path = c->path->s, .path_len = c->path->len, .perms = c->perms };
+	struct effect e = { .kind = EFFECT_SPECIAL,
+			    .path = c->path->s,
+			    .path_len = c->path->len,
+			    .perms = c->perms };
 	struct commit k;
 
 	if (commit_begin(&k, w, by, err) < 0)
@@ -432,7 +457,8 @@ static int special_now(struct world *w, struct conn *by, int i, const struct cha
 	k.seen[0] = w->special[i];
 	k.seen[1] = c->perms;
 	k.seen[2] = w->root->perms;
-	if (match(&k, c->path->s, c->path->len, err) < 0 || add_effect(&k, &e, err) < 0 || journal(&k, err) < 0)
+	if (match(&k, c->path->s, c->path->len, err) < 0 || add_effect(&k, &e, err) < 0 ||
+	    journal(&k, err) < 0)
 		return commit_cancel(&k);
 	journal_done(&k, true);
 	perms_ref(c->perms);
@@ -446,15 +472,18 @@ static int special_now(struct world *w, struct conn *by, int i, const struct cha
 /* In a transaction */
 
 /* What a transaction holds in memory is its client's. */
-static int charge_txn(struct world *w, struct conn *c, struct txn *txn, size_t before, struct err *err)
+static int charge_txn(struct world *w, struct conn *c, struct txn *txn, size_t before,
+		      struct err *err)
 {
 	quota_charge(w->quota, c->account, QUOTA_MEMORY, (int64_t)txn->memory - (int64_t)before);
 	return quota_check(w->quota, c->account, QUOTA_MEMORY, 0, err);
 }
 
-int world_look(struct world *w, struct conn *c, struct txn *txn, const struct path *path, struct err *err)
+int world_look(struct world *w, struct conn *c, struct txn *txn, const struct path *path,
+	       struct err *err)
 {
-	unsigned max = c->privileged ? 0 : quota_hard(w->quota, c->account, QUOTA_TRANSACTION_NODES);
+	unsigned max =
+		c->privileged ? 0 : quota_hard(w->quota, c->account, QUOTA_TRANSACTION_NODES);
 	size_t before;
 	int rc;
 
@@ -471,7 +500,8 @@ int world_look(struct world *w, struct conn *c, struct txn *txn, const struct pa
 	before = txn->memory;
 	rc = txn_look(txn, path->s, path->len, max, err);
 	if (charge_txn(w, c, txn, before, err) < 0 || rc < 0) {
-		/* It can not be told any more what the transaction depends on (upstream: the whole of it fails). */
+		/* It can not be told any more what the transaction depends on (upstream: the whole
+		 * of it fails). */
 		txn->failed = ENOMEM;
 		return -1;
 	}
@@ -488,7 +518,8 @@ static void undo_charge(struct charge *total, const struct charge *part)
 			}
 }
 
-static int add_charge(struct world *w, struct charge *total, const struct charge *part, struct err *err)
+static int add_charge(struct world *w, struct charge *total, const struct charge *part,
+		      struct err *err)
 {
 	for (unsigned i = 0; i < part->n; i++) {
 		const struct charge_row *r = &part->rows[i];
@@ -497,8 +528,8 @@ static int add_charge(struct world *w, struct charge *total, const struct charge
 			return -1;
 	}
 	for (unsigned i = 0; i < part->n; i++)
-		(void)!charge_add(total, w->quota, part->rows[i].account->domid, part->rows[i].nodes,
-				  part->rows[i].memory, err);
+		(void)!charge_add(total, w->quota, part->rows[i].account->domid,
+				  part->rows[i].nodes, part->rows[i].memory, err);
 	return 0;
 }
 
@@ -510,7 +541,8 @@ static int change_in(struct world *w, struct conn *c, struct txn *txn, const str
 	int rc = -1;
 
 	charge_init(&part);
-	if (charge_change(w, c, change, spot, &part, err) < 0 || add_charge(w, &txn->charge, &part, err) < 0)
+	if (charge_change(w, c, change, spot, &part, err) < 0 ||
+	    add_charge(w, &txn->charge, &part, err) < 0)
 		goto out;
 	if (!c->privileged && charge_check(&txn->charge, w->quota, err) < 0)
 		undo_charge(&txn->charge, &part);
@@ -525,7 +557,8 @@ out:
 	return rc;
 }
 
-int world_change(struct world *w, struct conn *c, struct txn *txn, const struct change *change, struct err *err)
+int world_change(struct world *w, struct conn *c, struct txn *txn, const struct change *change,
+		 struct err *err)
 {
 	const struct path *path = change->path;
 	struct tree_spot spot;
@@ -549,7 +582,8 @@ int world_change(struct world *w, struct conn *c, struct txn *txn, const struct 
 		return 0;
 	if (change->kind != CHANGE_PUT && !spot.node)
 		return err_set(err, ENOENT, "%s: no such node", path->s);
-	return txn ? change_in(w, c, txn, change, &spot, err) : change_now(w, c, change, &spot, err);
+	return txn ? change_in(w, c, txn, change, &spot, err)
+		   : change_now(w, c, change, &spot, err);
 }
 
 /* The commit of a transaction */
@@ -561,10 +595,12 @@ static const struct perms *parent_perms(const struct node *root, const struct ac
 	return n ? n->perms : NULL;
 }
 
-static int prepare_logged(struct commit *k, const struct logged *l, const struct node *root, struct err *err)
+static int prepare_logged(struct commit *k, const struct logged *l, const struct node *root,
+			  struct err *err)
 {
 	const struct access *a = l->access;
-	const struct node *old = tree_find(k->w->root, a->path, a->len), *new = tree_find(root, a->path, a->len);
+	const struct node *old = tree_find(k->w->root, a->path, a->len),
+			  *new = tree_find(root, a->path, a->len);
 	struct effect e = { .kind = EFFECT_NODE_GONE, .path = a->path, .path_len = a->len };
 
 	if (l->kind == CHANGE_RM ? !old : !new && !old)
@@ -594,7 +630,9 @@ static int prepare_specials(struct commit *k, const struct txn *txn, struct err 
 	static const char *const names[WORLD_SPECIALS] = { "@introduceDomain", "@releaseDomain" };
 
 	for (unsigned i = 0; i < WORLD_SPECIALS; i++) {
-		struct effect e = { .kind = EFFECT_SPECIAL, .path = names[i], .path_len = strlen(names[i]),
+		struct effect e = { .kind = EFFECT_SPECIAL,
+				    .path = names[i],
+				    .path_len = strlen(names[i]),
 				    .perms = txn->special[i] };
 
 		if (!txn->special[i])
@@ -609,7 +647,8 @@ static int prepare_specials(struct commit *k, const struct txn *txn, struct err 
 	return 0;
 }
 
-static int prepare_txn(struct commit *k, const struct txn *txn, const struct node *root, struct err *err)
+static int prepare_txn(struct commit *k, const struct txn *txn, const struct node *root,
+		       struct err *err)
 {
 	struct effect end = { .kind = EFFECT_TXN_GONE, .conn = k->by, .txn_id = txn->id };
 
@@ -637,7 +676,10 @@ static int check_specials(const struct world *w, const struct txn *txn, struct e
 {
 	for (unsigned i = 0; i < WORLD_SPECIALS; i++)
 		if (txn->special_gen[i] && txn->special_gen[i] != w->special_gen[i])
-			return err_set(err, EAGAIN, "transaction %u: permissions of a special node were changed by another", txn->id);
+			return err_set(err, EAGAIN,
+				       "transaction %u: permissions of a special node were changed "
+				       "by another",
+				       txn->id);
 	return 0;
 }
 
@@ -654,7 +696,8 @@ static int txn_now(struct world *w, struct conn *c, struct txn *txn, struct err 
 		w->nr_conflicts++;
 		return -1;
 	}
-	if (commit_begin(&k, w, c, err) < 0 || txn_replay(w->tree, txn, w->root, ++w->gen, &root, err) < 0)
+	if (commit_begin(&k, w, c, err) < 0 ||
+	    txn_replay(w->tree, txn, w->root, ++w->gen, &root, err) < 0)
 		return -1;
 	if (prepare_txn(&k, txn, root, err) < 0) {
 		node_unref(w->tree, root);
@@ -688,8 +731,10 @@ struct special {
 	size_t len;
 };
 
-/* A watch of the plain name that gave a depth wants to know which domain; one without, only that something happened. */
-static int on_special(struct watch *watch, const char *path, size_t len, const struct node *gone, void *arg)
+/* A watch of the plain name that gave a depth wants to know which domain; one without, only that
+ * something happened. */
+static int on_special(struct watch *watch, const char *path, size_t len, const struct node *gone,
+		      void *arg)
 {
 	struct special *s = arg;
 
@@ -698,7 +743,8 @@ static int on_special(struct watch *watch, const char *path, size_t len, const s
 	return on_match(watch, path, len, gone, &s->m);
 }
 
-static int on_special_domain(struct watch *watch, const char *path, size_t len, const struct node *gone, void *arg)
+static int on_special_domain(struct watch *watch, const char *path, size_t len,
+			     const struct node *gone, void *arg)
 {
 	struct special *s = arg;
 

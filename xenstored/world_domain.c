@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of domains as the store sees it: known, introduced, released or dead, and what goes with a dead one. How a domain is asked about or its ring
- * mapped is the host's business (guests.c).
+ * The life of domains as the store sees it: known, introduced, released or dead, and what goes with
+ * a dead one. How a domain is asked about or its ring mapped is the host's business (guests.c).
  */
 #include "xenstored/world.h"
 #include <errno.h>
@@ -11,7 +11,8 @@
 #include "base/mem.h"
 
 #define RETRY_MS  20u		/* after a want of memory */
-#define REBASE_MS 1000u		/* an open transaction keeps old versions of the store no longer than this */
+#define REBASE_MS \
+	1000u /* an open transaction keeps old versions of the store no longer than this */
 
 struct domain *world_domain(const struct world *w, unsigned domid)
 {
@@ -53,7 +54,8 @@ bool world_domain_alive(struct world *w, unsigned domid)
 	return !w->host.domain_alive || w->host.domain_alive(w->host.arg, domid, &unique_id);
 }
 
-static int journal_domain(struct world *w, enum effect_kind kind, const struct domain *d, struct err *err)
+static int journal_domain(struct world *w, enum effect_kind kind, const struct domain *d,
+			  struct err *err)
 {
 	struct effect e = { .kind = kind, .domain = d };
 
@@ -103,8 +105,10 @@ int world_introduce(struct world *w, unsigned domid, uint64_t gfn, uint32_t port
 	struct domain *d = world_know_domain(w, domid);
 
 	if (!d)
-		return domid < DOMID_FIRST_RESERVED ? err_set(err, ENOMEM, "introducing domain %u: out of memory", domid) :
-						      err_set(err, EINVAL, "introducing domain %u: not a domain id", domid);
+		return domid < DOMID_FIRST_RESERVED
+			       ? err_set(err, ENOMEM, "introducing domain %u: out of memory", domid)
+			       : err_set(err, EINVAL, "introducing domain %u: not a domain id",
+					 domid);
 	if (d->introduced && !d->conn && w->host.attach) {
 		/* Its connection broke: a new ring. */
 		d->gfn = gfn;
@@ -141,7 +145,8 @@ static void path_of_domain(struct path *path, unsigned domid)
 }
 
 /* An orphan goes, or with --keep-orphans becomes dom0's. */
-static int handle_orphan(struct world *w, const struct node *n, const struct path *path, struct err *err)
+static int handle_orphan(struct world *w, const struct node *n, const struct path *path,
+			 struct err *err)
 {
 	struct change c = { .kind = CHANGE_RM, .path = path };
 	struct perm e[PERM_MAX_ENTRIES];
@@ -162,7 +167,8 @@ static int handle_orphan(struct world *w, const struct node *n, const struct pat
 }
 
 /* The next node of a domain behind `from` in the order of the walk, in `path`. */
-static const struct node *find_orphan(struct world *w, struct tree_walk *walk, unsigned domid, struct path *path)
+static const struct node *find_orphan(struct world *w, struct tree_walk *walk, unsigned domid,
+				      struct path *path)
 {
 	const struct node *n;
 
@@ -174,7 +180,8 @@ static const struct node *find_orphan(struct world *w, struct tree_walk *walk, u
 	return NULL;
 }
 
-/* Its home first: there most of its nodes are, and when the account is empty nothing is left to look for. */
+/* Its home first: there most of its nodes are, and when the account is empty nothing is left to
+ * look for. */
 static int remove_nodes(struct world *w, unsigned domid, struct err *err)
 {
 	struct account *a = quota_find(w->quota, domid);
@@ -300,7 +307,8 @@ static void time_out_events(struct world *w)
 	if (!w->event_timeout_ms)
 		return;
 	list_for_each_entry(c, &w->conns, of_world)
-		if (c->stalled_write && !c->privileged && w->now_ms - c->stalled_ms >= w->event_timeout_ms)
+		if (c->stalled_write && !c->privileged &&
+		    w->now_ms - c->stalled_ms >= w->event_timeout_ms)
 			conn_drop_events(c);
 }
 
@@ -321,15 +329,16 @@ static void retry_orphans(struct world *w)
 	}
 }
 
-/* When the first connection that is held back may go on. One that waits for its own output or requests is woken by those, one that found no
- * memory tries again soon. */
+/* When the first connection that is held back may go on. One that waits for its own output or
+ * requests is woken by those, one that found no memory tries again soon. */
 static int wait_for_paused(struct world *w)
 {
 	unsigned first = 0;
 	struct conn *c;
 
 	list_for_each_entry(c, &w->turn.paused, on_paused) {
-		unsigned wait = c->domain ? rate_wait_ms(&w->rate, &c->domain->credit, w->now_ms) : 0;
+		unsigned wait =
+			c->domain ? rate_wait_ms(&w->rate, &c->domain->credit, w->now_ms) : 0;
 
 		if (!wait && c->starved)
 			wait = RETRY_MS;
@@ -363,16 +372,21 @@ int world_tick(struct world *w, uint64_t now_ms)
 
 /* Rebuilding */
 
-int world_restore_node(struct world *w, const char *path, size_t len, const void *value, size_t value_len, const struct perm *perms,
-		       unsigned nr_perms, struct err *err)
+int world_restore_node(struct world *w, const char *path, size_t len, const void *value,
+		       size_t value_len, const struct perm *perms, unsigned nr_perms,
+		       struct err *err)
 {
-	struct change c = { .kind = CHANGE_PUT, .value = value ? value : "", .value_len = value_len };
+	struct change c = { .kind = CHANGE_PUT,
+			    .value = value ? value : "",
+			    .value_len = value_len };
 	struct path p;
 	int rc;
 
-	if (len > PATH_ABS_MAX || value_len > UINT16_MAX || !nr_perms || nr_perms > PERM_MAX_ENTRIES)
-		return err_set(err, EINVAL, "restoring a node: path of %zu, value of %zu bytes, %u permissions", len, value_len,
-			       nr_perms);
+	if (len > PATH_ABS_MAX || value_len > UINT16_MAX || !nr_perms ||
+	    nr_perms > PERM_MAX_ENTRIES)
+		return err_set(err, EINVAL,
+			       "restoring a node: path of %zu, value of %zu bytes, %u permissions",
+			       len, value_len, nr_perms);
 	memcpy(p.s, path, len);
 	p.s[len] = '\0';
 	p.len = (uint16_t)len;
@@ -406,7 +420,8 @@ int world_restore_gone(struct world *w, const char *path, size_t len, struct err
 	return world_change(w, NULL, NULL, &c, err);
 }
 
-int world_restore_special(struct world *w, const char *name, const struct perm *perms, unsigned nr_perms, struct err *err)
+int world_restore_special(struct world *w, const char *name, const struct perm *perms,
+			  unsigned nr_perms, struct err *err)
 {
 	struct change c = { .kind = CHANGE_PERMS };
 	struct path p;
@@ -414,7 +429,8 @@ int world_restore_special(struct world *w, const char *name, const struct perm *
 
 	path_set(&p, name);
 	c.path = &p;
-	c.perms = nr_perms && nr_perms <= PERM_MAX_ENTRIES ? perms_get(w->perms, perms, nr_perms) : NULL;
+	c.perms = nr_perms && nr_perms <= PERM_MAX_ENTRIES ? perms_get(w->perms, perms, nr_perms)
+							   : NULL;
 	if (!c.perms)
 		return err_set(err, ENOMEM, "restoring permissions of %s", name);
 	rc = world_change(w, NULL, NULL, &c, err);
