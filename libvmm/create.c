@@ -10,9 +10,11 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "libvmm/build.h"
+#include "libvmm/cfgjson.h"
 #include "libvmm/create_cpus.h"
 #include "libvmm/create_nodes.h"
 #include "libvmm/create_passthrough.h"
+#include "libvmm/device.h"
 #include "libvmm/domain.h"
 #include "libvmm/userdata.h"
 
@@ -155,12 +157,21 @@ static int save_config(struct build *b, struct err *err)
 	const struct vmm_config *cfg = b->cfg;
 	autofree char *json = NULL;
 
-	if (vmm_config_to_json(cfg, &json, err) < 0 ||
+	if (cfgjson_saved(cfg, &json, err) < 0 ||
 	    userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err) < 0)
 		return -1;
 	if (!cfg->source_text)
 		return 0;
 	return userdata_write(b->created.domid, cfg->uuid, "xl", cfg->source_text, strlen(cfg->source_text), err);
+}
+
+static int attach_devices(struct build *b, struct err *err)
+{
+	if (b->cfg->nr_devices == 0)
+		return 0;
+	if (vmm_step(b->vmm, err, "attaching devices") < 0)
+		return -1;
+	return device_attach_all(b->vmm, b->created.domid, b->cfg, err);
 }
 
 static int finish(struct build *b, const struct vmm_create_options *options, uint32_t pool, struct err *err)
@@ -170,7 +181,7 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 
 	if (create_scheduling(vmm, b->cfg, domid, pool, err) < 0 ||
 	    vmm_step(vmm, err, "introducing the domain to the store") < 0 || nodes_built(b, err) < 0 ||
-	    create_passthrough(vmm, b->cfg, domid, err) < 0 || save_config(b, err) < 0)
+	    create_passthrough(vmm, b->cfg, domid, err) < 0 || attach_devices(b, err) < 0 || save_config(b, err) < 0)
 		return -1;
 	if (b->cfg->init_seclabel && b->cfg->seclabel &&
 	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 || hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
@@ -190,7 +201,8 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 	uint32_t pool;
 
 	if (vmm_step(vmm, err, "checking images and host") < 0 || build_open(&b, vmm, cfg, err) < 0 ||
-	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 || create_pool(vmm, cfg, &pool, err) < 0 ||
+	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
+	    create_pool(vmm, cfg, &pool, err) < 0 ||
 	    nodes_daemons(vmm, &b.store_domid, &b.console_domid, err) < 0 ||
 	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, pool, err) < 0)
 		return -1;

@@ -77,5 +77,6 @@ static int channel_from_json(struct vmm_device *dev, const struct json *j, struc
 const struct vmm_devclass devclass_channel = {
 	.name = "channel", .key = "channel", .json = "channels", .frontend = "console", .backend = "console",
 	.size = sizeof(struct dev_channel), .fields = fields, .flags = DEVCLASS_NUMBERED | DEVCLASS_NO_WAIT,
+	.first_devid = 1,	/* 0 is the domain's own console */
 	.check = channel_check, .nodes = channel_nodes, .to_json = channel_to_json, .from_json = channel_from_json,
 };

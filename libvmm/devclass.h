@@ -70,6 +70,7 @@ struct vmm_devclass {
 	size_t size;		/* of the class's struct */
 	const struct field *fields;
 	unsigned flags;
+	int32_t first_devid;	/* devid 0 is this number in the store (channels: 1) */
 	/* all may be NULL */
 	const struct vmm_devclass *companion;	/* one of these comes with each of guest.cfg (a vfb's vkb) */
 	int (*parse)(struct vmm_device *dev, const char *spec, struct err *err);	/* odd grammars */

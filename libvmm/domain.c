@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "libvmm/config.h"
+#include "libvmm/cfgjson.h"
 #include "libvmm/domain.h"
 #include "libvmm/internal.h"
 #include "libvmm/userdata.h"
@@ -419,7 +419,7 @@ int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_con
 	autofree char *json = NULL;
 	struct vmm_dominfo info;
 
-	if (vmm_domain_info(vmm, domid, &info, err) < 0 || vmm_config_to_json(cfg, &json, err) < 0)
+	if (vmm_domain_info(vmm, domid, &info, err) < 0 || cfgjson_saved(cfg, &json, err) < 0)
 		return -1;
 	/* Upstream's readers want the terminating NUL in the file. */
 	return userdata_write(domid, info.uuid, "libxl-json", json, strlen(json) + 1, err);
@@ -485,7 +485,7 @@ int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct 
 
 	if (vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
-	ret = vmm_config_to_json(cfg, json, err);
+	ret = cfgjson_saved(cfg, json, err);
 	vmm_config_free(cfg);
 	return ret;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uuid/uuid.h>
 #include "base/mem.h"
-#include "libvmm/config.h"
+#include "libvmm/cfgjson.h"
 #include "libvmm/internal.h"
 #include "libvmm/userdata.h"
 
@@ -52,7 +52,7 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	uuid_to_text(old, old_uuid);
 	uuid_to_text(cfg->uuid, new_uuid);
 	/* The record first: files of a uuid that no domain has are harmless, a domain without its record is not. */
-	r = vmm_config_to_json(cfg, &json, err);
+	r = cfgjson_saved(cfg, &json, err);
 	if (r == 0)
 		r = userdata_write(domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err);
 	if (r == 0)

@@ -20,7 +20,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -70,7 +72,8 @@ static int spawn(const char *script, char **argv, char **envp, pid_t *pid)
 	return ret;
 }
 
-int hotplug_spawn(const char *script, const char *args, const struct strlist *env, pid_t *pid, struct err *err)
+int hotplug_start(const char *script, const char *args, const struct strlist *env, struct hotplug_script *out,
+		  struct err *err)
 {
 	autostrlist struct strlist argv = STRLIST_INIT, envp = STRLIST_INIT;
 	int ret;
@@ -85,10 +88,47 @@ int hotplug_spawn(const char *script, const char *args, const struct strlist *en
 			strlist_add(&envp, *v);
 	for (size_t i = 0; i < env->n; i++)
 		strlist_add(&envp, env->v[i]);
-	ret = spawn(script, argv.v, envp.v, pid);
-	if (ret != 0)
+	ret = spawn(script, argv.v, envp.v, &out->pid);
+	if (ret != 0) {
+		out->pid = 0;
 		return err_set(err, ret, "script %s: %s", script, strerror(ret));
+	}
+	out->fd = (int)syscall(SYS_pidfd_open, out->pid, 0);
+	if (out->fd < 0) {
+		err_set(err, errno, "script %s: waiting for it: %s", script, strerror(errno));
+		hotplug_kill(out);
+		return -1;
+	}
 	return 0;
+}
+
+int hotplug_finish(struct hotplug_script *s, struct err *err)
+{
+	int status = 0;
+
+	while (waitpid(s->pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return err_set(err, errno, "waiting for the script: %s", strerror(errno));
+	}
+	close(s->fd);
+	s->pid = 0;
+	if (WIFSIGNALED(status))
+		return err_set(err, EIO, "the script was ended by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return err_set(err, EIO, "the script failed with exit status %d", WEXITSTATUS(status));
+	return 0;
+}
+
+void hotplug_kill(struct hotplug_script *s)
+{
+	if (s->pid == 0)
+		return;
+	kill(-s->pid, SIGKILL);
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (s->fd >= 0)
+		close(s->fd);
+	s->pid = 0;
 }
 
 /* --- bridge ports --------------------------------------------------------------------------------------------- */

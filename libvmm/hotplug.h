@@ -16,9 +16,19 @@
 /* Absolute as it is, else in the folder of scripts; yours to free. */
 char *hotplug_script_path(const char *script);
 
-/* Start a script with these arguments (separated by blanks), the environment of this process and `env` on top. Its output goes to
- * /dev/null... its errors are told in the store. Checked first: it is there and can be run. The child is the caller's to wait for. */
-int hotplug_spawn(const char *script, const char *args, const struct strlist *env, pid_t *pid, struct err *err) must_check;
+/* A script that runs: readable on fd when it ended. */
+struct hotplug_script {
+	pid_t pid;	/* 0: none */
+	int fd;
+};
+/* Start it with these arguments (separated by blanks), the environment of this process and `env` on top, input and output
+ * /dev/null, in a process group of its own. Checked first: it is there and may be run. */
+int hotplug_start(const char *script, const char *args, const struct strlist *env, struct hotplug_script *out,
+		  struct err *err) must_check;
+/* After fd became readable: 0 when it succeeded, else how it ended. */
+int hotplug_finish(struct hotplug_script *s, struct err *err) must_check;
+/* End it and all it started. */
+void hotplug_kill(struct hotplug_script *s);
 
 /* The backend's interface `vif` becomes a port of `bridge`, is named `new_name` (NULL: keeps its name), gets the mtu and goes up. */
 int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridge, int mtu, struct err *err) must_check;

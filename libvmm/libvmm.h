@@ -184,6 +184,36 @@ enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };
 int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
 		    char **tty, struct err *err) must_check;
 
+/* --- devices -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Paravirtual devices of a domain. `class` is one of "disk", "vif", "vkb", "vfb", "vdispl", "vsnd", "vtpm", "p9", "pvcalls", "virtio",
+ * "channel", "usbctrl"; `spec` is what guest.cfg has in the list of that name.
+ */
+
+/* Attach one to a running domain, wait until its backend and its hotplug step are done, and put it into the saved configuration. Any
+ * failure takes all of it back. */
+int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class, const char *spec, struct err *err) must_check;
+/* Take one away: `which` is its number, a disk's name (xvda), an interface's MAC address. Without `force` the guest may refuse
+ * (EBUSY). ENOENT: the domain has none such. */
+int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class, const char *which, bool force,
+		      struct err *err) must_check;
+/* What a specification says, in upstream's JSON; *json is yours. The host is not looked at. */
+int vmm_device_spec_json(const char *class, const char *spec, char **json, struct err *err) must_check;
+
+struct vmm_deviceinfo {
+	int32_t devid;
+	uint32_t backend_domid;
+	char *frontend, *backend;	/* paths in the store */
+	char **values;			/* of the nodes asked for; NULL where there is none. Guests write some: show, do not trust */
+	size_t nr_values;
+};
+/* Those of a class, by number; `nodes` such as "frontend/state", "backend/mac", NULL at the end. Free with
+ * vmm_device_list_free. */
+int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class, const char *const *nodes,
+		    struct vmm_deviceinfo **out, size_t *nr, struct err *err) must_check;
+void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr);
+
 /* --- vcpus ---------------------------------------------------------------------------------------------------- */
 
 struct vmm_vcpuinfo {

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Detaching, from the toolstack's record: the walk of device_attach.c backwards, for any number of devices at once. A guest or a
+ * backend that does not let go costs its deadline once, not once a device.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "libvmm/device.h"
+#include "libvmm/devices.h"
+
+#define STATE_CLOSING "5"
+#define STATE_CLOSED "6"
+
+/* --- records ---------------------------------------------------------------------------------------------------- */
+
+/* What is read of each record: who it is, and what its hotplug step needs. */
+static const char *const record_keys[] = { "frontend", "backend", "script", "hotplug", "loop", "gatewaydev", "type" };
+#define NR_KEYS array_size(record_keys)
+
+static int list_opt(struct vmm *vmm, const char *path, struct strlist *out, struct err *err)
+{
+	if (store_list(vmm->store, path, out, err) == 0)
+		return 0;
+	if (err->code != ENOENT)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+static int list_records(struct vmm *vmm, uint32_t domid, const char *only, struct strlist *out, struct err *err)
+{
+	autofree char *top = str_printf("/libxl/%u/device", domid);
+	autostrlist struct strlist kinds = STRLIST_INIT;
+
+	if (only != NULL)
+		strlist_add(&kinds, only);
+	else if (list_opt(vmm, top, &kinds, err) < 0)
+		return -1;
+	for (size_t i = 0; i < kinds.n; i++) {
+		autofree char *dir = str_printf("%s/%s", top, kinds.v[i]);
+		autostrlist struct strlist ids = STRLIST_INIT;
+
+		if (list_opt(vmm, dir, &ids, err) < 0)
+			return -1;
+		for (size_t k = 0; k < ids.n; k++)
+			strlist_take(out, str_printf("%s/%s", kinds.v[i], ids.v[k]));
+	}
+	return 0;
+}
+
+/* "/local/domain/BE/backend/KIND/DOMID/DEVID" of this domain */
+static bool parse_back(const char *path, uint32_t domid, struct device_record *r)
+{
+	unsigned backend, owner;
+	char kind[64];
+	int devid, end = 0;
+
+	if (sscanf(path, "/local/domain/%u/backend/%63[^/]/%u/%d%n", &backend, kind, &owner, &devid, &end) != 4 ||
+	    path[end] != '\0' || owner != domid)
+		return false;
+	r->backend_domid = backend;
+	r->back_kind = xstrdup(kind);
+	return true;
+}
+
+static bool parse_record(const char *name, uint32_t domid, char **values, struct device_record *r)
+{
+	autofree char *own = str_printf("/local/domain/%u/", domid);
+	const char *slash = strchr(name, '/');
+	struct err ignored = ERR_INIT;
+	uint64_t devid;
+
+	memset(r, 0, sizeof(*r));
+	if (values[0] == NULL || values[1] == NULL || !str_starts(values[0], own) || values[0][strlen(own)] == '\0' ||
+	    num_dec(slash + 1, INT32_MAX, "", &devid, &ignored) < 0 || !parse_back(values[1], domid, r))
+		return false;
+	r->kind = xstrndup(name, (size_t)(slash - name));
+	r->devid = (int32_t)devid;
+	r->record = str_printf("/libxl/%u/device/%s", domid, name);
+	r->front = xstrdup(values[0]);
+	r->back = xstrdup(values[1]);
+	for (size_t i = 0; i < NR_KEYS; i++)
+		if (values[i] != NULL)
+			device_nodes_add(&r->nodes, NODE_RECORD, values[i], "%s", record_keys[i]);
+	return true;
+}
+
+int device_records_read(struct vmm *vmm, uint32_t domid, const char *kind, struct device_records *out,
+			struct err *err)
+{
+	autostrlist struct strlist names = STRLIST_INIT, paths = STRLIST_INIT;
+	autofree char **values = NULL;
+
+	*out = (struct device_records){ NULL, 0 };
+	if (list_records(vmm, domid, kind, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++)
+		for (size_t k = 0; k < NR_KEYS; k++)
+			strlist_take(&paths, str_printf("/libxl/%u/device/%s/%s", domid, names.v[i], record_keys[k]));
+	if (paths.n == 0)
+		return 0;
+	values = xcalloc(paths.n, sizeof(*values));
+	if (store_read_many(vmm->store, (const char *const *)paths.v, paths.n, values, err) < 0)
+		return -1;
+	out->v = xcalloc(names.n, sizeof(*out->v));
+	for (size_t i = 0; i < names.n; i++)
+		if (parse_record(names.v[i], domid, values + i * NR_KEYS, &out->v[out->nr]))
+			out->nr++;
+	for (size_t i = 0; i < paths.n; i++)
+		free(values[i]);
+	return 0;
+}
+
+void device_records_free(struct device_records *r)
+{
+	for (size_t i = 0; i < r->nr; i++) {
+		free(r->v[i].kind);
+		free(r->v[i].record);
+		free(r->v[i].front);
+		free(r->v[i].back);
+		free(r->v[i].back_kind);
+		device_nodes_free(&r->v[i].nodes);
+	}
+	free(r->v);
+	*r = (struct device_records){ NULL, 0 };
+}
+
+const struct vmm_devclass *devclass_by_backend(const char *kind)
+{
+	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++)
+		if ((*c)->backend != NULL && strcmp((*c)->backend, kind) == 0)
+			return *c;
+	return NULL;
+}
+
+/* --- closing ---------------------------------------------------------------------------------------------------- */
+
+struct leaving {
+	const struct device_record *r;
+	bool is_closed;		/* or there is nobody who would close it */
+	bool is_remote;		/* the backend's domain cleans up by itself */
+	bool is_watched;
+	struct hotplug_script running;
+};
+
+struct exodus {
+	struct vmm *vmm;
+	uint32_t domid;
+	struct leaving *v;
+	size_t nr;
+	bool force;
+	bool is_end;	/* of the domain: all it has goes */
+};
+
+/* Consoles have no driver that closes: xenconsoled watches the domain. Backends of programs outside the kernel may not be there. */
+static bool closes(const struct device_record *r)
+{
+	return strcmp(r->back_kind, "console") != 0 && strcmp(r->back_kind, "vuart") != 0;
+}
+
+static int read_nodes(struct exodus *x, const char *node, char **values, struct err *err)
+{
+	autofree const char **paths = xcalloc(x->nr, sizeof(*paths));
+	autostrlist struct strlist owned = STRLIST_INIT;
+
+	for (size_t i = 0; i < x->nr; i++)
+		strlist_take(&owned, str_printf("%s/%s", x->v[i].r->back, node));
+	for (size_t i = 0; i < x->nr; i++)
+		paths[i] = owned.v[i];
+	return store_read_many(x->vmm->store, paths, x->nr, values, err);
+}
+
+static void free_all(char **values, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		free(values[i]);
+		values[i] = NULL;
+	}
+}
+
+/* Gone, or closed. A state that was never taken up (1) has no driver behind it. */
+static void note_states(struct exodus *x, char **states)
+{
+	for (size_t i = 0; i < x->nr; i++)
+		if (states[i] == NULL || strcmp(states[i], STATE_CLOSED) == 0)
+			x->v[i].is_closed = true;
+}
+
+static int ask_to_close(struct exodus *x, char **states, struct err *err)
+{
+	autotxn struct store_txn t = STORE_TXN(x->vmm->store);
+
+	if (read_nodes(x, "state", states, err) < 0)
+		return -1;
+	note_states(x, states);
+	for (size_t i = 0; i < x->nr; i++) {
+		const struct device_record *r = x->v[i].r;
+
+		if (x->force)
+			store_txn_rm(&t, "%s", r->front);
+		if (!closes(r))
+			x->v[i].is_closed = true;
+		if (x->v[i].is_closed)
+			continue;
+		if (strcmp(states[i], "1") == 0)	/* nobody took it up */
+			x->v[i].is_closed = true;
+		store_txn_write(&t, "0", "%s/online", r->back);
+		store_txn_write(&t, STATE_CLOSING, "%s/state", r->back);
+	}
+	free_all(states, x->nr);
+	return store_txn_commit(&t, err);
+}
+
+static const struct leaving *first_open(const struct exodus *x)
+{
+	for (size_t i = 0; i < x->nr; i++)
+		if (!x->v[i].is_closed)
+			return &x->v[i];
+	return NULL;
+}
+
+static int still_open(const struct exodus *x, const struct leaving *l, struct err *err)
+{
+	if (!x->force)
+		return err_set(err, EBUSY, "%s %d: the guest does not let go of it within %d s (it may be in use there); detach it with "
+			       "-f to take it away all the same", l->r->kind, l->r->devid, DEVICE_BACKEND_TIMEOUT_MS / 1000);
+	return err_set(err, ETIMEDOUT, "%s %d: its backend in domain %u did not close within %d s (%s)", l->r->kind, l->r->devid,
+		       l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
+}
+
+static int await_closed(struct exodus *x, char **states, struct err *err)
+{
+	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+
+	while (first_open(x) != NULL) {
+		int ret = read_nodes(x, "state", states, err);
+
+		if (ret == 0)
+			note_states(x, states);
+		free_all(states, x->nr);
+		if (ret < 0)
+			return -1;
+		if (first_open(x) == NULL)
+			break;
+		ret = device_sleep(x->vmm, NULL, 0, deadline, err);
+		if (ret < 0)
+			return -1;
+		if (ret == 0)
+			return still_open(x, first_open(x), err);
+	}
+	return 0;
+}
+
+static int close_all(struct exodus *x, struct err *err)
+{
+	autofree char **states = xcalloc(x->nr, sizeof(*states));
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < x->nr; i++) {
+		if (!closes(x->v[i].r))
+			continue;
+		ret = device_watch(x->vmm, x->v[i].r->back, err);
+		x->v[i].is_watched = ret == 0;
+	}
+	if (ret == 0)
+		ret = ask_to_close(x, states, err);
+	if (ret == 0)
+		ret = await_closed(x, states, err);
+	for (size_t i = 0; i < x->nr; i++)
+		if (x->v[i].is_watched)
+			device_unwatch(x->vmm, x->v[i].r->back);
+	return ret;
+}
+
+/* --- hotplug, backwards ----------------------------------------------------------------------------------------- */
+
+static const char *record_get(const struct device_record *r, const char *key)
+{
+	return device_nodes_get(&r->nodes, NODE_RECORD, key);
+}
+
+/* Either toolstack's device: ours says that the library did the step, stock's has a script always. */
+static int start_unplug(struct exodus *x, struct leaving *l, struct err *err)
+{
+	const struct vmm_devclass *class = devclass_by_backend(l->r->back_kind);
+	const char *script = record_get(l->r, "script");
+	autostrlist struct strlist env = STRLIST_INIT;
+
+	if (class == NULL || l->is_remote)
+		return 0;
+	if (record_get(l->r, "hotplug") != NULL)
+		return class->unplug != NULL ? class->unplug(x->domid, l->r->devid, &l->r->nodes, err) : 0;
+	if (script == NULL || script[0] != '/' || class->script_remove == NULL)
+		return 0;
+	device_script_env(class, x->domid, l->r->devid, l->r->back_kind, script, &l->r->nodes, &env);
+	return hotplug_start(script, class->script_remove, &env, &l->running, err);
+}
+
+static int finish_scripts(struct exodus *x, struct err *err)
+{
+	uint64_t deadline = time_ms() + DEVICE_SCRIPT_TIMEOUT_MS;
+	int ret = 0;
+
+	for (size_t i = 0; i < x->nr; i++) {
+		struct leaving *l = &x->v[i];
+		struct err one = ERR_INIT;
+
+		while (l->running.pid != 0) {
+			struct pollfd p = { .fd = l->running.fd, .events = POLLIN };
+			uint64_t now = time_ms();
+			int n = now < deadline ? poll(&p, 1, (int)(deadline - now)) : 0;
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n > 0 && hotplug_finish(&l->running, &one) == 0)
+				break;
+			if (n == 0)
+				err_set(&one, ETIMEDOUT, "it did not end within %d s", DEVICE_SCRIPT_TIMEOUT_MS / 1000);
+			hotplug_kill(&l->running);
+			ret = ret < 0 ? ret : err_set(err, one.code, "%s %d: hotplug script %s: %s", l->r->kind, l->r->devid,
+						      record_get(l->r, "script"), one.msg);
+		}
+	}
+	return ret;
+}
+
+static int unplug_all(struct exodus *x, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < x->nr; i++) {
+		struct leaving *l = &x->v[i];
+		struct err one = ERR_INIT;
+
+		if (start_unplug(x, l, &one) < 0 && ret == 0)
+			ret = err_set(err, one.code, "%s %d: %s", l->r->kind, l->r->devid, one.msg);
+	}
+	if (ret == 0)
+		return finish_scripts(x, err);
+	return finish_scripts(x, &(struct err)ERR_INIT) < 0 ? -1 : ret;
+}
+
+/* --- nodes ------------------------------------------------------------------------------------------------------ */
+
+/* Folders that held the last device of a kind go with it. */
+static void remove_parent(struct exodus *x, const char *path)
+{
+	autostrlist struct strlist left = STRLIST_INIT;
+	autofree char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	struct err ignored = ERR_INIT;
+
+	if (store_list(x->vmm->store, dir, &left, &ignored) == 0 && left.n == 0 &&
+	    store_rm(x->vmm->store, dir, &ignored) < 0)
+		err_clear(&ignored);
+}
+
+static int remove_nodes(struct exodus *x, struct err *err)
+{
+	autotxn struct store_txn t = STORE_TXN(x->vmm->store);
+
+	for (size_t i = 0; i < x->nr; i++) {
+		const struct device_record *r = x->v[i].r;
+		size_t len = x->is_end ? (size_t)(strrchr(r->back, '/') - r->back) : strlen(r->back);
+
+		store_txn_rm(&t, "%s", r->front);
+		store_txn_rm(&t, "%.*s", (int)len, r->back);
+		store_txn_rm(&t, "%s", r->record);
+	}
+	if (store_txn_commit(&t, err) < 0)
+		return err_wrap(err, "removing the devices' nodes");
+	if (x->is_end)
+		return 0;
+	for (size_t i = 0; i < x->nr; i++) {
+		const struct device_record *r = x->v[i].r;
+		bool is_last = true;
+
+		for (size_t k = i + 1; k < x->nr; k++)
+			is_last &= strcmp(x->v[k].r->back_kind, r->back_kind) != 0;
+		if (!is_last)
+			continue;
+		remove_parent(x, r->back);
+		remove_parent(x, r->record);
+		if (strstr(r->front, "/device/") != NULL)
+			remove_parent(x, r->front);
+	}
+	return 0;
+}
+
+static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force, bool is_end,
+		  struct err *err)
+{
+	struct exodus x = { .vmm = vmm, .domid = domid, .nr = records->nr, .force = force, .is_end = is_end };
+	struct err later = ERR_INIT;
+	int ret;
+
+	if (records->nr == 0)
+		return 0;
+	x.v = xcalloc(x.nr, sizeof(*x.v));
+	for (size_t i = 0; i < x.nr; i++)
+		x.v[i] = (struct leaving){ .r = &records->v[i], .is_remote = records->v[i].backend_domid != 0,
+			.running.fd = -1 };
+	ret = close_all(&x, err);
+	if (ret == 0 || force) {
+		if (unplug_all(&x, &later) < 0 && ret == 0)
+			ret = err_set(err, later.code, "%s", later.msg);
+		if (remove_nodes(&x, &later) < 0 && ret == 0)
+			ret = err_set(err, later.code, "%s", later.msg);
+	}
+	free(x.v);
+	return ret;
+}
+
+int device_detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force, struct err *err)
+{
+	return detach(vmm, domid, records, force, false, err);
+}
+
+int device_detach_all(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	autorecords struct device_records records = { NULL, 0 };
+
+	if (vmm_store(vmm, err) == NULL || device_records_read(vmm, domid, NULL, &records, err) < 0)
+		return -1;
+	return detach(vmm, domid, &records, true, true, err);
+}
