@@ -17,6 +17,7 @@
 #define P2M_EXTRA_KB 128
 #define FIRST_SPI 32u
 #define DTB_NONE UINT32_MAX
+#define DTB_GUESS HV_PAGE_SIZE	/* of the tree, until it was made once */
 
 /* --- before there is a domain ---------------------------------------------------------------------------------- */
 
@@ -55,6 +56,12 @@ static int count_spis(struct build *b, struct err *err)
 	return 0;
 }
 
+/* A device that does DMA takes an IOMMU; one that does not is given by iomem= and irqs= alone. */
+static bool wants_iommu(const struct vmm_config *cfg)
+{
+	return cfg->passthrough == PASSTHROUGH_ENABLED || (cfg->passthrough == PASSTHROUGH_DEFAULT && cfg->dtdev.n);
+}
+
 static int ask_host(struct build *b, struct err *err)
 {
 	char caps[1024];
@@ -65,6 +72,9 @@ static int ask_host(struct build *b, struct err *err)
 	    hv_physinfo(b->vmm->hv, &phys, err) < 0)
 		return -1;
 	b->free_pages = phys.free_pages;
+	if (wants_iommu(b->cfg) && !(phys.capabilities & HV_CAP_DIRECTIO))
+		return err_set(err, ENODEV, "%s needs an IOMMU, and Xen uses none on this host; a device that does no DMA is given "
+			       "with iomem= and irqs= alone", b->cfg->dtdev.n ? "dtdev=" : "passthrough=");
 	b->max_grant_version = phys.capabilities & HV_CAP_GNTTAB_V2 ? 2 : phys.capabilities & HV_CAP_GNTTAB_V1 ? 1 : 0;
 	if (b->cfg->max_grant_version != CONFIG_UNSET)
 		b->max_grant_version = b->cfg->max_grant_version;
@@ -149,9 +159,7 @@ void build_createdomain(const struct build *b, struct hv_createdomain *out)
 
 	*out = (struct hv_createdomain){
 		.domid = HV_DOMID_ANY,
-		/* A device that does DMA takes an IOMMU; one without is given by iomem and irqs alone. */
-		.iommu = cfg->passthrough == PASSTHROUGH_ENABLED ||
-			 (cfg->passthrough == PASSTHROUGH_DEFAULT && cfg->dtdev.n),
+		.iommu = wants_iommu(cfg),
 		.vpmu = cfg->vpmu,
 		.trap_unmapped = cfg->trap_unmapped_accesses != 0,
 		.max_vcpus = cfg->max_vcpus,
@@ -287,7 +295,7 @@ static int plan_and_describe(struct build *b, void **dtb, size_t *dtb_size, stru
 
 	if (getrandom(g.rng_seed, sizeof(g.rng_seed), 0) != sizeof(g.rng_seed))
 		return err_set(err, errno ? errno : EIO, "getting random bytes: %s", strerror(errno));
-	if (hv_domain_info(b->vmm->hv, b->created.domid, &info, err) < 0 || make_plan(b, &info, 0, err) < 0 ||
+	if (hv_domain_info(b->vmm->hv, b->created.domid, &info, err) < 0 || make_plan(b, &info, DTB_GUESS, err) < 0 ||
 	    dt_guest_build(&g, &first, &size, err) < 0 || make_plan(b, &info, size, err) < 0)
 		return -1;
 	return dt_guest_build(&g, dtb, dtb_size, err);

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --mem 6144 --daemons stock
+# shellcheck shell=sh
+#
+# Every kind of guest that there is an image for is made by our xl and does what it is there for.
+set -u
+log=/var/log/xen/console
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# config NAME LINES...
+config() {
+	{
+		echo "name = \"$1\""
+		shift
+		printf '%s\n' "$@"
+	} >"/tmp/guest.cfg"
+}
+
+# runs NAME TEXT: create it, wait until it says so, end it. Whether it ended by itself is no matter.
+runs() {
+	rm -f "$log/guest-$1.log"
+	if ! xl create -e --timing /tmp/guest.cfg >/tmp/create.out 2>&1; then
+		fail "$1 is not created"
+		cat /tmp/create.out
+		return
+	fi
+	tries=0
+	until tr -d '\r' <"$log/guest-$1.log" 2>/dev/null | grep -q "$2"; do
+		tries=$((tries + 1))
+		[ $tries -lt 150 ] || {
+			fail "$1 does not say '$2'"
+			tail -n 5 "$log/guest-$1.log"
+			break
+		}
+		sleep 1
+	done
+	echo "ran: $1 ($(grep -E '^hypercalls' /tmp/create.out))"
+	xl destroy "$1" || fail "$1 is not destroyed"
+}
+
+run() {
+	echo "extra = \"console=hvc0 quiet run=$(printf %s "$1" | base64 -w 0)\""
+}
+
+config hello32 'kernel = "/guests/hello32.bin"' 'memory = 4'
+runs hello32 '^hello: 32 bits, device tree at 0x403ff000, magic d00dfeed'
+config linux32 'kernel = "/guests/zImage"' 'ramdisk = "/guests/initrd32"' 'memory = 128' 'vcpus = 2' \
+	"$(run 'echo cpus $(nproc)')"
+runs linux32 '^cpus 2'
+if [ "$(uname -m)" = aarch64 ]; then
+	config hello64 'kernel = "/guests/hello64.bin"' 'image_format = "raw"' 'memory = 4'
+	runs hello64 '^hello: 64 bits, device tree at 0x403ff000, magic d00dfeed'
+	config elsewhere 'kernel = "/guests/hello64.bin"' 'image_format = "raw"' 'memory = 16' \
+		'load_address = 0x40000000' 'entry_address = 0x40000000' 'vuart = "sbsa_uart"'
+	runs elsewhere '^hello: 64 bits'
+	tr -d '\r' <$log/guest-elsewhere-vuart.log 2>/dev/null | grep '^hello' ||
+		echo "(the emulated UART is not logged here)"
+
+	config linux64 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 256' 'vcpus = 1' \
+		"$(run 'echo cpus $(nproc)')"
+	runs linux64 '^cpus 1'
+	gzip -1 -c /guests/Image >/tmp/Image.gz
+	config gzip64 'kernel = "/tmp/Image.gz"' 'ramdisk = "/guests/initrd"' 'memory = 256' 'vcpus = 4' \
+		"$(run 'echo cpus $(nproc)')"
+	runs gzip64 '^cpus 4'
+	rm -f /tmp/Image.gz
+	# More than the 3 GiB of the first bank: what the guest counts is within 3 % of what it was given.
+	config banks 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 3800' 'vcpus = 1' \
+		"$(run 'ls /proc/device-tree | grep memory@2 && awk "/MemTotal/ && \$2 > 3774000 { print \"enough\" }" /proc/meminfo')"
+	runs banks '^enough'
+fi
+xl list | grep -v '^Name\|^Domain-0' && fail "guests are left over"
+exit $failed
