@@ -23,9 +23,16 @@ tb_boot() {
 		tb_guest32=$(tb_guest armhf bookworm) || return 1
 	fi
 	tb_guest=$(tb_guest "$1" "$(tb_suite "$2")") || return 1
-	tb_entry "boot-$1-$2" \
-		"$(cat "$tb_here/images.sh" "$tb_here/dom0/"* "$tb_guest/.recipe" | cksum)" \
-		tb_make_boot "$1" "$2" "$tb_tree" "$tb_linux" "$tb_guest" "$tb_guest32"
+	# Named after what it is made from: source trees of different age share the cache, and the one must
+	# not pull it from under a run of the other.
+	tb_hash=$(cat "$tb_here/images.sh" "$tb_here/dom0/"* "$tb_guest/.recipe" "$tb_linux/release" |
+		cksum | cut -d ' ' -f 1)
+	tb_dir=$(tb_entry "boot-$1-$2-$tb_hash" "$tb_hash" \
+		tb_make_boot "$1" "$2" "$tb_tree" "$tb_linux" "$tb_guest" "$tb_guest32") || return 1
+	touch "$tb_dir"
+	find "$tb_cache" -maxdepth 1 \( -name 'boot-*' -o -name 'guest-*' \) -mtime +2 \
+		-exec rm -rf {} + 2>/dev/null
+	echo "$tb_dir"
 }
 
 # tb_trees ARCH XEN: prints a folder with Xen, a user space and the stock toolstack unpacked.
@@ -137,8 +144,11 @@ tb_guest() {
 	tb_xen=4.17
 	[ "$2" = trixie ] && tb_xen=4.20
 	tb_tree=$(tb_trees "$1" "$tb_xen") || return 1
-	tb_entry "guest-$1-$2" "$(cat "$tb_here/guest/"* "$tb_linux/.recipe" | cksum)" \
-		tb_make_guest "$tb_linux" "$tb_tree"
+	tb_hash=$(cat "$tb_here/guest/"* "$tb_linux/release" | cksum | cut -d ' ' -f 1)
+	tb_dir=$(tb_entry "guest-$1-$2-$tb_hash" "$tb_hash" tb_make_guest "$tb_linux" "$tb_tree") ||
+		return 1
+	touch "$tb_dir"
+	echo "$tb_dir"
 }
 
 tb_make_guest() {
@@ -180,7 +190,7 @@ tb_pack() {
 tb_make_boot() {
 	tb_tree=$3 tb_linux=$4 tb_out=$7
 	tb_gnu=$(tb_triplet "$1")
-	tb_note "making the dom0 image of ${tb_out##*/.new-boot-}"
+	tb_note "making the dom0 image of $1 with Xen $2"
 	tb_xen=$2
 	[ "$tb_xen" = rt ] && tb_xen=4.17
 	if [ "$2" = rt ]; then
