@@ -31,7 +31,7 @@ static void put_file(const void *data, size_t len)
 static void drop_file(void)
 {
 	unlink(path);
-	strcpy(path, "/tmp/test_image.XXXXXX");
+	memcpy(path + strlen(path) - 6, "XXXXXX", 6); /* for the next mkstemp */
 }
 
 /* Opens `data` as a kernel; the file is gone afterwards, the descriptor stays. */

@@ -118,6 +118,7 @@ tb_machine_run() {
 	: >"$work/files"
 	: >"$work/console"
 	# Both ends are opened here, so that "cat" ends when QEMU is gone, even if that never opened its own.
+	# shellcheck disable=SC2094 # a pipe
 	exec 8<>"$work/out" 9<"$work/out"
 	cat <&9 8>&- 9<&- &
 	tb_cat=$!
