@@ -204,9 +204,10 @@ static int put(struct request *r, const struct tree_spot *spot, const void *valu
 /* Not being there is no failure for those who create. */
 static int find_or_create(struct request *r, struct tree_spot *spot, struct err *err)
 {
+	spot->nearest = NULL;
 	if (find_arg(r, PERM_WRITE, spot, err) == 0)
 		return 0;
-	return err->code == ENOENT ? 0 : -1;
+	return err->code == ENOENT && spot->nearest ? 0 : -1;
 }
 
 int op_write(struct request *r, struct reply *reply, struct err *err)
@@ -233,7 +234,7 @@ int op_mkdir(struct request *r, struct reply *reply, struct err *err)
 int op_rm(struct request *r, struct reply *reply, struct err *err)
 {
 	struct change c = { .kind = CHANGE_RM, .path = &r->path };
-	struct tree_spot spot;
+	struct tree_spot spot = { 0 };
 	struct path parent;
 
 	(void)reply;
@@ -269,7 +270,7 @@ static int parse_perms(struct request *r, struct perm *e, unsigned n, struct err
 		else if (!world_know_domain(r->world, e[i].domid))
 			return err_set(err, ENOMEM, "%s: out of memory", r->args[0].s);
 	}
-	if (e[0].bits & PERM_STALE)
+	if (n && (e[0].bits & PERM_STALE))
 		return err_set(err, ENOENT, "%s: the new owner, domain %u, does not exist",
 			       r->args[0].s, e[0].domid);
 	return 0;
