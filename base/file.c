@@ -257,6 +257,14 @@ int file_lock(const char *path, int timeout_ms, int *fd, struct err *err)
 	return 0;
 }
 
+bool file_is_locked(const char *path)
+{
+	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
+}
+
 int file_pidfile(const char *path, int *fd, struct err *err)
 {
 	autoclose int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);

@@ -32,6 +32,8 @@ int file_lock(const char *path, int timeout_ms, int *fd, struct err *err) must_c
 
 /* A pid file, locked for the life of the process so that a second daemon is told whose it is (EEXIST). */
 int file_pidfile(const char *path, int *fd, struct err *err) must_check;
+/* Whether somebody holds the lock of a pid or lock file. */
+bool file_is_locked(const char *path);
 
 /* Milliseconds and nanoseconds of CLOCK_MONOTONIC: the only clock for time limits. */
 uint64_t time_ms(void);

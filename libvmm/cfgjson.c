@@ -663,6 +663,7 @@ int vmm_config_from_json(const char *json, size_t len, struct vmm_config **out, 
 		vmm_config_free(cfg);
 		return err_wrap(err, "configuration in JSON");
 	}
+	config_fill_in(cfg);
 	*out = cfg;
 	return 0;
 }

@@ -131,24 +131,33 @@ static int config_make_uuid(struct vmm_config *cfg, struct err *err)
 	return 0;
 }
 
-static int finish_memory(struct vmm_config *cfg, struct err *err)
+void config_fill_in(struct vmm_config *cfg)
 {
+	struct vmm_device *dev;
+
 	if (cfg->target_kb == 0)
 		cfg->target_kb = cfg->max_kb != 0 ? cfg->max_kb : DEFAULT_MEMORY_KB;
 	if (cfg->max_kb == 0)
 		cfg->max_kb = cfg->target_kb;
+	if (cfg->vcpus == 0)
+		cfg->vcpus = 1;
+	if (cfg->max_vcpus == 0)
+		cfg->max_vcpus = cfg->vcpus;
+	list_for_each_entry (dev, &cfg->devices, link)
+		if (dev->class->finish != NULL)
+			dev->class->finish(dev, cfg);
+}
+
+static int finish_memory(const struct vmm_config *cfg, struct err *err)
+{
 	if (cfg->target_kb > cfg->max_kb)
 		return err_set(err, EINVAL, "memory: %llu MiB are more than maxmem allows (%llu MiB); raise maxmem",
 			       (unsigned long long)cfg->target_kb >> 10, (unsigned long long)cfg->max_kb >> 10);
 	return 0;
 }
 
-static int finish_vcpus(struct vmm_config *cfg, struct err *err)
+static int finish_vcpus(const struct vmm_config *cfg, struct err *err)
 {
-	if (cfg->vcpus == 0)
-		cfg->vcpus = 1;
-	if (cfg->max_vcpus == 0)
-		cfg->max_vcpus = cfg->vcpus;
 	if (cfg->vcpus > cfg->max_vcpus)
 		return err_set(err, EINVAL, "vcpus: %u are more than maxvcpus allows (%u); raise maxvcpus",
 			       cfg->vcpus, cfg->max_vcpus);
@@ -190,16 +199,14 @@ int config_finish(struct vmm_config *cfg, struct err *err)
 		return err_set(err, EINVAL, "no name= is set: every domain needs one");
 	if (config_check_name(cfg->name, err) < 0)
 		return err_wrap(err, "name");
+	config_fill_in(cfg);
 	if (finish_memory(cfg, err) < 0 || finish_vcpus(cfg, err) < 0 || finish_boot(cfg, err) < 0)
 		return -1;
 	if (!cfg->is_uuid_set && config_make_uuid(cfg, err) < 0)
 		return -1;
-	list_for_each_entry (dev, &cfg->devices, link) {
-		if (dev->class->finish != NULL)
-			dev->class->finish(dev, cfg);
+	list_for_each_entry (dev, &cfg->devices, link)
 		if (device_check(dev, cfg, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

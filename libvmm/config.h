@@ -101,6 +101,9 @@ void config_init(struct vmm_config *cfg);
 void config_clear(struct vmm_config *cfg);
 #define autoconfig __attribute__((cleanup(config_clear)))
 
+/* Defaults of what was left out that depend on other keys. A configuration read back from JSON needs no more: it was checked when it
+ * was written, or it is the stub of a domain that nobody built. */
+void config_fill_in(struct vmm_config *cfg);
 /* What depends on more than one key: maxvcpus >= vcpus, memory <= maxmem, a kernel, a name Xen's tools can live with,
  * generated uuid. Fails with the keys named. Does not touch the host. */
 int config_finish(struct vmm_config *cfg, struct err *err) must_check;

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +36,7 @@
 #define RETRY_MS 500u			/* after a failure of our own, and to find a store that went away */
 #define RETRY_MAX_MS 30000u
 #define MAX_RESTARTS_KEPT 64
+#define MAX_TRIES 6		/* to build a guest again, pauses doubling from RETRY_MS */
 
 /* A domain that shut down and is being dealt with. */
 struct ward {
@@ -168,6 +168,25 @@ static int retire(struct vmm *vmm, uint32_t domid, const char *name, struct err 
 	return vmm_domain_retire(vmm, domid, old_name, err);
 }
 
+/* The old domain is gone: giving up now would lose the guest. What is missing (memory that another domain is just giving back, a store
+ * that is being restarted) may be there in a moment. */
+static int create_again(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+			uint32_t *new_domid, struct err *err)
+{
+	uint64_t ms = RETRY_MS;
+
+	for (unsigned i = 0; i < MAX_TRIES; i++, ms *= 2) {
+		struct timespec pause = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+		err_clear(err);
+		if (vmm_domain_create(vmm, cfg, options, new_domid, err) == 0)
+			return 0;
+		log_warn("%s (try %u of %u)", err->msg, i + 1, MAX_TRIES);
+		nanosleep(&pause, NULL);
+	}
+	return -1;
+}
+
 static int restart(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, bool keep_old,
 		   uint32_t *new_domid, struct err *err)
 {
@@ -180,7 +199,7 @@ static int restart(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg
 	history_text = history_format(&history, time_ms());
 	if (keep_old ? retire(vmm, domid, vmm_config_name(cfg), err) < 0 : vmm_domain_destroy(vmm, domid, err) < 0)
 		return -1;
-	if (vmm_domain_create(vmm, cfg, &options, new_domid, err) < 0)
+	if (create_again(vmm, cfg, &options, new_domid, err) < 0)
 		return -1;
 	if (vmm_domain_note_set(vmm, *new_domid, NOTE_RESTARTS, history_text, err) < 0 ||
 	    monitor_adopt(vmm, *new_domid, err) < 0)
@@ -248,6 +267,9 @@ static int act(struct vmm *vmm, uint32_t domid, uint32_t reason, uint32_t *new_d
 
 	*new_domid = 0;
 	if (vmm_domain_config(vmm, domid, &cfg, err) < 0) {
+		/* Somebody else destroyed it meanwhile, or an earlier try of ours got that far. */
+		if (err->code == ESRCH)
+			return 0;
 		if (err->code != ENOENT)
 			return -1;
 		log_warn("domain %u: no configuration was saved, so it is destroyed: %s", domid, err->msg);
@@ -675,20 +697,12 @@ static int monitor_command(struct xl *xl, const void *opts, char **args, struct 
 	return monitor_host(daemon_ready, err);
 }
 
-/* The daemon holds a lock on its pid file for as long as it lives. */
-static bool is_monitor_running(void)
-{
-	autoclose int fd = open(MONITOR_PID_FILE, O_RDONLY | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
 int monitor_ensure(struct err *err)
 {
 	int status;
 	pid_t pid;
 
-	if (is_monitor_running())
+	if (file_is_locked(MONITOR_PID_FILE))
 		return 0;
 	pid = fork();
 	if (pid < 0)
@@ -701,7 +715,7 @@ int monitor_ensure(struct err *err)
 		if (errno != EINTR)
 			return err_set(err, errno, "starting the supervisor: %s", strerror(errno));
 	/* Two creates at once: the other one's supervisor is as good. */
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || is_monitor_running()))
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || file_is_locked(MONITOR_PID_FILE)))
 		return 0;
 	return err_set(err, ECHILD, "the supervisor did not start: on_reboot and on_crash will not be carried out; "
 		       "try `xl monitor -F` to see why");

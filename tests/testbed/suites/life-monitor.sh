@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --xen 4.17
+# testbed: --xen 4.20
+# shellcheck shell=sh
+# Functions are called by name through await.
+# shellcheck disable=SC2317
+#
+# The supervisor: every on_* action on real deaths of real guests, deaths it slept through, and the order of autostart.
+set -u
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+guest() { # NAME COMMAND [SETTING...]
+	name=$1
+	run=$(printf '%s' "$2" | base64 | tr -d '\n')
+	shift 2
+	{
+		echo "name = \"$name\""
+		echo 'kernel = "/guests/Image"'
+		echo 'ramdisk = "/guests/initrd"'
+		echo 'memory = 96'
+		echo "extra = \"console=hvc0 quiet run=$run\""
+		for setting; do
+			echo "$setting"
+		done
+	} >"/tmp/$name.cfg"
+}
+
+# Wait until a command succeeds, woken by the store's own events; at most 90 seconds.
+await() {
+	for _ in $(seq 90); do
+		"$@" >/dev/null 2>&1 && return 0
+		timeout 1 xenstore-watch -n 3 @introduceDomain @releaseDomain >/dev/null 2>&1
+	done
+	return 1
+}
+
+is_gone() {
+	! xl domid "$1"
+}
+
+has_id_above() { # NAME DOMID
+	id=$(xl domid "$1") && [ "$id" -gt "$2" ]
+}
+
+is_state() { # NAME PATTERN
+	xl list "$1" | awk -v want="$2" 'NR == 2 && $5 ~ want { ok = 1 } END { exit !ok }'
+}
+
+monitor_pid() {
+	cat /run/xen/xlmonitor.pid
+}
+
+echo '--- poweroff destroys, reboot starts again'
+guest off 'poweroff -f'
+xl create /tmp/off.cfg || fail "create off"
+await is_gone off || fail "a guest that powered off is still there: $(xl list)"
+guest again 'true'
+xl create /tmp/again.cfg || fail "create again"
+first=$(xl domid again)
+uuid=$(xl list -v again | awk 'NR == 2 { print $7 }')
+timeout 60 xl console again </dev/null | grep -m 1 'guest: up' >/dev/null || fail "again does not come up"
+xl reboot again || fail "reboot"
+await has_id_above again "$first" || fail "no successor after reboot: $(xl list)"
+[ "$(xl list -v again | awk 'NR == 2 { print $7 }')" = "$uuid" ] || fail "the successor has another uuid"
+
+echo '--- the supervisor is killed and started again: it finds the death it missed'
+second=$(xl domid again)
+kill -9 "$(monitor_pid)"
+timeout 60 xl console again </dev/null | grep -m 1 'guest: up' >/dev/null || fail "the successor does not come up"
+xl reboot again || fail "reboot without a supervisor"
+await is_state again s || fail "the guest did not shut down: $(xl list)"
+xl monitor || fail "xl monitor does not start again"
+await has_id_above again "$second" || fail "the missed death was not carried out: $(xl list)"
+xl destroy again || fail "destroy again"
+
+echo '--- crash: preserve, rename-restart, restart with a limit, core dump'
+guest keep 'echo c >/proc/sysrq-trigger' 'on_crash = "preserve"'
+xl create /tmp/keep.cfg || fail "create keep"
+await is_state keep sc || fail "the crashed guest is not there: $(xl list)"
+xl dump-core keep /tmp/keep.core || fail "dump-core"
+head -c 4 /tmp/keep.core | grep -q ELF || fail "the core is no ELF file"
+[ "$(stat -c %s /tmp/keep.core)" -ge 100663296 ] || fail "the core does not hold 96 MiB"
+grep -qa 'Linux version' /tmp/keep.core || fail "the core does not hold the guest's kernel"
+rm -f /tmp/keep.core
+xl destroy keep || fail "destroy keep"
+
+guest twice 'echo c >/proc/sysrq-trigger' 'on_crash = "rename-restart"' 'restart_limit = 1'
+xl create /tmp/twice.cfg || fail "create twice"
+await is_gone twice || fail "restart_limit = 1: still there: $(xl list)"
+old=$(xl list | awk '$1 ~ /^twice-/ { print $1 }')
+[ "$(echo "$old" | wc -w)" = 1 ] || fail "one old domain expected: $(xl list)"
+is_state "$old" sc || fail "the old domain did not keep its state"
+xl destroy "$old" || fail "destroy $old"
+
+guest core 'echo c >/proc/sysrq-trigger' 'on_crash = "coredump-destroy"'
+xl create /tmp/core.cfg || fail "create core"
+await is_gone core || fail "coredump-destroy: still there: $(xl list)"
+[ "$(stat -c %s /var/lib/xen/dump/core)" -ge 100663296 ] || fail "no core of 'core'"
+rm -f /var/lib/xen/dump/core
+
+echo '--- create -F stays until the guest is gone for good'
+guest front 'poweroff -f'
+timeout 60 xl create -F /tmp/front.cfg || fail "create -F: $?"
+is_gone front || fail "create -F left the guest"
+
+echo '--- autostart: order, conditions, stop'
+mkdir -p /tmp/auto
+guest early 'true'
+guest late 'true' 'start_after = [ "early:store=device/suspend/event-channel", "early:console=guest: up" ]'
+mv /tmp/early.cfg /tmp/auto/20-early.cfg
+mv /tmp/late.cfg /tmp/auto/10-late.cfg
+xl autostart show /tmp/auto | awk '{ print $1, $2 }' | tr '\n' ';' >/tmp/order
+grep -q '0 early;1 late;' /tmp/order || fail "order: $(cat /tmp/order)"
+xl autostart -t 60 start /tmp/auto || fail "autostart"
+[ "$(xl domid late)" -gt "$(xl domid early)" ] || fail "late started first"
+xl autostart -t 60 stop /tmp/auto || fail "autostart stop"
+for name in early late; do
+	is_gone $name || fail "autostart stop left $name: $(xl list)"
+done
+
+echo '--- nothing stays behind'
+left=$(xenstore-ls -f /libxl | grep -vE '^/libxl/0|^/libxl = ')
+[ -z "$left" ] || fail "left in the store: $left"
+[ -z "$(find /var/lib/xen -name 'userdata-*' ! -name 'userdata-?.0.*')" ] || fail "left: $(ls /var/lib/xen)"
+kill "$(monitor_pid)"
+
+exit $failed
