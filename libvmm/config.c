@@ -121,7 +121,7 @@ void config_uuid_str(const uint8_t uuid[16], char out[37])
 }
 
 /* A random UUID, version 4 of RFC 4122. */
-static int config_make_uuid(struct vmm_config *cfg, struct err *err)
+int config_make_uuid(struct vmm_config *cfg, struct err *err)
 {
 	if (getrandom(cfg->uuid, sizeof(cfg->uuid), 0) != (ssize_t)sizeof(cfg->uuid))
 		return err_set(err, errno, "making a uuid: %s", strerror(errno));

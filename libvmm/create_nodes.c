@@ -220,3 +220,11 @@ int nodes_built(const struct build *b, struct err *err)
 	return store_introduce(b->vmm->store, b->created.domid, build_magic(MAGIC_XENSTORE) >> HV_PAGE_SHIFT,
 			       b->store_port, err);
 }
+
+int nodes_start_time(const struct build *b, struct err *err)
+{
+	autotxn struct store_txn t = STORE_TXN(b->vmm->store);
+
+	write_start_time(&t, b);
+	return store_txn_commit(&t, err);
+}

@@ -177,6 +177,12 @@ int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err
 /* What dom0 itself needs once after boot (what xen-init-dom0 does): its nodes, pool names, saved configuration. */
 int vmm_init_dom0(struct vmm *vmm, const char *uuid, struct err *err) must_check;
 
+/* Guests that Xen started at boot (dom0less) and that no toolstack has taken in yet: store ring, tree, name (of their node in the device
+ * tree), saved configuration (/etc/xen/boot/NAME.cfg where there is one: then `can_rebuild`). May be repeated. One that fails
+ * does not keep the others from being taken in; the last failure is returned. */
+typedef int vmm_boot_guest_fn(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err);
+int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, struct err *err) must_check;
+
 /* --- consoles ------------------------------------------------------------------------------------------------- */
 
 enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };

@@ -584,13 +584,25 @@ int monitor_one(uint32_t domid, struct err *err)
 
 /* --- the daemon ------------------------------------------------------------------------------------------------------ */
 
+static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err)
+{
+	struct monitor *m = arg;
+
+	log_info("domain %" PRIu32 " (%s): started by Xen, taken in%s", domid, name,
+		 can_rebuild ? "" : "; without a configuration in " XEN_CONF_DIR "/boot it cannot be built again");
+	return monitor_adopt(m->vmm, domid, err);
+}
+
 /* Run until SIGTERM. `ready` is called when every watch is in place. */
 static int monitor_host(void (*ready)(void), struct err *err)
 {
 	struct monitor m = { .is_single = false };
+	struct err why = ERR_INIT;
 	int r = monitor_init(&m, err);
 
 	if (r == 0) {
+		if (vmm_init_boot_guests(m.vmm, adopt_boot_guest, &m, &why) < 0)
+			log_warn("%s", why.msg);
 		ready();
 		r = ev_run(m.ev, err);
 	}
