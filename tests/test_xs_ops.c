@@ -431,6 +431,16 @@ TEST_BEGIN(a_dead_domain_leaves_nothing)
 	ck_assert_ptr_null(quota_find(r->w->quota, 1));
 TEST_END
 
+TEST_BEGIN(a_transaction_makes_nothing_for_the_dead)
+	uint32_t tx = rig_start(r, dom0);
+
+	rig_ok(r, rig_write(r, dom0, tx, "/for-1", ""));
+	rig_ok(r, rig_set_perms(r, dom0, tx, "/for-1", "n1"));
+	rig_ok(r, rig_release(r, dom0, 1));
+	ck_assert_int_eq(rig_end(r, dom0, tx, true), EAGAIN);
+	ck_assert_ptr_null(rig_value(r, "/for-1"));
+TEST_END
+
 TEST_BEGIN(orphans_can_be_kept)
 	r->w->keep_orphans = true;
 	rig_ok(r, rig_write(r, guest, 0, "a", "kept"));
@@ -566,6 +576,6 @@ TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_wha
 	  removal_in_a_transaction_depends_on_all_of_it, merged_commits_keep_both,
 	  events_of_a_commit_come_in_order, watch_and_unwatch_are_outside_transactions,
 	  reset_watches_drops_watches_and_transactions, domains_come_and_go,
-	  a_dead_domain_leaves_nothing, orphans_can_be_kept, features_are_offered_and_masked,
+	  a_dead_domain_leaves_nothing, a_transaction_makes_nothing_for_the_dead, orphans_can_be_kept, features_are_offered_and_masked,
 	  quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
 	  control_answers, unknown_operations_are_refused)

@@ -47,6 +47,7 @@ void txn_lose(struct tree *t, struct txn *txn)
 {
 	drop_roots(t, txn);
 	txn->nr_log = 0;
+	charge_free(&txn->charge);
 	txn->lost = true;
 }
 

@@ -224,6 +224,22 @@ static void bury_specials(struct world *w, unsigned domid)
 	}
 }
 
+/* A transaction that would make nodes for a dead domain must not: nobody would remove them, and the
+ * next domain with that number would own them. */
+static void lose_txns_for(struct world *w, const struct account *owner)
+{
+	struct conn *c;
+	struct txn *txn;
+
+	list_for_each_entry(c, &w->conns, of_world)
+		list_for_each_entry(txn, &c->txns, of_conn)
+			for (unsigned i = 0; i < txn->charge.n; i++)
+				if (txn->charge.rows[i].account == owner) {
+					txn_lose(w->tree, txn);
+					break;
+				}
+}
+
 /* Everything about the domain but its nodes: cannot fail. */
 static void sever(struct world *w, struct domain *d)
 {
@@ -235,6 +251,7 @@ static void sever(struct world *w, struct domain *d)
 		conn_kill(d->conn);
 		d->conn = NULL;
 	}
+	lose_txns_for(w, d->account);
 	perm_table_bury(w->perms, d->domid);
 	bury_specials(w, d->domid);
 	list_for_each_entry(other, &w->domains, of_world)
