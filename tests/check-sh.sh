@@ -19,4 +19,4 @@ scripts=$(
 	done
 )
 # shellcheck disable=SC2086 # no blanks in our file names
-exec shellcheck -x -P SCRIPTDIR $scripts
+exec shellcheck -e SC1091,SC2016 -x -P SCRIPTDIR $scripts
