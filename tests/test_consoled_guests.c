@@ -431,6 +431,9 @@ START_TEST(a_new_port_is_a_new_connection)
 	g = make_guest("ada");
 	ck_ok(start_daemon(&err), &err);
 	attach(&g);
+	/* The event that comes with every binding is behind us then. */
+	prints(&g, "first\n");
+	until(has_seen(g.fd, "first\n"));
 	g.port = fake_port_make(g.domid);
 	g.page->out_cons = g.page->out_prod = 77;
 	put_text(g.page, "rebound\n");
