@@ -70,3 +70,28 @@ int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type,
 	domain_forget_watch(vmm, path);
 	return ret < 0 ? err_wrap(err, "console %u of domain %" PRIu32, num, domid) : 0;
 }
+
+/* xenconsoled's name for the file: what could leave the folder is '_' (see xenconsoled/conlog.c). */
+static char *last_path(const char *name)
+{
+	autofree char *file = str_printf("%.200s", name);
+
+	for (char *p = file; *p; p++)
+		if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f || (p == file && *p == '.'))
+			*p = '_';
+	return str_printf(XEN_RUN_DIR "/console/%s.last", file);
+}
+
+#define LAST_MAX (16u << 20)	/* the most xenconsoled may be told to keep */
+
+int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len, struct err *err)
+{
+	autofree char *path = last_path(name);
+
+	if (file_read(path, LAST_MAX, text, len, err) == 0)
+		return 0;
+	if (err->code == ENOENT)
+		return err_set(err, ENOENT, "nothing is kept of a domain '%s' (%s): none of that name has ended since "
+			       "xenconsoled started", name, path);
+	return -1;
+}

@@ -44,7 +44,7 @@ static void channel_nodes(const struct vmm_device *dev, uint32_t domid, struct d
 	device_nodes_add(nodes, NODE_BACK, "vt100", "protocol");
 	device_nodes_add(nodes, NODE_FRONT, "vt100", "protocol");
 	device_nodes_add(nodes, NODE_FRONT_RO, "1048576", "limit");
-	device_nodes_add(nodes, NODE_FRONT_RO, "ioemu", "type");
+	device_nodes_add(nodes, NODE_FRONT_RO, "xenconsoled", "type");	/* upstream: ioemu, QEMU */
 	device_nodes_add(nodes, NODE_FRONT_RO, "pty", "output");
 	device_nodes_add(nodes, NODE_FRONT_RO, "", "tty");
 }

@@ -189,6 +189,8 @@ enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };
 /* The terminal of a console, waiting for it at most timeout_ms. *tty is yours. */
 int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
 		    char **tty, struct err *err) must_check;
+/* What the last domain of this name printed at its end, as xenconsoled kept it. *text is yours. ENOENT: nothing is kept. */
+int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len, struct err *err) must_check;
 
 /* --- devices -------------------------------------------------------------------------------------------------- */
 

@@ -2,6 +2,8 @@
 /* console: the words of the command; carrying the bytes is xl/console.c's. */
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include "xl/console.h"
 #include "xl/xl.h"
@@ -9,6 +11,7 @@
 struct console_opts {
 	const char *type, *escape;
 	struct xl_num num;
+	bool reconnects, last;
 };
 
 static const struct xl_option console_options[] = {
@@ -16,6 +19,8 @@ static const struct xl_option console_options[] = {
 	OPT_NUM('n', NULL, struct console_opts, num, 0, 255, "NUMBER", "Which of the domain's consoles, from 0"),
 	OPT_STR('e', NULL, struct console_opts, escape, "CHARACTER",
 		"What leaves the console: ^X for control-X (^] without this option)"),
+	OPT_BOOL('r', "reconnect", struct console_opts, reconnects, "Wait for the domain to come back, and attach again"),
+	OPT_BOOL(0, "last", struct console_opts, last, "Show what a domain of this name printed last before it was gone"),
 	OPT_END
 };
 
@@ -54,22 +59,76 @@ static int parse_escape(const char *word, unsigned char *escape, struct err *err
 	return 0;
 }
 
+static int show_last(struct xl *xl, const char *name, struct err *err)
+{
+	autofree char *text = NULL;
+	size_t len;
+
+	if (vmm_console_last(xl->vmm, name, &text, &len, err) < 0)
+		return -1;
+	fwrite(text, 1, len, xl->out);
+	if (len && text[len - 1] != '\n')
+		fputc('\n', xl->out);
+	return 0;
+}
+
+/* Until the console ends; *is_cut: not by us. */
+static int attach(struct xl *xl, uint32_t domid, const struct xl_console_options *options, bool *is_cut, struct err *err)
+{
+	struct xl_console *c;
+	int ret;
+
+	*is_cut = false;
+	if (xl_console_open(xl, domid, options, &c, err) < 0)
+		return -1;
+	ret = xl_console_run(c, err);
+	*is_cut = xl_console_is_cut(c);
+	xl_console_close(c);
+	return ret;
+}
+
+/* A guest that reboots is another domain of that name; a xenconsoled that was restarted has another terminal. */
+static int attach_again(struct xl *xl, const char *name, const struct xl_console_options *options, struct err *err)
+{
+	struct pollfd p = { .events = POLLIN };
+	bool is_cut = true, changed;
+	uint32_t domid;
+
+	if (vmm_events_open(xl->vmm, &p.fd, err) < 0)
+		return -1;
+	while (is_cut && !xl_interrupted()) {
+		err_clear(err);
+		if (vmm_domain_find(xl->vmm, name, &domid, err) == 0 && attach(xl, domid, options, &is_cut, err) == 0)
+			continue;
+		is_cut = true;
+		/* Its nodes come one after the other: look again, at the next event or soon. */
+		if (poll(&p, 1, 200) > 0 && vmm_events_read(xl->vmm, &changed, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int console(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct console_opts *o = opts;
 	struct xl_console_options options = { .num = o->num.is_set ? (unsigned)o->num.v : 0 };
-	struct xl_console *c;
+	autofree char *name = NULL;
 	uint32_t domid;
-	int ret;
+	bool is_cut;
 
+	if (o->last)
+		return show_last(xl, args[0], err);
 	if (parse_type(o->type, &options.type, err) < 0 || parse_escape(o->escape, &options.escape, err) < 0 ||
 	    xl_domain(xl, args[0], &domid, err) < 0)
 		return -1;
 	if (domid == 0)
 		return err_set(err, EINVAL, "domain 0 is where you are: it has no console to attach to");
-	if (xl_console_open(xl, domid, &options, &c, err) < 0)
+	if (o->reconnects && vmm_domain_name(xl->vmm, domid, &name, err) < 0)
 		return -1;
-	ret = xl_console_run(c, err);
-	xl_console_close(c);
-	return ret;
+	if (attach(xl, domid, &options, &is_cut, err) < 0)
+		return -1;
+	if (!is_cut || !o->reconnects)
+		return 0;
+	xl_note(xl, "the console of '%s' is gone; waiting for it to come back (^C ends this)", name);
+	return attach_again(xl, name, &options, err);
 }

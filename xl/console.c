@@ -25,7 +25,7 @@ struct xl_console {
 	int pty, lock;
 	char *lock_path;
 	unsigned char escape;
-	bool is_raw, is_input_open;
+	bool is_raw, is_input_open, is_cut;
 	struct termios saved;
 	char to_guest[1024];
 	size_t nr_to_guest;
@@ -152,7 +152,8 @@ static int to_guest(struct xl_console *c, struct err *err)
 	if (n < 0) {
 		if (errno == EINTR || errno == EAGAIN)
 			return CONTINUES;
-		return errno == EIO ? ENDS : err_set(err, errno, "writing to the console: %s", strerror(errno));
+		c->is_cut = errno == EIO;
+		return c->is_cut ? ENDS : err_set(err, errno, "writing to the console: %s", strerror(errno));
 	}
 	memmove(c->to_guest, c->to_guest + n, c->nr_to_guest - (size_t)n);
 	c->nr_to_guest -= (size_t)n;
@@ -168,7 +169,8 @@ static int from_guest(struct xl_console *c, struct err *err)
 		return CONTINUES;
 	if (n < 0 && errno != EIO)
 		return err_set(err, errno, "reading from the console: %s", strerror(errno));
-	if (n <= 0)	/* xenconsoled has closed its side: the domain is gone */
+	c->is_cut = n <= 0;	/* xenconsoled has closed its side: the domain is gone */
+	if (c->is_cut)
 		return ENDS;
 	return file_write_all(STDOUT_FILENO, buf, (size_t)n, err) < 0 ? FAILS : CONTINUES;
 }
@@ -206,4 +208,9 @@ int xl_console_run(struct xl_console *c, struct err *err)
 	if (ret == ENDS && c->nr_to_guest && to_guest(c, err) < 0)
 		return -1;
 	return ret < 0 ? -1 : 0;
+}
+
+bool xl_console_is_cut(const struct xl_console *c)
+{
+	return c->is_cut;
 }

@@ -2,6 +2,7 @@
 #ifndef XL_CONSOLE_H
 #define XL_CONSOLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "libvmm/libvmm.h"
@@ -23,6 +24,8 @@ int xl_console_open(struct xl *xl, uint32_t domid, const struct xl_console_optio
 /* Carries bytes until the escape character, the end of the console or, where output is a pipe, the end of its reader. The end of
  * input that is no terminal does not end it: the answer may still come. */
 int xl_console_run(struct xl_console *c, struct err *err) must_check;
+/* It was the other side that ended it: the domain or xenconsoled is gone. */
+bool xl_console_is_cut(const struct xl_console *c);
 void xl_console_close(struct xl_console *c);	/* NULL is fine */
 
 #endif

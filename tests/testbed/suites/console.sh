@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed:
+# testbed: --xen 4.20
+# shellcheck shell=sh
+#
+# Consoles through our xenconsoled: both ways, logs, a flood, a daemon killed and started again, a guest that reboots
+# under a client that waits, last words, channels as terminal and as socket, the hypervisor's log.
+set -u
+failed=0
+log=/var/log/xen/console
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# await SECONDS COMMAND...: until it succeeds
+await() {
+	n=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		n=$((n - 1))
+		[ $n -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+has() { # FILE WORDS
+	grep -qF -- "$2" "$1"
+}
+
+daemon_pid() {
+	cat /run/xc.pid
+}
+
+start_daemon() {
+	xenconsoled --pid-file=/run/xc.pid --log=all --log-dir=$log --log-max=200k "$@" || fail "xenconsoled: status $?"
+}
+
+cpu_ticks() {
+	awk '{ print $14 + $15 }' "/proc/$(daemon_pid)/stat"
+}
+
+guest() { # NAME [SETTING...]
+	{
+		echo "name = \"$1\""
+		echo 'kernel = "/guests/Image"'
+		echo 'ramdisk = "/guests/initrd"'
+		echo 'memory = 96'
+		echo 'extra = "console=hvc0 quiet"'
+		shift
+		for setting; do
+			echo "$setting"
+		done
+	} >"/tmp/guest.cfg"
+}
+
+tty_of() { # NODE
+	await 10 sh -c "[ -c \"\$(xenstore-read $1/tty)\" ]" || fail "$1/tty: $(xenstore-read "$1/tty" 2>&1)"
+	xenstore-read "$1/tty"
+}
+
+# The testbed's own daemon makes room for one with our options.
+kill "$(cat /run/xenconsoled.pid)"
+await 5 sh -c '! kill -0 $(cat /run/xenconsoled.pid)' || fail "the first daemon does not end"
+start_daemon
+
+echo '--- both ways'
+guest talk
+xl create -e /tmp/guest.cfg || fail "create"
+id=$(xl domid talk)
+await 60 has $log/guest-talk.log 'guest: up' || fail "no sign of life in its log"
+# shellcheck disable=SC2016 # the guest's shell
+printf 'echo two-and-two-is-$((2 + 2))\r' | timeout 30 xl console talk 2>/tmp/err | grep -m 1 -F two-and-two-is-4 ||
+	fail "no answer: $(cat /tmp/err)"
+has $log/guest-talk.log two-and-two-is-4 || fail "the answer is not logged"
+rss=$(awk '/VmRSS/ { print $2 }' "/proc/$(daemon_pid)/status")
+echo "resident memory with one guest: $rss kB"
+[ "$rss" -lt 1536 ] || fail "resident memory: $rss kB"
+
+echo '--- killed and started again'
+tty=$(tty_of "/local/domain/$id/console")
+kill -9 "$(daemon_pid)"
+start_daemon
+again=$(tty_of "/local/domain/$id/console")
+[ "$tty" = "$again" ] || fail "its terminal was $tty and is $again"
+# shellcheck disable=SC2016
+printf 'echo three-is-$((2 + 1))\r' | timeout 30 xl console talk 2>/tmp/err | grep -m 1 -F three-is-3 ||
+	fail "no answer after a restart: $(cat /tmp/err)"
+
+echo '--- a flood that nobody reads'
+before=$(cpu_ticks)
+# shellcheck disable=SC2016
+printf 'yes 0123456789012345678901234567890123456789 | head -n 12000; echo flood-$((40 + 2))\r' >"$again"
+await 90 has $log/guest-talk.log flood-42 || fail "the flood does not end"
+echo "the flood took the daemon $(($(cpu_ticks) - before)) ticks"
+for file in guest-talk.log guest-talk.log.1; do
+	size=$(wc -c <$log/$file)
+	[ "$size" -le 204800 ] || fail "$file has $size bytes"
+done
+before=$(cpu_ticks)
+sleep 2
+[ $(($(cpu_ticks) - before)) -le 2 ] || fail "the daemon is busy with nothing"
+timeout 5 xl console talk </dev/null 2>/dev/null >/tmp/out
+has /tmp/out flood-42 || fail "a client that comes late misses the end: $(wc -c </tmp/out) bytes"
+
+echo '--- logs that are moved away'
+mv $log/guest-talk.log /tmp/old.log
+kill -HUP "$(daemon_pid)"
+await 5 [ -e $log/guest-talk.log ] || fail "no new log after SIGHUP"
+# shellcheck disable=SC2016
+printf 'echo fresh-$((1 + 1))\r' >"$again"
+await 20 has $log/guest-talk.log fresh-2 || fail "nothing in the new log"
+
+echo '--- a client that waits for the guest to come back'
+(timeout 120 xl console -r talk </dev/null >/tmp/waiting 2>/tmp/waiting.err) &
+sleep 1
+xl destroy talk || fail "destroy"
+await 5 has /tmp/waiting.err waiting || fail "the client does not say that it waits: $(cat /tmp/waiting.err)"
+xl console --last talk | grep -qF fresh-2 || fail "last words: $(xl console --last talk 2>&1 | tail -n 3)"
+xl create -e /tmp/guest.cfg || fail "create again"
+await 60 has /tmp/waiting 'guest: up' || fail "the client is not attached again: $(cat /tmp/waiting.err)"
+xl destroy talk || fail "destroy"
+xl console --last nobody 2>/tmp/err && fail "last words of nobody"
+has /tmp/err nobody || fail "last words of nobody: $(cat /tmp/err)"
+
+echo '--- channels'
+guest chan 'channel = [ "name=one,connection=pty", "name=two,connection=socket,path=/run/two.sock" ]'
+xl create -e /tmp/guest.cfg || fail "create with channels"
+id=$(xl domid chan)
+if [ "$(xenstore-read "/local/domain/$id/device/console/1/name" 2>/dev/null)" = one ]; then
+	await 60 has $log/guest-chan.log 'guest: up' || fail "no sign of life"
+	tty=$(tty_of "/local/domain/$id/device/console/1")
+	timeout 30 head -n 1 <"$tty" >/tmp/channel &
+	console=$(tty_of "/local/domain/$id/console")
+	printf 'echo over-the-channel >/dev/hvc1; head -n 1 </dev/hvc2\r' >"$console"
+	await 20 has /tmp/channel over-the-channel || fail "channel as terminal: $(cat /tmp/channel)"
+	[ -S /run/two.sock ] || fail "channel as socket: no socket"
+	[ "$(xenstore-read "/local/domain/0/backend/console/$id/1/state")" = 4 ] || fail "channel: backend's state"
+else
+	echo "(the toolstack makes no channels yet)"
+fi
+xl destroy chan || fail "destroy"
+[ ! -e /run/two.sock ] || fail "the socket is left"
+
+echo '--- the hypervisor'
+has $log/hypervisor.log 'Xen version' || has $log/hypervisor.log '(XEN)' || fail "hypervisor.log: $(wc -c <$log/hypervisor.log)"
+
+kill "$(daemon_pid)"
+await 5 sh -c '! kill -0 $(cat /run/xc.pid)' || fail "the daemon does not end"
+exit $failed
