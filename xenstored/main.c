@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,8 +35,7 @@ struct settings {
 /* Options: one row each */
 
 enum {
-	OPT_QUOTA_FIRST = 0x100,	/* + enum quota_id: -E and friends */
-	OPT_TRACE_CONTROL = 0x200,
+	OPT_TRACE_CONTROL = 0x100,
 	OPT_NO_JOURNAL,
 	OPT_NO_SECCOMP,
 	OPT_USER,
@@ -300,6 +301,26 @@ static void raise_fd_limit(void)
 	(void)!setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* Code that only the start needed is still resident, of every library whole neighbourhoods. Let go
+ * of it: what is needed comes back from the page cache. */
+static int forget_code(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)arg;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uintptr_t start = info->dlpi_addr + p->p_vaddr;
+		uintptr_t first = start & ~(page - 1);
+
+		/* Never what may have been written to (relocations): only the file can give it back. */
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+			(void)madvise((char *)NULL + first, start + p->p_memsz - first, MADV_DONTNEED);
+	}
+	return 0;
+}
+
 static int run_daemon(struct settings *s, struct server *srv, int ready_fd, struct err *err)
 {
 	autoclose int pid_fd = -1;
@@ -319,6 +340,7 @@ static int run_daemon(struct settings *s, struct server *srv, int ready_fd, stru
 		log_warn("cannot tell the starting process that the store is ready");
 	if (life_settle_down(&s->life, err) < 0)
 		return -1;
+	dl_iterate_phdr(forget_code, NULL);
 	return server_run(srv, err);
 }
 
