@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --daemons ours
+# testbed: --xen 4.20 --daemons ours
+# testbed: --arch armhf --daemons ours
+# shellcheck shell=sh
+#
+# Nothing but ours on every machine: toolstack, store and console. A Linux guest comes up, is seen, says what it
+# has to say, shuts down when asked, and another is destroyed while it runs; nothing is left of either.
+set -u
+failed=0
+log=/var/log/xen/console
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# within SECONDS COMMAND...: true as soon as COMMAND is.
+within() {
+	left=$1
+	shift
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 1
+	done
+}
+
+# shellcheck disable=SC2317 # for "within"
+gone() {
+	! xl domid "$1"
+}
+
+if [ "$(uname -m)" = aarch64 ]; then
+	kernel=/guests/Image ramdisk=/guests/initrd
+else
+	kernel=/guests/zImage ramdisk=/guests/initrd32
+fi
+for daemon in xenstored xenconsoled; do
+	[ "$(readlink "/proc/$(cat /run/$daemon.pid)/exe")" = "/usr/local/sbin/$daemon" ] ||
+		fail "$daemon is not ours"
+done
+[ "$(xenstore-read /local/domain/0/name)" = Domain-0 ] || fail 'the store does not know dom0'
+
+# The folders above what belongs to a domain stay, here as with the stock toolstack.
+nodes() {
+	xenstore-ls -f / | cut -d = -f 1 | grep -v -x -e '/libxl *' -e '/vm *' -e '/local/domain/0/backend *' \
+		-e '/local/domain/0/backend/console *'
+}
+before=$(nodes)
+free=$(xl info free_memory)
+
+# shellcheck disable=SC2016 # the guest's shell expands it
+run='echo "cpus $(nproc), $(cat /sys/hypervisor/uuid)"'
+cat >/tmp/guest.cfg <<END
+name = "guest"
+kernel = "$kernel"
+ramdisk = "$ramdisk"
+memory = 128
+vcpus = 2
+extra = "console=hvc0 quiet run=$(echo "$run" | base64 -w 0)"
+END
+xl create /tmp/guest.cfg || fail 'the guest is not created'
+domid=$(xl domid guest)
+within 180 grep -q 'run exited 0' $log/guest-guest.log || fail 'the guest does not come up'
+tr -d '\r' <$log/guest-guest.log | grep -q '^cpus 2, [0-9a-f-]\{36\}$' ||
+	fail 'the guest does not say what it has'
+xl list guest | grep -q "^guest  *$domid  *128  *2 " || {
+	fail 'xl list does not show the guest as it is'
+	xl list guest
+}
+[ "$(xl vcpu-list guest | wc -l)" = 3 ] || fail 'xl vcpu-list does not show two vcpus'
+xl shutdown -w guest || fail 'the guest does not shut down'
+within 60 gone guest || fail 'a guest that shut down stays'
+
+xl create -p /tmp/guest.cfg 'name="paused"' || fail 'a paused guest is not created'
+xl list paused | grep -q ' --p---' || fail 'the paused guest is not paused'
+xl unpause paused || fail 'the guest is not unpaused'
+xl destroy paused || fail 'a guest is not destroyed while it runs'
+within 10 gone paused || fail 'a destroyed guest stays'
+
+after=$(nodes)
+[ "$before" = "$after" ] || {
+	fail 'the store is not as it was before'
+	echo "$before" >/tmp/before
+	echo "$after" | diff /tmp/before - | grep '^[+-]'
+}
+[ "$(xl info free_memory)" = "$free" ] ||
+	fail "the guests' memory is not all free again: $(xl info free_memory) of $free MiB"
+exit $failed
