@@ -6,43 +6,19 @@
 #include <errno.h>
 #include <string.h>
 #include "base/mem.h"
-#include "base/num.h"
-#include "base/str.h"
+#include "libvmm/cpupool.h"
 #include "libvmm/create_cpus.h"
 
 /* --- the pool --------------------------------------------------------------------------------------------------- */
-
-static int pool_exists(struct vmm *vmm, uint32_t pool, struct err *err)
-{
-	struct hv_cpupool info;
-
-	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
-		return -1;
-	return info.id == pool ? 0 : err_set(err, ENOENT, "there is no cpupool %u", pool);
-}
 
 int create_pool(struct vmm *vmm, const struct vmm_config *cfg, uint32_t *pool, struct err *err)
 {
 	*pool = 0;
 	if (!cfg->pool)
 		return 0;
-	if (num_is_dec(cfg->pool)) {
-		if (num_u32(cfg->pool, 0, UINT32_MAX - 1, "pool", pool, err) < 0)
-			return -1;
-		return pool_exists(vmm, *pool, err);
-	}
-	for (uint32_t next = 0;; next++) {
-		struct hv_cpupool info;
-		autofree char *name = NULL;
-
-		if (hv_cpupool_info(vmm->hv, next, &info, err) < 0)
-			return err->code == ENOENT ? err_set(err, ENOENT, "there is no cpupool '%s'", cfg->pool) : -1;
-		if (vmm_cpupool_name(vmm, info.id, &name, err) < 0)
-			return -1;
-		next = *pool = info.id;
-		if (str_eq(name, cfg->pool))
-			return 0;
-	}
+	if (vmm_cpupool_find(vmm, cfg->pool, pool, err) < 0)
+		return -1;
+	return cpupool_check_room(vmm, *pool, cfg->max_vcpus, err);
 }
 
 /* --- affinity --------------------------------------------------------------------------------------------------- */

@@ -24,16 +24,6 @@ int vmm_host_size(struct vmm *vmm, unsigned *nr_cpus, unsigned *nr_nodes, struct
 	return 0;
 }
 
-static const char *scheduler_name(int id)
-{
-	static const char *const names[] = {
-		[HV_SCHED_CREDIT] = "credit", [HV_SCHED_CREDIT2] = "credit2", [HV_SCHED_ARINC653] = "arinc653",
-		[HV_SCHED_RTDS] = "rtds", [HV_SCHED_NULL] = "null",
-	};
-
-	return id >= 0 && (size_t)id < array_size(names) && names[id] ? names[id] : "unknown";
-}
-
 static void take_physinfo(const struct hv_physinfo *p, struct vmm_hostinfo *out)
 {
 	uint32_t caps = p->capabilities;
@@ -115,7 +105,7 @@ int vmm_host_info(struct vmm *vmm, struct vmm_hostinfo *out, struct err *err)
 	take_physinfo(&phys, out);
 	take_version(&version, out);
 	take_sharing(hv, out);
-	out->scheduler = scheduler_name(sched);
+	out->scheduler = vmm_sched_name((enum vmm_sched)sched);
 	out->free_cpus = bitmap_count(&free_cpus);
 	return 0;
 }

@@ -232,6 +232,15 @@ struct vmm_vcpuinfo {
 };
 /* *out is yours (free). */
 int vmm_vcpu_list(struct vmm *vmm, uint32_t domid, struct vmm_vcpuinfo **out, size_t *nr, struct err *err) must_check;
+/* A list of pcpus as in `cpus=` ("all", "0-3,^2", "node:0"), against the host's pcpus. `what` names it in messages. */
+int vmm_pcpus_parse(struct vmm *vmm, const char *text, const char *what, struct bitmap *out, struct err *err) must_check;
+/* Where a vcpu may (hard) and should (soft) run. NULL leaves it as it is. VMM_VCPU_ALL: every vcpu, all or none. `force` overrides
+ * a pinning that the hypervisor holds for the moment; for single vcpus only. */
+#define VMM_VCPU_ALL UINT32_MAX
+int vmm_vcpu_pin(struct vmm *vmm, uint32_t domid, uint32_t vcpu, const struct bitmap *hard, const struct bitmap *soft,
+		 bool force, struct err *err) must_check;
+/* Ask the guest to have vcpus 0 to nr-1 online and the others offline. */
+int vmm_vcpu_set_online(struct vmm *vmm, uint32_t domid, uint32_t nr, struct err *err) must_check;
 int vmm_node_affinity(struct vmm *vmm, uint32_t domid, struct bitmap *nodes, struct err *err) must_check;
 
 /* --- the host ------------------------------------------------------------------------------------------------- */
@@ -263,7 +272,81 @@ int vmm_host_numa(struct vmm *vmm, struct vmm_numanode **out, size_t *nr, struct
 int vmm_host_dmesg(struct vmm *vmm, bool clear, char **out, size_t *len, struct err *err) must_check;
 int vmm_host_debug_keys(struct vmm *vmm, const char *keys, struct err *err) must_check;
 int vmm_host_set_parameter(struct vmm *vmm, const char *name, const char *value, struct err *err) must_check;
-/* Pool names in one go; name is yours. */
+
+/* --- schedulers ------------------------------------------------------------------------------------------------- */
+
+enum vmm_sched {	/* Xen's numbers */
+	VMM_SCHED_CREDIT = 5, VMM_SCHED_CREDIT2 = 6, VMM_SCHED_ARINC653 = 7, VMM_SCHED_RTDS = 8, VMM_SCHED_NULL = 9,
+};
+const char *vmm_sched_name(enum vmm_sched sched);	/* "unknown" for others */
+int vmm_sched_find(const char *name, enum vmm_sched *sched, struct err *err) must_check;
+
+/* Functions about a domain fail with EINVAL when its pool runs another scheduler, and say which. */
+struct vmm_credit { uint32_t weight, cap; };
+int vmm_credit_get(struct vmm *vmm, uint32_t domid, enum vmm_sched sched, struct vmm_credit *out, struct err *err) must_check;
+int vmm_credit_set(struct vmm *vmm, uint32_t domid, enum vmm_sched sched, const struct vmm_credit *in, struct err *err)
+	must_check;
+struct vmm_credit_params { uint32_t tslice_ms, ratelimit_us, migration_delay_us; };	/* credit2: ratelimit_us only */
+int vmm_credit_params_get(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, struct vmm_credit_params *out,
+			  struct err *err) must_check;
+int vmm_credit_params_set(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, const struct vmm_credit_params *in,
+			  struct err *err) must_check;
+
+struct vmm_rtds { uint32_t period_us, budget_us; bool extratime; };
+int vmm_rtds_get(struct vmm *vmm, uint32_t domid, struct vmm_rtds *out, struct err *err) must_check;
+int vmm_rtds_set(struct vmm *vmm, uint32_t domid, const struct vmm_rtds *in, struct err *err) must_check;
+/* Of nr vcpus at once. */
+int vmm_rtds_vcpu_get(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, struct vmm_rtds *out, unsigned nr,
+		      struct err *err) must_check;
+int vmm_rtds_vcpu_set(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, const struct vmm_rtds *in, unsigned nr,
+		      struct err *err) must_check;
+/* What the vcpus of a pool were promised, as a sum of budget/period in thousandths of a pcpu, and the pcpus there are. More promised than
+ * there is cannot be kept. */
+int vmm_rtds_load(struct vmm *vmm, uint32_t pool, uint64_t *promised_permille, unsigned *nr_cpus, struct err *err)
+	must_check;
+
+/* --- cpupools --------------------------------------------------------------------------------------------------- */
+
+struct vmm_cpupool {
+	uint32_t id;
+	char *name;
+	enum vmm_sched sched;
+	uint32_t nr_domains;
+	struct bitmap cpus;
+};
+/* All, by ascending number. Free with vmm_cpupools_free. */
+int vmm_cpupool_list(struct vmm *vmm, struct vmm_cpupool **out, size_t *nr, struct err *err) must_check;
+void vmm_cpupools_free(struct vmm_cpupool *list, size_t nr);	/* NULL is fine */
+/* Number or name. ENOENT: no such pool. */
+int vmm_cpupool_find(struct vmm *vmm, const char *id_or_name, uint32_t *pool, struct err *err) must_check;
+/* name is yours; "Pool-N" where nobody named it. */
 int vmm_cpupool_name(struct vmm *vmm, uint32_t pool, char **name, struct err *err) must_check;
+
+struct vmm_cpupool_config {
+	char *name;			/* yours in what vmm_cpupool_config_load fills */
+	bool has_sched, has_cpus;	/* without: the host's scheduler, the first free pcpu */
+	enum vmm_sched sched;
+	struct bitmap cpus;
+};
+/* From xlcpupool.cfg(5). */
+int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src, struct vmm_cpupool_config *out,
+			    struct err *err) must_check;
+/* These change all that was asked or nothing. */
+int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, uint32_t *pool, struct err *err) must_check;
+int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, struct err *err) must_check;
+int vmm_cpupool_rename(struct vmm *vmm, uint32_t pool, const char *new_name, struct err *err) must_check;
+int vmm_cpupool_add_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, struct err *err) must_check;
+int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, struct err *err) must_check;
+int vmm_cpupool_free_cpus(struct vmm *vmm, struct bitmap *cpus, struct err *err) must_check;
+int vmm_cpupool_move_domain(struct vmm *vmm, uint32_t domid, uint32_t pool, struct err *err) must_check;
+/* One pool a NUMA node. */
+int vmm_cpupool_numa_split(struct vmm *vmm, struct err *err) must_check;
+
+/* --- memory ----------------------------------------------------------------------------------------------------- */
+
+/* The most a guest may have: Xen's limit and memory/static-max. */
+int vmm_memory_set_max(struct vmm *vmm, uint32_t domid, uint64_t max_kb, struct err *err) must_check;
+/* What a guest should balloon to. At most memory/static-max. */
+int vmm_memory_set_target(struct vmm *vmm, uint32_t domid, uint64_t target_kb, struct err *err) must_check;
 
 #endif

@@ -247,6 +247,8 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 	if (build(xl, o, cfg, &domid, err) < 0)
 		return -1;
 	vmm_set_interrupt(xl->vmm, NULL);
+	if (!o->quiet)
+		xl_warn_rtds_load(xl, domid);
 	if (o->timing)
 		print_timing(&timing);
 	if (watch_it(xl, o, domid, err) < 0)

@@ -79,6 +79,9 @@ int xl_domain(struct xl *xl, const char *id_or_name, uint32_t *domid, struct err
 /* The domain's name for a message or a row: "(null)" where it has none. Yours to free. */
 char *xl_domain_name(struct xl *xl, uint32_t domid);
 
+/* Warn when the vcpus of the domain's pool are promised more time than it has pcpus (rtds only). */
+void xl_warn_rtds_load(struct xl *xl, uint32_t domid);
+
 /* SIGINT and SIGTERM end the work under way in an orderly manner (libvmm undoes it) from here on. */
 void xl_catch_interrupts(struct xl *xl);
 /* Which of them came; 0: none. */
