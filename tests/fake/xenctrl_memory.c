@@ -364,3 +364,36 @@ int xc_test_assign_dt_device(xc_interface *xch, uint32_t domid, char *path)
 		return -1;
 	return *owner ? fake_fail(EINVAL) : 0;
 }
+
+/* --- what newer releases have ------------------------------------------------------------------------------- */
+
+#ifdef HAVE_XC_DOMAIN_SET_LLC_COLORS
+int xc_domain_set_llc_colors(xc_interface *xch, uint32_t domid, const uint32_t *llc_colors, uint32_t num_llc_colors)
+{
+	struct fake_domain *d;
+
+	POINT(-1);
+	d = fake_domain_or_errno(domid);
+	if (!d)
+		return -1;
+	/* Before there is memory to colour. */
+	return d->tot_pages ? fake_fail(EEXIST) : 0;
+}
+#endif
+
+#ifdef HAVE_XC_DT_OVERLAY
+int xc_dt_overlay(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size, uint8_t overlay_op)
+{
+	POINT(-1);
+	return overlay_fdt_size ? 0 : fake_fail(EINVAL);
+}
+#endif
+
+#ifdef HAVE_XC_DT_OVERLAY_DOMAIN
+int xc_dt_overlay_domain(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size, uint8_t overlay_op,
+			 uint32_t domain_id)
+{
+	POINT(-1);
+	return fake_domain_or_errno(domain_id) ? 0 : -1;
+}
+#endif
