@@ -10,7 +10,9 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "libvmm/build.h"
+#include "libvmm/devclass.h"
 #include "libvmm/dt_guest.h"
+#include "libvmm/dt_partial.h"
 #include "libvmm/guestmem.h"
 
 #define MAXMEM_SLACK_KB 1024	/* upstream's LIBXL_MAXMEM_CONSTANT: magic pages and what a guest asks for beside its RAM */
@@ -35,24 +37,50 @@ uint64_t build_magic(enum layout_magic page)
 }
 
 /* SPIs are counted from 32 up to the highest one used. */
-static int count_spis(struct build *b, struct err *err)
+static void use_spi(uint32_t *nr, uint32_t spi)
 {
-	const struct vmm_config *cfg = b->cfg;
+	if (spi - FIRST_SPI + 1 > *nr)
+		*nr = spi - FIRST_SPI + 1;
+}
 
-	b->nr_spis = cfg->vuart == CONFIG_VUART_NONE ? 0 : LAYOUT_VPL011_SPI - FIRST_SPI + 1;
+/* Interrupts the guest's platform has already, by its own design. */
+static int check_irq(const struct vmm_config *cfg, uint32_t irq, struct err *err)
+{
+	struct vmm_device *dev;
+	struct device_mmio mmio;
+
+	if (irq < FIRST_SPI)
+		return err_set(err, EINVAL, "irqs: %u is not a shared interrupt (SPIs start at 32)", irq);
+	if (cfg->vuart != CONFIG_VUART_NONE && irq == LAYOUT_VPL011_SPI)
+		return err_set(err, EBUSY, "irqs: %u is also the interrupt of the emulated UART, which Xen fixes; leave out "
+			       "vuart= or this interrupt", irq);
+	if (!cfg->nr_devices)
+		return 0;
+	list_for_each_entry(dev, &cfg->devices, link)
+		if (dev->class->mmio && dev->class->mmio(dev, &mmio) && mmio.spi == irq)
+			return err_set(err, EBUSY, "irqs: %u is also the interrupt of a virtio device of this domain", irq);
+	return 0;
+}
+
+static int count_spis(const struct vmm_config *cfg, uint32_t *nr, struct err *err)
+{
+	struct vmm_device *dev;
+	struct device_mmio mmio;
+
+	*nr = 0;
+	if (cfg->vuart != CONFIG_VUART_NONE)
+		use_spi(nr, LAYOUT_VPL011_SPI);
 	for (size_t i = 0; i < cfg->nr_irqs; i++) {
-		uint32_t irq = cfg->irqs[i];
-
-		if (irq < FIRST_SPI)
-			return err_set(err, EINVAL, "irqs: %u is not a shared interrupt (SPIs start at 32)", irq);
-		if (cfg->vuart != CONFIG_VUART_NONE && irq == LAYOUT_VPL011_SPI)
-			return err_set(err, EBUSY, "irqs: %u is also the interrupt of the emulated UART, which Xen fixes; "
-				       "leave out vuart= or this interrupt", irq);
-		if (irq - FIRST_SPI + 1 > b->nr_spis)
-			b->nr_spis = irq - FIRST_SPI + 1;
+		if (check_irq(cfg, cfg->irqs[i], err) < 0)
+			return -1;
+		use_spi(nr, cfg->irqs[i]);
 	}
-	if (cfg->nr_spis != CONFIG_UNSET && (uint32_t)cfg->nr_spis > b->nr_spis)
-		b->nr_spis = cfg->nr_spis;
+	if (cfg->nr_devices)
+		list_for_each_entry(dev, &cfg->devices, link)
+			if (dev->class->mmio && dev->class->mmio(dev, &mmio))
+				use_spi(nr, mmio.spi);
+	if (cfg->nr_spis != CONFIG_UNSET && (uint32_t)cfg->nr_spis > *nr)
+		*nr = cfg->nr_spis;
 	return 0;
 }
 
@@ -103,6 +131,8 @@ static int check_memory(const struct build *b, struct err *err)
 
 int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, struct err *err)
 {
+	size_t partial_size;
+
 	memset(b, 0, sizeof(*b));
 	b->vmm = vmm;
 	b->cfg = cfg;
@@ -113,7 +143,9 @@ int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, s
 		return err_wrap(err, "kernel");
 	if (cfg->ramdisk && image_open_ramdisk(&b->ramdisk, cfg->ramdisk, err) < 0)
 		return err_wrap(err, "ramdisk");
-	if (!vmm_hv(vmm, err) || ask_host(b, err) < 0 || count_spis(b, err) < 0)
+	if (cfg->device_tree && dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
+		return -1;
+	if (!vmm_hv(vmm, err) || ask_host(b, err) < 0)
 		return -1;
 	return check_memory(b, err);
 }
@@ -125,6 +157,7 @@ void build_close(struct build *b)
 		return;
 	image_close(&b->kernel);
 	image_close(&b->ramdisk);
+	free(steal(b->partial));
 }
 
 static enum hv_gic gic_wanted(enum config_gic gic)
@@ -153,10 +186,13 @@ static enum hv_tee tee_wanted(enum config_tee tee)
 	return HV_TEE_NONE;
 }
 
-void build_createdomain(const struct build *b, struct hv_createdomain *out)
+int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err)
 {
 	const struct vmm_config *cfg = b->cfg;
+	uint32_t nr_spis;
 
+	if (count_spis(cfg, &nr_spis, err) < 0)
+		return -1;
 	*out = (struct hv_createdomain){
 		.domid = HV_DOMID_ANY,
 		.iommu = wants_iommu(cfg),
@@ -169,10 +205,11 @@ void build_createdomain(const struct build *b, struct hv_createdomain *out)
 		.max_grant_version = b->max_grant_version,
 		.gic_version = gic_wanted(cfg->gic_version),
 		.tee_type = tee_wanted(cfg->tee),
-		.nr_spis = b->nr_spis,
+		.nr_spis = nr_spis,
 		.sve_vl = cfg->sve_vl / 128,
 	};
 	memcpy(out->uuid, cfg->uuid, sizeof(out->uuid));
+	return 0;
 }
 
 /* --- memory ---------------------------------------------------------------------------------------------------- */
@@ -287,6 +324,7 @@ static int plan_and_describe(struct build *b, void **dtb, size_t *dtb_size, stru
 		.xen_minor = b->xen_minor,
 		.gic_version = b->created.gic_version,
 		.timer_frequency = b->created.clock_frequency,
+		.partial = b->partial,
 		.vuart_spi = LAYOUT_VPL011_SPI,
 	};
 	autofree void *first = NULL;

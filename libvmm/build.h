@@ -23,7 +23,7 @@ struct build {
 	int xen_major, xen_minor;
 	uint64_t free_pages;		/* of the host */
 	uint32_t max_grant_version;
-	uint32_t nr_spis;
+	void *partial;			/* device_tree=, checked; owned; NULL: none */
 	/* the caller's, before build_domain */
 	struct hv_created created;
 	uint32_t store_domid, console_domid;	/* where the daemons live */
@@ -34,8 +34,8 @@ struct build {
 
 /* Open the images and ask the host what there is to know: everything that can fail without a domain. */
 int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, struct err *err) must_check;
-/* What createdomain takes from the configuration; domid, pool and label are the caller's to add. */
-void build_createdomain(const struct build *b, struct hv_createdomain *out);
+/* What createdomain takes from the configuration, whose devices are settled; domid, pool and label are the caller's to add. */
+int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err) must_check;
 int build_domain(struct build *b, struct err *err) must_check;
 void build_close(struct build *b);
 #define autobuild __attribute__((cleanup(build_close)))

@@ -114,7 +114,8 @@ static int make_domain(struct build *b, const struct vmm_create_options *options
 {
 	struct hv_createdomain create;
 
-	build_createdomain(b, &create);
+	if (build_createdomain(b, &create, err) < 0)
+		return -1;
 	create.cpupool_id = pool;
 	create.ssidref = CREATE_SSIDREF_DOMU;
 	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel, &create.ssidref, err) < 0)
@@ -181,7 +182,7 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 
 	if (create_scheduling(vmm, b->cfg, domid, pool, err) < 0 ||
 	    vmm_step(vmm, err, "introducing the domain to the store") < 0 || nodes_built(b, err) < 0 ||
-	    create_passthrough(vmm, b->cfg, domid, err) < 0 || attach_devices(b, err) < 0 || save_config(b, err) < 0)
+	    passthrough_give(vmm, b->cfg, &b->created, err) < 0 || attach_devices(b, err) < 0 || save_config(b, err) < 0)
 		return -1;
 	if (b->cfg->init_seclabel && b->cfg->seclabel &&
 	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 || hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
@@ -201,7 +202,8 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 	uint32_t pool;
 
 	if (vmm_step(vmm, err, "checking images and host") < 0 || build_open(&b, vmm, cfg, err) < 0 ||
-	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
+	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 ||
+	    passthrough_check(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
 	    create_pool(vmm, cfg, &pool, err) < 0 ||
 	    nodes_daemons(vmm, &b.store_domid, &b.console_domid, err) < 0 ||
 	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, pool, err) < 0)

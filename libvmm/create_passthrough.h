@@ -2,13 +2,18 @@
 #ifndef LIBVMM_CREATE_PASSTHROUGH_H
 #define LIBVMM_CREATE_PASSTHROUGH_H
 
-#include <stdint.h>
 #include "base/err.h"
 #include "libvmm/config.h"
 #include "libvmm/internal.h"
 
-/* iomem=, irqs= and dtdev=: give a built domain its pieces of the host. What fails half-way goes with the domain: Xen takes
- * back a dying domain's pages, interrupts and devices. */
-int create_passthrough(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, struct err *err) must_check;
+/* iomem=, irqs= and dtdev=. */
+
+/* Before there is a domain: the pages fit between what the guest has already, and no other domain has them, the interrupts or
+ * the devices. Pages may be shared with force_shared_page. */
+int passthrough_check(struct vmm *vmm, const struct vmm_config *cfg, struct err *err) must_check;
+/* Give them to a built domain. What fails half-way goes with the domain: Xen takes back a dying domain's pages, interrupts
+ * and devices. */
+int passthrough_give(struct vmm *vmm, const struct vmm_config *cfg, const struct hv_created *dom,
+		     struct err *err) must_check;
 
 #endif

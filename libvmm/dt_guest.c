@@ -4,11 +4,14 @@
  * Xen's docs/misc/arm/device-tree/guest.txt know. Pure: the same struct gives the same tree.
  */
 #include <stdio.h>
+#include <string.h>
 #include "base/mem.h"
+#include "libvmm/devclass.h"
 #include "libvmm/dt_guest.h"
+#include "libvmm/dt_partial.h"
 
 enum { IRQ_SPI = 0, IRQ_PPI = 1 };
-enum { IRQ_LEVEL_HIGH = 4, IRQ_LEVEL_LOW = 8 };
+enum { IRQ_EDGE_RISING = 1, IRQ_LEVEL_HIGH = 4, IRQ_LEVEL_LOW = 8 };
 #define IRQ_ALL_CPUS 0xf00u		/* bits 8-15: the pcpus a PPI is for, GICv2's binding */
 
 /* Three cells: type, number within the type, flags. */
@@ -195,6 +198,75 @@ static void firmware(struct dt *dt, const struct dt_guest *g)
 	dt_end_node(dt);
 }
 
+/* --- virtio-mmio devices ---------------------------------------------------------------------------------------- */
+
+static bool mmio_of(const struct vmm_device *dev, struct device_mmio *mmio)
+{
+	return dev->class->mmio && dev->class->mmio(dev, mmio);
+}
+
+/* Linux' bindings want these devices to be nodes of their own below the transport's. */
+static void virtio_child(struct dt *dt, const char *type)
+{
+	bool is_gpio = !strcmp(type, "virtio,device29");
+
+	if (!is_gpio && strcmp(type, "virtio,device22") != 0)
+		return;
+	dt_begin_node(dt, is_gpio ? "gpio" : "i2c");
+	dt_prop_str(dt, "compatible", type);
+	if (is_gpio) {
+		dt_prop_empty(dt, "gpio-controller");
+		dt_prop_u32(dt, "#gpio-cells", 2);
+		dt_prop_empty(dt, "interrupt-controller");
+		dt_prop_u32(dt, "#interrupt-cells", 2);
+	}
+	dt_end_node(dt);
+}
+
+static void virtio(struct dt *dt, const struct device_mmio *mmio)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "virtio@%llx", (unsigned long long)mmio->base);
+	dt_begin_node(dt, name);
+	dt_prop_str(dt, "compatible", "virtio,mmio");
+	prop_range(dt, mmio->base, LAYOUT_VIRTIO_STRIDE);
+	prop_irqs(dt, &mmio->spi, 1, IRQ_EDGE_RISING);
+	dt_prop_empty(dt, "dma-coherent");
+	if (mmio->uses_grants)
+		dt_prop_u32s(dt, "iommus", (const uint32_t[]){ LAYOUT_PHANDLE_IOMMU, mmio->backend_domid }, 2);
+	virtio_child(dt, mmio->type);
+	dt_end_node(dt);
+}
+
+/* Memory that is shared by grants has addresses of its own: Linux' grant-dma-ops. */
+static void grant_iommu(struct dt *dt)
+{
+	dt_begin_node(dt, "xen_iommu");
+	dt_prop_str(dt, "compatible", "xen,grant-dma");
+	dt_prop_u32(dt, "#iommu-cells", 1);
+	dt_prop_u32(dt, "phandle", LAYOUT_PHANDLE_IOMMU);
+	dt_end_node(dt);
+}
+
+static void devices(struct dt *dt, const struct dt_guest *g)
+{
+	struct vmm_device *dev;
+	struct device_mmio mmio;
+	bool uses_grants = false;
+
+	/* A configuration that no list was ever put into. */
+	if (!g->cfg->nr_devices)
+		return;
+	list_for_each_entry(dev, &g->cfg->devices, link)
+		uses_grants |= mmio_of(dev, &mmio) && mmio.uses_grants;
+	if (uses_grants)
+		grant_iommu(dt);
+	list_for_each_entry(dev, &g->cfg->devices, link)
+		if (mmio_of(dev, &mmio))
+			virtio(dt, &mmio);
+}
+
 int dt_guest_build(const struct dt_guest *g, void **blob, size_t *size, struct err *err)
 {
 	struct dt *dt = dt_new();
@@ -211,6 +283,9 @@ int dt_guest_build(const struct dt_guest *g, void **blob, size_t *size, struct e
 	hypervisor(dt, g);
 	vuart(dt, g);
 	firmware(dt, g);
+	devices(dt, g);
+	if (g->partial)
+		dt_partial_copy(dt, g->partial);
 	dt_end_node(dt);
 	r = dt_finish(dt, blob, size, err);
 	dt_free(dt);

@@ -18,7 +18,6 @@ struct dt_guest {
 	enum hv_gic gic_version;	/* what Xen settled on: V2 or V3 */
 	uint32_t timer_frequency;	/* Hz; 0: not written */
 	const void *partial;		/* partial device tree, checked; may be NULL */
-	size_t partial_size;
 	uint8_t rng_seed[DT_RNG_SEED_LEN];
 	uint32_t vuart_spi;
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --stock --daemons stock
 # shellcheck shell=sh
+# shellcheck disable=SC2016 # for the guest's shell
 #
 # The same guest made by upstream's xl and by ours: the same device tree seen from inside, the same store tree with the same
 # permissions. What may differ: random seeds, the domain's number, the time of day.

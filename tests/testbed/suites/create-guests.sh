@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --mem 6144 --daemons stock
 # shellcheck shell=sh
+# shellcheck disable=SC2016 # for the guest's shell
 #
 # Every kind of guest that there is an image for is made by our xl and does what it is there for.
 set -u
