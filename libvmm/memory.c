@@ -11,6 +11,7 @@
 
 /* Xen's limit lies above the target by this, for pages that are not RAM; upstream's LIBXL_MAXMEM_CONSTANT. */
 #define SLACK_KB 1024
+#define LIMIT_KB (1ull << 38)	/* 2^48 bytes, all that Arm can address */
 
 /* Nobody creates dom0, so nobody wrote what it may have: what it has now counts, as with upstream's tools. */
 static int fill_dom0(struct hv *hv, struct store *store, struct err *err)
@@ -61,6 +62,8 @@ int vmm_memory_set_max(struct vmm *vmm, uint32_t domid, uint64_t max_kb, struct 
 	if (!hv || (domid == 0 && fill_dom0(hv, store, err) < 0) || hv_domain_info(hv, domid, &dom, err) < 0 ||
 	    store_read_u64(store, &target_kb, err, "/local/domain/%" PRIu32 "/memory/target", domid) < 0)
 		return -1;
+	if (max_kb > LIMIT_KB)
+		return err_set(err, EINVAL, "domain %" PRIu32 ": %" PRIu64 " KiB is more than a machine can have", domid, max_kb);
 	if (max_kb < target_kb)
 		return err_set(err, EINVAL, "domain %" PRIu32 ": a maximum of %" PRIu64 " KiB is below its target of %" PRIu64
 			       " KiB; 'xl mem-set' first", domid, max_kb, target_kb);
