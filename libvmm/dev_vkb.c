@@ -19,7 +19,7 @@ static const char *const backends[] = { "unknown", "qemu", "linux", NULL };
 static const struct field fields[] = {
 	DEVICE_BACKEND_ROWS,
 	DEVICE_DEVID_ROW,
-	FIELD_ENUM(struct dev_vkb, backend_type, "backend-type", "backend_type", FIELD_SPEC | FIELD_REQUIRED, backends),
+	FIELD_ENUM(struct dev_vkb, backend_type, "backend-type", "backend_type", SIDES | FIELD_REQUIRED, backends),
 	FIELD_STR(struct dev_vkb, unique_id, "unique-id", "unique_id", SIDES),
 	FIELD_BOOL(struct dev_vkb, disable_keyboard, "feature-disable-keyboard", "feature_disable_keyboard", SIDES),
 	FIELD_BOOL(struct dev_vkb, disable_pointer, "feature-disable-pointer", "feature_disable_pointer", SIDES),

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The device engine over the fake store, with a backend that connects, hangs, lies or dies as the test wants it; that real backends
+ * agree is proved on real Xen (tests/testbed/suites/devices-*).
+ */
+#include "tests/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/file.h"
+#include "base/str.h"
+#include "libvmm/config.h"
+#include "libvmm/device.h"
+#include "libvmm/libvmm.h"
+#include "tests/fake/point.h"
+#include "tests/fake/xenstore.h"
+
+#define DOMID 7
+
+static struct vmm *vmm;
+static struct vmm_config *cfg;
+static struct err err;
+static char dir[] = "/tmp/test_device.XXXXXX";
+
+/* What the backend does when its directory appears, and when it is told to close. */
+static const char *on_init = "2", *on_close = "6";
+
+static void backend(const char *path, const char *value)
+{
+	if (strstr(path, "/backend/") == NULL || !str_ends(path, "/state") || value == NULL)
+		return;
+	if (strcmp(value, "1") == 0 && on_init != NULL)
+		fake_store_set(path, on_init);
+	if (strcmp(value, "5") == 0 && on_close != NULL)
+		fake_store_set(path, on_close);
+}
+
+static char *script(const char *name, const char *body)
+{
+	char *path = str_printf("%s/%s", dir, name);
+	autofree char *text = str_printf("#!/bin/sh\n%s\n", body);
+
+	ck_ok(file_write_atomic(path, text, strlen(text), 0755, &err), &err);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	return path;
+}
+
+/* %s in the text: the folder with the scripts. */
+static void start(const char *devices)
+{
+	autofree char *text = NULL;
+	struct vmm_config_source src = { .path = "t.cfg" };
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	text = str_printf("name = 'x'\nkernel = '/k'\n%s\n", devices);
+	for (char *at; (at = strstr(text, "@DIR@")) != NULL;) {
+		char *more = str_printf("%.*s%s%s", (int)(at - text), text, dir, at + 5);
+
+		free(text);
+		text = more;
+	}
+	src.text = text;
+	ck_ok(vmm_config_load(&src, &cfg, &err), &err);
+	fake_store_start();
+	fake_store_on_change(backend);
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_ok(device_settle_all(vmm, cfg, &err), &err);
+}
+
+static void nothing_left(void)
+{
+	autofree char *left = fake_store_leftover();
+
+	ck_assert_msg(left == NULL || strcmp(left, "/libxl") == 0 || str_starts(left, "/local/domain/0/backend") ||
+		      str_starts(left, "/libxl/7") || strcmp(left, "/local/domain/7") == 0 || str_starts(left, "/local/domain/7/device"),
+		      "%s is left", left);
+}
+
+static void no_nodes(const char *needle)
+{
+	autofree char *all = fake_store_dump("/");
+
+	ck_assert_msg(strstr(all, needle) == NULL, "%s is left in:\n%s", needle, all);
+}
+
+static void finish(void)
+{
+	autofree char *rm = str_printf("rm -rf %s", dir);
+
+	vmm_close(vmm);
+	vmm_config_free(cfg);
+	fake_store_stop();
+	ck_assert_int_eq(system(rm), 0);
+}
+
+static void wants(const char *path, const char *value)
+{
+	autofree char *got = fake_store_get(path);
+
+	ck_assert_msg(got != NULL && strcmp(got, value) == 0, "%s: '%s', wanted '%s'", path, got, value);
+}
+
+#define SCRIPT_DISK "disk = ['/dev/x,raw,xvda,w,script=@DIR@/block']\n"
+
+START_TEST(many_devices_in_one_go)
+{
+	autofree char *ok = NULL;
+	autorecords struct device_records records = { NULL, 0 };
+
+	start("vkb = ['backend-type=linux']\nvdispl = ['connectors=a:1x2']\npvcalls = ['']\nchannel = ['name=c,connection=pty']\n"
+	      "vtpm = ['']\nvif = ['mac=00:16:3e:00:00:01,script=@DIR@/vif,mtu=9000', 'mac=00:16:3e:00:00:02,script=@DIR@/vif']\n"
+	      "disk = ['/dev/a,raw,xvda,w,script=@DIR@/vif', '/dev/b,raw,xvdb,r,script=@DIR@/vif']");
+	ok = script("vif", "echo \"$1 $XENBUS_PATH $vif $type_if\" >> $(dirname $0)/log");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	wants("/local/domain/0/backend/vif/7/0/mac", "00:16:3e:00:00:01");
+	wants("/local/domain/0/backend/vif/7/0/mtu", "9000");
+	wants("/local/domain/7/device/vif/1/mac", "00:16:3e:00:00:02");
+	wants("/local/domain/7/device/vif/1/mtu", "1500");
+	wants("/local/domain/7/device/vbd/51712/virtual-device", "51712");
+	wants("/local/domain/0/backend/vbd/7/51728/mode", "r");
+	wants("/libxl/7/device/vbd/51728/params", "/dev/b");
+	wants("/local/domain/0/backend/console/7/1/name", "c");
+	wants("/local/domain/7/device/vdispl/0/0/resolution", "1x2");
+	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
+	ck_assert_uint_eq(records.nr, 9);
+	ck_ok(device_detach_all(vmm, DOMID, &err), &err);
+	no_nodes("xvda");
+	no_nodes("/backend/vif/7");
+	nothing_left();
+	finish();
+}
+END_TEST
+
+START_TEST(two_numbers_names_or_addresses_alike)
+{
+	static const struct { const char *devices, *say; } pairs[] = {
+		{ "disk = ['/a,raw,xvda,w', '/b,raw,51712,w']", "disk 51712: there is already a device with that name" },
+		{ "vif = ['mac=00:16:3e:00:00:01', 'mac=00:16:3e:00:00:01']", "has the MAC address 00:16:3e:00:00:01 already" },
+		{ "vif = ['devid=1', 'mac=00:16:3e:00:00:01']", "vif 1: there is already" },
+	};
+
+	ck_ok(vmm_open(&vmm, &err), &err);
+	for (size_t i = 0; i < array_size(pairs); i++) {
+		autofree char *text = str_printf("name='x'\nkernel='/k'\n%s", pairs[i].devices);
+		struct vmm_config_source src = { .text = text };
+
+		ck_ok(vmm_config_load(&src, &cfg, &err), &err);
+		ck_fails(device_settle_all(vmm, cfg, &err), &err, EEXIST, pairs[i].say);
+		vmm_config_free(cfg);
+	}
+	vmm_close(vmm);
+}
+END_TEST
+
+START_TEST(script_that_fails_is_quoted_and_undone)
+{
+	autofree char *path = NULL;
+
+	start(SCRIPT_DISK "vtpm = ['']");
+	/* The script's own way of telling is a node in the store: here the fake's hand writes it. */
+	path = script("block", "[ \"$1\" = remove ] && exit 0; exit 3");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, EIO, "disk xvda: hotplug script");
+	ck_assert_ptr_nonnull(strstr(err.msg, "exit status 3"));
+	no_nodes("vtpm/7/0");
+	no_nodes("vbd/7/51712");
+	nothing_left();
+	finish();
+}
+END_TEST
+
+START_TEST(script_that_is_not_there)
+{
+	start(SCRIPT_DISK);
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT, "disk xvda: script");
+	no_nodes("vbd/7/51712");
+	finish();
+}
+END_TEST
+
+START_TEST(image_that_is_not_there)
+{
+	start("disk = ['/nonexistent.img,raw,xvda,w']");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT, "disk xvda: /nonexistent.img");
+	no_nodes("vbd");
+	finish();
+}
+END_TEST
+
+START_TEST(backend_that_never_answers)
+{
+	on_init = NULL;
+	start("vtpm = ['']");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT, "vtpm 0: no backend took it up");
+	no_nodes("vtpm/7/0");
+	finish();
+}
+END_TEST
+
+START_TEST(backend_that_lies)
+{
+	on_init = "99999999999999999999";
+	on_close = "garbage";
+	start("vtpm = ['']");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT, "vtpm 0");
+	no_nodes("vtpm/7/0");
+	finish();
+}
+END_TEST
+
+START_TEST(guest_that_keeps_its_device)
+{
+	autorecords struct device_records records = { NULL, 0 };
+
+	on_close = NULL;
+	start("vtpm = ['']");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
+	ck_fails(device_detach(vmm, DOMID, &records, false, &err), &err, EBUSY, "the guest does not let go");
+	wants("/libxl/7/device/vtpm/0/online", "1");
+	finish();
+}
+END_TEST
+
+/* What a guest or a driver domain can write leads nowhere: only a record of this domain counts. */
+START_TEST(records_that_point_elsewhere)
+{
+	autorecords struct device_records records = { NULL, 0 };
+
+	start("");
+	ck_assert_ptr_nonnull(vmm_store(vmm, &err));
+	fake_store_set("/libxl/7/device/vbd/1/frontend", "/local/domain/8/device/vbd/1");
+	fake_store_set("/libxl/7/device/vbd/1/backend", "/local/domain/0/backend/vbd/7/1");
+	fake_store_set("/libxl/7/device/vbd/2/frontend", "/local/domain/7/device/vbd/2");
+	fake_store_set("/libxl/7/device/vbd/2/backend", "/local/domain/0/backend/vbd/8/2");
+	fake_store_set("/libxl/7/device/vbd/x/frontend", "/local/domain/7/device/vbd/2");
+	fake_store_set("/libxl/7/device/vbd/x/backend", "/local/domain/0/backend/vbd/7/2");
+	fake_store_set("/libxl/7/device/vbd/3/frontend", "/local/domain/7/device/vbd/3");
+	fake_store_set("/libxl/7/device/vbd/3/backend", "/local/domain/0/backend/vbd/7/3/../../..");
+	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
+	ck_assert_uint_eq(records.nr, 0);
+	finish();
+}
+END_TEST
+
+START_TEST(attached_twice)
+{
+	struct vmm_device *dev;
+
+	start("vtpm = ['']");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	dev = list_first(&cfg->devices, struct vmm_device, link);
+	ck_fails(device_attach(vmm, DOMID, dev, &err), &err, EEXIST, "vtpm 0: the domain has one already");
+	wants("/libxl/7/device/vtpm/0/online", "1");
+	finish();
+}
+END_TEST
+
+TEST_MAIN("device engine", many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
+	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
+	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)
