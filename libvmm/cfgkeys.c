@@ -449,6 +449,8 @@ static const struct cfgkey rows[] = {
 	SET("iomem", set_iomem, "pages of device memory handed over"),
 	SET("irqs", set_irqs, "interrupts handed over"),
 	SET("passthrough", set_passthrough, "use of the SMMU: default, disabled, enabled"),
+	LIST("static_mem", static_mem, "machine memory it gets when Xen starts it (xl export-dt): start,size in bytes"),
+	BOOL("direct_map", direct_map, "with static_mem: its addresses are the machine's"),
 	BOOL("force_shared_page", force_shared_page, "hand over a page that holds two devices all the same"),
 	{ .name = "trap_unmapped_accesses", .kind = CFGKEY_I32, MEMBER(trap_unmapped_accesses), .min = 0, .max = 1,
 	  .since = "4.21", .summary = "0: accesses to unmapped memory read as ones" },

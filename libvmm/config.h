@@ -81,6 +81,8 @@ struct vmm_config {
 	uint32_t *irqs;
 	size_t nr_irqs;
 	enum config_passthrough passthrough;
+	struct strlist static_mem;	/* "start,size" in bytes; only for guests that Xen starts */
+	bool direct_map;		/* likewise: guest addresses are machine addresses */
 	bool force_shared_page;		/* hand out a page that holds two devices all the same (XSA-461) */
 	int32_t trap_unmapped_accesses;	/* CONFIG_UNSET; Xen 4.21 */
 	/* devices, in the order of the file, consoles not included */

@@ -5,6 +5,7 @@
 #include "libvmm/dt_boot.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libfdt.h>
 #include <string.h>
 
@@ -103,3 +104,168 @@ void boot_nodes_free(struct boot_node *nodes, size_t nr)
 	}
 	free(nodes);
 }
+
+/* --- a board's memory ----------------------------------------------------------------------------------------------- */
+
+/* (base, size) pairs of a property, with the cell sizes of the node's parent. */
+static int add_reg(const void *fdt, int parent, int node, struct boot_ranges *out, struct err *err)
+{
+	int ac = fdt_address_cells(fdt, parent), sc = fdt_size_cells(fdt, parent), len;
+	const fdt32_t *p = fdt_getprop(fdt, node, "reg", &len);
+	const char *name = fdt_get_name(fdt, node, NULL);
+
+	if (!p)
+		return 0;
+	if (ac < 1 || ac > 2 || sc < 1 || sc > 2 || len % ((ac + sc) * (int)sizeof(*p)) != 0)
+		return err_set(err, EINVAL, "%s: its reg does not fit #address-cells and #size-cells", name ? name : "a node");
+	for (int n = len / ((ac + sc) * (int)sizeof(*p)); n > 0; n--) {
+		uint64_t base = 0, size = 0;
+
+		for (int i = 0; i < ac; i++)
+			base = base << 32 | fdt32_to_cpu(*p++);
+		for (int i = 0; i < sc; i++)
+			size = size << 32 | fdt32_to_cpu(*p++);
+		boot_ranges_add(out, base, size);
+	}
+	return 0;
+}
+
+static int add_children(const void *fdt, int parent, struct boot_ranges *out, struct err *err)
+{
+	int node;
+
+	if (parent < 0)
+		return 0;
+	fdt_for_each_subnode(node, fdt, parent)
+		if (add_reg(fdt, parent, node, out, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int add_memory(const void *fdt, struct boot_ranges *out, struct err *err)
+{
+	int node, root = 0;
+
+	fdt_for_each_subnode(node, fdt, root) {
+		const char *type = prop_str(fdt, node, "device_type");
+
+		if (type && strcmp(type, "memory") == 0 && add_reg(fdt, root, node, out, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Modules of /chosen itself, and of the guests that are there already. */
+static int add_modules(const void *fdt, struct boot_ranges *out, struct err *err)
+{
+	int chosen = fdt_path_offset(fdt, "/chosen"), node;
+
+	if (add_children(fdt, chosen, out, err) < 0)
+		return -1;
+	if (chosen < 0)
+		return 0;
+	fdt_for_each_subnode(node, fdt, chosen)
+		if (fdt_node_check_compatible(fdt, node, "xen,domain") == 0 && add_children(fdt, node, out, err) < 0)
+			return -1;
+	return 0;
+}
+
+int dt_boot_map(const void *fdt, size_t size, struct boot_map *map, struct err *err)
+{
+	int r = fdt_check_full(fdt, size);
+
+	if (r < 0)
+		return err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r));
+	for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
+		uint64_t base, len;
+
+		if (fdt_get_mem_rsv(fdt, i, &base, &len) == 0)
+			boot_ranges_add(&map->taken, base, len);
+	}
+	if (add_memory(fdt, &map->ram, err) < 0 ||
+	    add_children(fdt, fdt_path_offset(fdt, "/reserved-memory"), &map->taken, err) < 0 ||
+	    add_modules(fdt, &map->taken, err) < 0)
+		return -1;
+	if (!map->ram.nr)
+		return err_set(err, EINVAL, "no memory node: this is not the device tree of a board");
+	return 0;
+}
+
+/* --- nodes into a blob ------------------------------------------------------------------------------------------------ */
+
+#define BLOB_ROOM (64u << 10)	/* a guest takes about 1 KiB */
+
+int dt_boot_open(struct boot_emit *e, const void *fdt, size_t size, struct err *err)
+{
+	int room = (int)size + (int)BLOB_ROOM, r;
+	char *blob = xmalloc((size_t)room);
+
+	r = fdt_open_into(fdt, blob, room);
+	if (r == 0 && fdt_path_offset(blob, "/chosen") < 0)
+		r = fdt_add_subnode(blob, 0, "chosen");
+	strbuf_free(&e->out);
+	e->out = (struct strbuf){ .data = blob, .len = (size_t)room, .size = (size_t)room };
+	return r < 0 ? err_set(err, EINVAL, "the board's device tree: %s", fdt_strerror(r)) : 0;
+}
+
+int dt_boot_widen(struct boot_emit *e, struct err *err)
+{
+	static const char *const names[] = { "#address-cells", "#size-cells" };
+	int chosen = fdt_path_offset(e->out.data, "/chosen"), r = 0;
+
+	for (size_t i = 0; i < array_size(names) && r == 0; i++) {
+		uint32_t cells = prop_u32(e->out.data, chosen, names[i], 0);
+
+		if (cells && cells != 2)
+			return err_set(err, EINVAL, "the board's /chosen has %s = <%" PRIu32 ">, static_mem needs 2", names[i],
+				       cells);
+		if (!cells)
+			r = fdt_setprop_u32(e->out.data, chosen, names[i], 2);
+	}
+	return r < 0 ? err_set(err, EINVAL, "the board's device tree: %s", fdt_strerror(r)) : 0;
+}
+
+int dt_boot_close(struct boot_emit *e, struct err *err)
+{
+	int r = fdt_pack(e->out.data);
+
+	if (r < 0)
+		return err_set(err, EINVAL, "packing the device tree: %s", fdt_strerror(r));
+	e->out.len = fdt_totalsize(e->out.data);
+	return 0;
+}
+
+static void blob_failed(struct boot_emit *e, const char *what, int r)
+{
+	err_set(&e->err, r == -FDT_ERR_NOSPACE ? ENOSPC : EEXIST, "%s/%s: %s", e->path, what, fdt_strerror(r));
+}
+
+static void blob_begin(struct boot_emit *e, const char *name)
+{
+	int parent = fdt_path_offset(e->out.data, e->path), r;
+
+	r = parent < 0 ? parent : fdt_add_subnode(e->out.data, parent, name);
+	if (r < 0)
+		blob_failed(e, name, r);
+}
+
+static void blob_prop(struct boot_emit *e, const struct boot_prop *p)
+{
+	int node = fdt_path_offset(e->out.data, e->path), r = node;
+
+	if (r >= 0 && !p->nr_strs && !p->nr_cells)
+		r = fdt_setprop_empty(e->out.data, node, p->name);
+	for (size_t i = 0; r >= 0 && i < p->nr_cells; i++)
+		r = fdt_appendprop_u32(e->out.data, node, p->name, p->cells[i]);
+	for (size_t i = 0; r >= 0 && i < p->nr_strs; i++)
+		r = fdt_appendprop_string(e->out.data, node, p->name, p->strs[i]);
+	if (r < 0)
+		blob_failed(e, p->name, r);
+}
+
+static void blob_end(struct boot_emit *e)
+{
+	(void)e;
+}
+
+const struct boot_emit_ops boot_emit_blob = { blob_begin, blob_prop, blob_end };

@@ -183,6 +183,29 @@ int vmm_init_dom0(struct vmm *vmm, const char *uuid, struct err *err) must_check
 typedef int vmm_boot_guest_fn(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err);
 int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, struct err *err) must_check;
 
+/* From guest.cfg to the nodes of /chosen that make Xen start the guests itself. Pure: touches files, not the host. */
+enum vmm_boot_form {
+	VMM_BOOT_DTS,		/* source of the nodes alone */
+	VMM_BOOT_DTB,		/* the board's tree with them */
+	VMM_BOOT_SCRIPT,	/* U-Boot commands that load the files and make the nodes */
+	VMM_BOOT_SCRIPT_IMAGE,	/* the same as a boot.scr */
+};
+struct vmm_boot_range { uint64_t base, size; };
+struct vmm_boot_export {
+	struct vmm_config *const *guests;	/* in the order of their domids */
+	size_t nr_guests;
+	enum vmm_boot_form form;
+	unsigned xen_minor;		/* 17 for Xen 4.17 */
+	const char *board;		/* path of the board's device tree; NULL: unknown, then load_base counts unchecked */
+	uint64_t load_base;		/* no module below; 0: 256 MiB above the start of memory */
+	const struct vmm_boot_range *avoid;	/* further memory that is in use when modules are loaded */
+	size_t nr_avoid;
+	vmm_warn_fn *warn;		/* keys that a boot cannot carry out: `where` is "NAME: KEY"; may be NULL */
+	void *warn_arg;
+};
+/* *out is yours, *len bytes. */
+int vmm_boot_export(const struct vmm_boot_export *req, char **out, size_t *len, struct err *err) must_check;
+
 /* --- consoles ------------------------------------------------------------------------------------------------- */
 
 enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Guests that Xen started itself: taken in, so that every other command works on them. */
+/* Guests that Xen starts itself: described for it, and taken in so that every other command works on them. */
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include "base/file.h"
+#include "base/num.h"
+#include "base/str.h"
 #include "xl/monitor.h"
 #include "xl/xl.h"
 
@@ -26,4 +31,125 @@ static int init_dom0less(struct xl *xl, const void *opts, char **args, struct er
 	(void)opts;
 	(void)args;
 	return vmm_init_boot_guests(xl->vmm, show_guest, xl, err);
+}
+
+/* --- export-dt ---------------------------------------------------------------------------------------------------------- */
+
+struct export_opts {
+	const char *board, *output;
+	struct xl_num load_base, xen;
+	struct xl_words avoid;
+	bool strict;
+};
+
+static const struct xl_option export_options[] = {
+	OPT_STR('b', "board", struct export_opts, board, "FILE", "The board's device tree (.dtb)"),
+	OPT_STR('o', "output", struct export_opts, output, "FILE",
+		"Where it goes: .dts, .dtb, .scr (U-Boot script image) or .cmd (its text); otherwise source on standard output"),
+	OPT_NUM('l', "load-base", struct export_opts, load_base, 1, INT64_MAX, "ADDRESS",
+		"Load nothing below this (256 MiB above the start of memory)"),
+	OPT_LIST('a', "avoid", struct export_opts, avoid, "START,SIZE", "Memory in use when files are loaded; may be repeated"),
+	OPT_NUM('x', "xen", struct export_opts, xen, 17, 99, "MINOR", "The release of Xen that reads it: 17 is 4.17 (20)"),
+	OPT_BOOL(0, "strict", struct export_opts, strict, "What a boot cannot do is an error"),
+	OPT_END
+};
+
+static xl_run_fn export_dt;
+
+const struct xl_command cmd_export_dt = {
+	.name = "export-dt", .args = "[options] <ConfigFile>...",
+	.summary = "Make the device-tree nodes or the U-Boot script with which Xen starts guests itself",
+	.options = export_options, .opts_size = sizeof(struct export_opts),
+	.min = 1, .max = XL_ANY, .flags = XL_NO_XEN, .run = export_dt,
+};
+
+static int form_of(const char *output, enum vmm_boot_form *form, struct err *err)
+{
+	static const struct { const char *suffix; enum vmm_boot_form form; } forms[] = {
+		{ ".dts", VMM_BOOT_DTS }, { ".dtsi", VMM_BOOT_DTS }, { ".dtb", VMM_BOOT_DTB },
+		{ ".scr", VMM_BOOT_SCRIPT_IMAGE }, { ".cmd", VMM_BOOT_SCRIPT },
+	};
+
+	*form = VMM_BOOT_DTS;
+	if (!output)
+		return 0;
+	for (size_t i = 0; i < array_size(forms); i++)
+		if (str_ends(output, forms[i].suffix)) {
+			*form = forms[i].form;
+			return 0;
+		}
+	return xl_usage(err, "'%s': the ending says what is wanted: .dts, .dtb, .scr or .cmd", output);
+}
+
+static int parse_avoid(const struct xl_words *words, struct vmm_boot_range *out, struct err *err)
+{
+	for (unsigned i = 0; i < words->n; i++) {
+		autostrlist struct strlist pair = STRLIST_INIT;
+
+		strlist_split(&pair, words->v[i], ",");
+		if (pair.n != 2)
+			return xl_usage(err, "--avoid '%s' is not start,size", words->v[i]);
+		if (num_u64(pair.v[0], 0, UINT64_MAX, "--avoid", &out[i].base, err) < 0 ||
+		    num_size(pair.v[1], 'b', "--avoid", &out[i].size, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int load_guests(struct xl *xl, char **paths, struct vmm_config **cfgs, size_t *nr, struct err *err)
+{
+	for (*nr = 0; paths[*nr]; (*nr)++) {
+		struct xl_warnings warnings = { xl, 0 };
+		struct vmm_config_source src = { .path = paths[*nr], .warn = xl_warn, .warn_arg = &warnings };
+
+		if (vmm_config_load(&src, &cfgs[*nr], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_export(struct xl *xl, const char *output, const char *data, size_t len, struct err *err)
+{
+	if (output)
+		return file_write_atomic(output, data, len, 0644, err);
+	if (fwrite(data, 1, len, xl->out) != len)
+		return err_set(err, errno, "standard output: %s", strerror(errno));
+	return 0;
+}
+
+static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_config **cfgs, size_t nr, struct err *err)
+{
+	struct xl_warnings warnings = { xl, 0 };
+	autofree struct vmm_boot_range *avoid = xcalloc(o->avoid.n + 1, sizeof(*avoid));
+	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .board = o->board,
+				       .load_base = o->load_base.is_set ? (uint64_t)o->load_base.v : 0,
+				       .xen_minor = o->xen.is_set ? (unsigned)o->xen.v : 20,
+				       .avoid = avoid, .nr_avoid = o->avoid.n, .warn = xl_warn, .warn_arg = &warnings };
+	autofree char *data = NULL;
+	size_t len;
+
+	if (form_of(o->output, &req.form, err) < 0 || parse_avoid(&o->avoid, avoid, err) < 0 ||
+	    vmm_boot_export(&req, &data, &len, err) < 0)
+		return -1;
+	if (o->strict && warnings.nr)
+		return err_set(err, ENOTSUP, "%u things that a boot cannot do (--strict)", warnings.nr);
+	return write_export(xl, o->output, data, len, err);
+}
+
+static int export_dt(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	struct vmm_config **cfgs;
+	size_t n = 0, nr;
+	int r;
+
+	while (args[n])
+		n++;
+	cfgs = xcalloc(n, sizeof(struct vmm_config *));
+	r = load_guests(xl, args, cfgs, &nr, err);
+	if (r == 0)
+		r = export_guests(xl, opts, cfgs, n, err);
+	for (size_t i = 0; i < n; i++)
+		vmm_config_free(cfgs[i]);
+	free(cfgs);
+	return r;
 }
