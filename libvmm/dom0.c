@@ -22,7 +22,7 @@ static int set_uuid(struct vmm *vmm, const char *text, uint8_t uuid[16], struct 
 	memcpy(uuid, info.uuid, 16);
 	if (!text)
 		return 0;
-	if (uuid_from_text(text, uuid, err) < 0)
+	if (vmm_uuid_parse(text, uuid, err) < 0)
 		return -1;
 	return hv_domain_set_uuid(vmm->hv, 0, uuid, err);
 }
@@ -33,7 +33,7 @@ static int write_nodes(struct vmm *vmm, const uint8_t uuid[16], struct err *err)
 	struct hv_cpupool pool = { .id = 0 };
 	char text[37];
 
-	uuid_to_text(uuid, text);
+	vmm_uuid_text(uuid, text);
 	store_txn_write(&t, "0", "/local/domain/0/domid");
 	store_txn_write(&t, DOM0_NAME, "/local/domain/0/name");
 	while (hv_cpupool_info(vmm->hv, pool.id, &pool, err) == 0) {

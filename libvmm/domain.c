@@ -172,7 +172,7 @@ int vmm_domain_rename(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	if (err->code != ESRCH)
 		return -1;
 	err_clear(err);
-	uuid_to_text(info.uuid, uuid);
+	vmm_uuid_text(info.uuid, uuid);
 	autotxn struct store_txn t = STORE_TXN(store);
 	store_txn_write(&t, new_name, "/local/domain/%" PRIu32 "/name", domid);
 	store_txn_write(&t, new_name, "/vm/%s/name", uuid);
@@ -516,7 +516,7 @@ int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, stru
 	store = vmm_store(vmm, err);
 	if (!store || vmm_domain_info(vmm, domid, &info, err) < 0)
 		return -1;
-	uuid_to_text(info.uuid, uuid);
+	vmm_uuid_text(info.uuid, uuid);
 	if (store_read(store, &text, err, "/vm/%s/start_time", uuid) < 0)
 		return err_wrap(err, "domain %" PRIu32 " has no start time", domid);
 	text[strcspn(text, ".")] = '\0';

@@ -40,7 +40,7 @@ static int find_end(struct vmm *vmm, struct end *end, struct err *err)
 	if (store_read_opt(vmm->store, &vm_path, err, "/local/domain/%" PRIu32 "/vm", end->domid) < 0)
 		return -1;
 	if (vm_path && str_starts(vm_path, "/vm/"))
-		end->has_uuid = uuid_from_text(vm_path + 4, end->uuid, &(struct err)ERR_INIT) == 0;
+		end->has_uuid = vmm_uuid_parse(vm_path + 4, end->uuid, &(struct err)ERR_INIT) == 0;
 	return 0;
 }
 
@@ -50,7 +50,7 @@ static int remove_nodes(struct vmm *vmm, const struct end *end, struct err *err)
 	char text[37];
 
 	if (end->has_uuid) {
-		uuid_to_text(end->uuid, text);
+		vmm_uuid_text(end->uuid, text);
 		store_txn_rm(&t, "/vm/%s", text);
 	}
 	store_txn_rm(&t, "/local/domain/0/device-model/%" PRIu32, end->domid);

@@ -49,8 +49,8 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	uuid_generate(cfg->uuid);
 	free(cfg->name);
 	cfg->name = xstrdup(new_name);
-	uuid_to_text(old, old_uuid);
-	uuid_to_text(cfg->uuid, new_uuid);
+	vmm_uuid_text(old, old_uuid);
+	vmm_uuid_text(cfg->uuid, new_uuid);
 	/* The record first: files of a uuid that no domain has are harmless, a domain without its record is not. */
 	r = cfgjson_saved(cfg, &json, err);
 	if (r == 0)

@@ -109,6 +109,10 @@ struct vmm_dominfo {
 	uint32_t cpupool, ssidref;
 };
 
+/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" and back. */
+void vmm_uuid_text(const uint8_t uuid[16], char text[37]);
+int vmm_uuid_parse(const char *text, uint8_t uuid[16], struct err *err) must_check;
+
 /* Number or name to domid. ESRCH: no such domain. */
 int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, struct err *err) must_check;
 /* ESRCH when there is none. */
@@ -327,6 +331,23 @@ int vmm_rtds_vcpu_set(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, co
  * there is cannot be kept. */
 int vmm_rtds_load(struct vmm *vmm, uint32_t pool, uint64_t *promised_permille, unsigned *nr_cpus, struct err *err)
 	must_check;
+
+/* A cyclic schedule: windows one after the other from the start of each major frame; what is left of the frame is idle. */
+struct vmm_arinc653_window {
+	uint8_t uuid[16];	/* of the domain */
+	uint32_t domid;		/* of the living domain with that UUID; UINT32_MAX: none. Not looked at when setting. */
+	uint32_t vcpu;
+	uint64_t runtime_ns;
+};
+#define VMM_ARINC653_MAX 64
+struct vmm_arinc653 {
+	uint64_t major_frame_ns;
+	unsigned nr;
+	struct vmm_arinc653_window windows[VMM_ARINC653_MAX];
+};
+int vmm_arinc653_get(struct vmm *vmm, uint32_t pool, struct vmm_arinc653 *out, struct err *err) must_check;
+/* Checked first: the sum of the windows, that each is a vcpu of a domain of this pool. */
+int vmm_arinc653_set(struct vmm *vmm, uint32_t pool, const struct vmm_arinc653 *in, struct err *err) must_check;
 
 /* --- cpupools --------------------------------------------------------------------------------------------------- */
 

@@ -21,7 +21,7 @@ static const char *state_dir(void)
 	return dir && *dir ? dir : XEN_STATE_DIR;
 }
 
-void uuid_to_text(const uint8_t uuid[16], char text[37])
+void vmm_uuid_text(const uint8_t uuid[16], char text[37])
 {
 	char *p = text;
 
@@ -40,7 +40,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-int uuid_from_text(const char *text, uint8_t uuid[16], struct err *err)
+int vmm_uuid_parse(const char *text, uint8_t uuid[16], struct err *err)
 {
 	const char *p = text;
 
@@ -65,7 +65,7 @@ static char *path_of(char kind, uint32_t domid, const uint8_t uuid[16], const ch
 {
 	char text[37];
 
-	uuid_to_text(uuid, text);
+	vmm_uuid_text(uuid, text);
 	return str_printf("%s/userdata-%c.%u.%s.%s", state_dir(), kind, domid, text, what);
 }
 
@@ -104,7 +104,7 @@ int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err)
 
 	if (!dir)
 		return errno == ENOENT ? 0 : err_set(err, errno, "%s: %s", state_dir(), strerror(errno));
-	uuid_to_text(uuid, text);
+	vmm_uuid_text(uuid, text);
 	tail = str_printf(".%u.%s.", domid, text);
 	while ((entry = readdir(dir))) {
 		if (!is_of(entry->d_name, tail))

@@ -20,8 +20,4 @@ int userdata_read(uint32_t domid, const uint8_t uuid[16], const char *what, char
 /* All files of the domain, its lock included. None is no error. */
 int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err) must_check;
 
-/* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" */
-void uuid_to_text(const uint8_t uuid[16], char text[37]);
-int uuid_from_text(const char *text, uint8_t uuid[16], struct err *err) must_check;
-
 #endif

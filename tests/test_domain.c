@@ -83,7 +83,7 @@ static uint32_t guest(const char *name)
 
 	ck_ok(hv_domain_set_uuid(vmm_hv(vmm, &err), domid, bytes, &err), &err);
 	ck_ok(vmm_domain_info(vmm, domid, &info, &err), &err);
-	uuid_to_text(info.uuid, uuid);
+	vmm_uuid_text(info.uuid, uuid);
 	if (name)
 		node(name, "/local/domain/%u/name", domid);
 	autofree char *vm = str_printf("/vm/%s", uuid);

@@ -48,14 +48,6 @@ static int snapshot_take(struct xl *xl, const char *id_or_name, struct snapshot 
 	return vmm_domain_names(xl->vmm, s->list, s->nr, s->names, err);
 }
 
-static void uuid_text(const uint8_t u[16], char out[37])
-{
-	char *p = out;
-
-	for (int i = 0; i < 16; i++)
-		p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
-}
-
 /* --- list ------------------------------------------------------------------------------------------------------------ */
 
 struct list_opts { bool is_long, verbose, context, cpupool, numa; };
@@ -151,7 +143,7 @@ static int list_row(struct xl *xl, const struct list_opts *o, struct table *t, c
 	struct list_extra x;
 	int ret = list_extra_take(xl, o, d, nr_nodes, &x, err);
 
-	uuid_text(d->uuid, uuid);
+	vmm_uuid_text(d->uuid, uuid);
 	state_letters(d, state);
 	snprintf(reason, sizeof(reason), "%x", d->shutdown_reason);
 	if (ret == 0) {
@@ -282,7 +274,7 @@ static int vm_list(struct xl *xl, const void *opts, char **args, struct err *err
 	for (size_t i = 0; i < s.nr; i++) {
 		char uuid[37];
 
-		uuid_text(s.list[i].uuid, uuid);
+		vmm_uuid_text(s.list[i].uuid, uuid);
 		table_row(&t, (struct cell[]){ { .s = uuid }, { .u = s.list[i].domid }, { .s = s.names[i] } });
 	}
 	table_end(&t);
