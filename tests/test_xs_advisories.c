@@ -48,16 +48,16 @@ static void audit(void)
 }
 
 TEST_BEGIN(xsa_38)
-static const uint32_t lengths[] = { 4097,       0xffff,     0x10000,   0x7fffffff,
-				    0x80000000, 0xfffffff0, 0xffffffff };
+	static const uint32_t lengths[] = { 4097,       0xffff,     0x10000,   0x7fffffff,
+					    0x80000000, 0xfffffff0, 0xffffffff };
 
-for (unsigned i = 0; i < array_size(lengths); i++) {
-	struct wire_header h = { WIRE_READ, 1, 0, lengths[i] };
-	unsigned c = rig_client(r, 3);
+	for (unsigned i = 0; i < array_size(lengths); i++) {
+		struct wire_header h = { WIRE_READ, 1, 0, lengths[i] };
+		unsigned c = rig_client(r, 3);
 
-	ck_assert_int_lt(local_send(r->c[c].l, &h, sizeof(h)), 0);
-	rig_close(r, c);
-	rig_ok(r, rig_write(r, dom0, 0, "/alive", ""));
+		ck_assert_int_lt(local_send(r->c[c].l, &h, sizeof(h)), 0);
+		rig_close(r, c);
+		rig_ok(r, rig_write(r, dom0, 0, "/alive", ""));
 	}
 TEST_END
 
@@ -535,16 +535,16 @@ TEST_BEGIN(xsa_419)
 TEST_END
 
 TEST_BEGIN(xsa_420)
-static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
+	static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
 
-for (unsigned i = 0; i < array_size(lengths); i++) {
-	struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
-	unsigned c = rig_client(r, 5);
+	for (unsigned i = 0; i < array_size(lengths); i++) {
+		struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
+		unsigned c = rig_client(r, 5);
 
-	(void)local_send(r->c[c].l, &h, sizeof(h));
-	ck_assert_uint_eq(r->c[c].nr_replies, 0);
-	rig_ok(r, rig_write(r, other, 0, "alive", ""));
-	rig_close(r, c);
+		(void)local_send(r->c[c].l, &h, sizeof(h));
+		ck_assert_uint_eq(r->c[c].nr_replies, 0);
+		rig_ok(r, rig_write(r, other, 0, "alive", ""));
+		rig_close(r, c);
 	}
 TEST_END
 
@@ -628,37 +628,37 @@ TEST_BEGIN(xsa_440)
 TEST_END
 
 TEST_BEGIN(xsa_481)
-static const char *const paths[] = { "",
-				     "/",
-				     "//",
-				     "/local/domain/",
-				     "/local/domain/x",
-				     "/local/domain",
-				     "/a/",
-				     "@",
-				     "@x/",
-				     "/local/domain/1/",
-				     "/local/domain/99999999999/x",
-				     "local/domain/" };
-static const unsigned types[] = { WIRE_DIRECTORY, WIRE_READ,          WIRE_GET_PERMS, WIRE_WATCH,
-				  WIRE_UNWATCH,   WIRE_WRITE,         WIRE_MKDIR,     WIRE_RM,
-				  WIRE_SET_PERMS, WIRE_DIRECTORY_PART };
+	static const char *const paths[] = { "",
+					     "/",
+					     "//",
+					     "/local/domain/",
+					     "/local/domain/x",
+					     "/local/domain",
+					     "/a/",
+					     "@",
+					     "@x/",
+					     "/local/domain/1/",
+					     "/local/domain/99999999999/x",
+					     "local/domain/" };
+	static const unsigned types[] = { WIRE_DIRECTORY, WIRE_READ,          WIRE_GET_PERMS, WIRE_WATCH,
+					  WIRE_UNWATCH,   WIRE_WRITE,         WIRE_MKDIR,     WIRE_RM,
+					  WIRE_SET_PERMS, WIRE_DIRECTORY_PART };
 
-for (unsigned i = 0; i < array_size(paths); i++)
-	for (unsigned t = 0; t < array_size(types); t++)
-		for (unsigned c = 0; c < 2; c++) {
-			char b[80];
-			size_t n = strlen(paths[i]) + 1;
+	for (unsigned i = 0; i < array_size(paths); i++)
+		for (unsigned t = 0; t < array_size(types); t++)
+			for (unsigned c = 0; c < 2; c++) {
+				char b[80];
+				size_t n = strlen(paths[i]) + 1;
 
-			memcpy(b, paths[i], n);
-			if (types[t] == WIRE_SET_PERMS)
-				n += (size_t)snprintf(b + n, 10, "n0") + 1;
-			if (types[t] == WIRE_WATCH || types[t] == WIRE_UNWATCH ||
-			    types[t] == WIRE_DIRECTORY_PART)
-				n += (size_t)snprintf(b + n, 10, "0") + 1;
-			ck_assert_int_ne(rig_call(r, c ? guest : dom0, types[t], 0, b, n),
-					 ETIMEDOUT);
-		}
+				memcpy(b, paths[i], n);
+				if (types[t] == WIRE_SET_PERMS)
+					n += (size_t)snprintf(b + n, 10, "n0") + 1;
+				if (types[t] == WIRE_WATCH || types[t] == WIRE_UNWATCH ||
+				    types[t] == WIRE_DIRECTORY_PART)
+					n += (size_t)snprintf(b + n, 10, "0") + 1;
+				ck_assert_int_ne(rig_call(r, c ? guest : dom0, types[t], 0, b, n),
+						 ETIMEDOUT);
+			}
 TEST_END
 
 TEST_BEGIN(xsa_483)

@@ -314,6 +314,60 @@ TEST_BEGIN(transactions_conflict_over_what_they_looked_at)
 	}
 TEST_END
 
+/* Eight clients count up one number, served in the same order again and again: the one that comes
+ * last in every round would never win without turns. */
+TEST_BEGIN(those_who_conflict_take_turns)
+	struct {
+		unsigned client, step, commits;
+		uint32_t tx;
+	} c[8] = { { 0 } };
+	unsigned total = 0, least = ~0u, most = 0;
+
+	rig_ok(r, rig_write(r, dom0, 0, "/counter", "0"));
+	for (unsigned i = 0; i < 8; i++) {
+		c[i].client = rig_client(r, 0);
+		rig_send(r, c[i].client, WIRE_TRANSACTION_START, 0, "", 1);
+	}
+	for (unsigned round = 0; round < 16000; round++) {
+		unsigned i = round % 8, k = c[i].client;
+		struct rig_message *m = &r->c[k].reply;
+		char value[32];
+		size_t n;
+
+		if (round % 500 == 0)
+			rig_pass(r, 1);
+		if (!r->c[k].nr_replies)
+			continue;
+		switch (c[i].step) {
+		case 0:
+			c[i].tx = (uint32_t)strtoul(m->data, NULL, 10);
+			rig_send(r, k, WIRE_READ, c[i].tx, "/counter", 9);
+			break;
+		case 1:
+			n = (size_t)snprintf(value, sizeof(value), "/counter%c%lu", 0,
+					     strtoul(m->data, NULL, 10) + 1);
+			rig_send(r, k, WIRE_WRITE, c[i].tx, value, n);
+			break;
+		case 2:
+			rig_send(r, k, WIRE_TRANSACTION_END, c[i].tx, "T", 2);
+			break;
+		default:
+			c[i].commits += m->h.type != WIRE_ERROR;
+			rig_send(r, k, WIRE_TRANSACTION_START, 0, "", 1);
+		}
+		c[i].step = (c[i].step + 1) % 4;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		total += c[i].commits;
+		least = c[i].commits < least ? c[i].commits : least;
+		most = c[i].commits > most ? c[i].commits : most;
+	}
+	ck_assert_uint_eq(strtoul(rig_value(r, "/counter"), NULL, 10), total);
+	ck_assert_msg(least * 2 >= most, "shares from %u to %u", least, most);
+	ck_assert_msg(r->w->nr_conflicts < total, "%u commits, %u conflicts", total,
+		      (unsigned)r->w->nr_conflicts);
+TEST_END
+
 TEST_BEGIN(removal_in_a_transaction_depends_on_all_of_it)
 	uint32_t tx;
 
@@ -554,12 +608,12 @@ TEST_BEGIN(control_answers)
 TEST_END
 
 TEST_BEGIN(unknown_operations_are_refused)
-static const unsigned types[] = { WIRE_WATCH_EVENT, WIRE_ERROR, WIRE_RESTRICT, WIRE_NR_TYPES, 99,
-				  0xffff,           0xffffffff };
+	static const unsigned types[] = { WIRE_WATCH_EVENT, WIRE_ERROR, WIRE_RESTRICT,
+					  WIRE_NR_TYPES, 99, 0xffff, 0xffffffff };
 
-for (unsigned i = 0; i < array_size(types); i++) {
-	ck_assert_int_eq(rig_call(r, dom0, types[i], 0, "x", 2), ENOSYS);
-	ck_assert_int_eq(rig_call(r, guest, types[i], 77, "x", 2), ENOSYS);
+	for (unsigned i = 0; i < array_size(types); i++) {
+		ck_assert_int_eq(rig_call(r, dom0, types[i], 0, "x", 2), ENOSYS);
+		ck_assert_int_eq(rig_call(r, guest, types[i], 77, "x", 2), ENOSYS);
 	}
 	ck_assert_int_eq(rig_call(r, guest, WIRE_INTRODUCE, 77, "x", 2), EACCES);
 	ck_assert_int_eq(rig_read(r, guest, 77, "bad path"), ENOENT);
@@ -572,10 +626,10 @@ TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_wha
 	  watches_report_once_and_then_changes, relative_watches_report_relative_paths,
 	  removal_tells_those_beneath_their_own_path, depth_bounds_a_watch,
 	  special_watches_have_permissions, transactions_are_apart_until_they_commit,
-	  transactions_conflict_over_what_they_looked_at,
+	  transactions_conflict_over_what_they_looked_at, those_who_conflict_take_turns,
 	  removal_in_a_transaction_depends_on_all_of_it, merged_commits_keep_both,
 	  events_of_a_commit_come_in_order, watch_and_unwatch_are_outside_transactions,
 	  reset_watches_drops_watches_and_transactions, domains_come_and_go,
-	  a_dead_domain_leaves_nothing, a_transaction_makes_nothing_for_the_dead, orphans_can_be_kept, features_are_offered_and_masked,
-	  quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
+	  a_dead_domain_leaves_nothing, a_transaction_makes_nothing_for_the_dead,
+	  orphans_can_be_kept, features_are_offered_and_masked, quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
 	  control_answers, unknown_operations_are_refused)

@@ -385,11 +385,8 @@ static void run_step(char *step, const char *says)
 
 static void begin(void)
 {
-	struct world_host host = { NULL };
-
 	w = world_new(&err);
 	ck_assert_ptr_nonnull(w);
-	w->host = host;
 	ev = ev_new(&err);
 	ck_assert_ptr_nonnull(ev);
 	memset(peers, 0, sizeof(peers));

@@ -130,6 +130,7 @@ void conn_pause(struct conn *c, bool pause)
 		return;
 	c->paused = pause;
 	c->starved = false;
+	c->waits_turn = false;
 	list_del(&c->on_paused);
 	if (pause)
 		list_add_tail(&c->turn->paused, &c->on_paused);

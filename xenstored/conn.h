@@ -111,6 +111,8 @@ struct conn {
 	bool stalled_write;		/* the peer does not take its output */
 	bool paused;			/* not read from: over a limit */
 	bool starved;			/* paused for want of memory */
+	bool waits_turn;		/* paused before TRANSACTION_START, see world_take_window */
+	uint8_t contended;		/* commits until it is no longer taken for one that conflicts */
 	struct watcher watcher;
 	struct list txns;		/* of struct txn.of_conn, oldest first */
 	uint32_t nr_txns, next_txn;

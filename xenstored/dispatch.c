@@ -200,6 +200,11 @@ static bool handle_input(struct world *w, struct conn *c, unsigned max)
 		}
 		if (!max--)
 			return true;
+		if (h.type == WIRE_TRANSACTION_START && !world_take_window(w, c)) {
+			conn_pause(c, true);
+			c->waits_turn = true;
+			return false;
+		}
 		if (dispatch(w, c, &h, data + WIRE_HEADER) < 0) {
 			conn_starve(c);		/* no memory even to say so */
 			return false;
@@ -236,7 +241,8 @@ static void wake_paused(struct world *w, bool time_passed)
 	struct conn *c, *tmp;
 
 	list_for_each_entry_safe(c, tmp, &w->turn.paused, on_paused)
-		if ((time_passed || !c->starved) && world_may_read(w, c))
+		if ((time_passed || !c->starved) && world_may_read(w, c) &&
+		    (!c->waits_turn || world_take_window(w, c)))
 			conn_pause(c, false);
 }
 

@@ -316,7 +316,7 @@ static int forget_code(struct dl_phdr_info *info, size_t size, void *arg)
 
 		/* Never what may have been written to (relocations): only the file can give it back. */
 		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			(void)madvise((char *)NULL + first, start + p->p_memsz - first, MADV_DONTNEED);
+			(void)madvise((void *)first, start + p->p_memsz - first, MADV_DONTNEED);
 	}
 	return 0;
 }

@@ -161,8 +161,11 @@ static int node_own(struct tree *t, struct node **pn)
 static int name_cmp(const struct node *n, const char *name, size_t len)
 {
 	size_t common = n->name_len < len ? n->name_len : len;
-	int diff = memcmp(n->data, name, common);
+	/* Most names differ in their first byte: no call for those. */
+	int diff = (unsigned char)n->data[0] - (unsigned char)name[0];
 
+	if (!diff)
+		diff = memcmp(n->data, name, common);
 	return diff ? diff : (int)n->name_len - (int)len;
 }
 

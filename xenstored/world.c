@@ -149,6 +149,37 @@ static void drop_watches(struct world *w, struct conn *c)
 	watch_del_all(w->watches, &c->watcher);
 }
 
+#define WINDOW_MS	 3u
+#define CONTENDED_AFTER	 8u	/* commits without conflict that end the suspicion */
+
+bool world_take_window(struct world *w, struct conn *c)
+{
+	unsigned i = c->privileged;
+
+	if (!c->contended)
+		return true;
+	if (w->window[i] && w->window[i] != c && w->now_ms < w->window_end_ms[i])
+		return false;
+	w->window[i] = c;
+	w->window_end_ms[i] = w->now_ms + WINDOW_MS;
+	return true;
+}
+
+static void leave_window(struct world *w, const struct conn *c)
+{
+	if (w->window[c->privileged] == c)
+		w->window[c->privileged] = NULL;
+}
+
+void world_note_commit(struct world *w, struct conn *c, bool conflict)
+{
+	leave_window(w, c);
+	if (conflict)
+		c->contended = CONTENDED_AFTER;
+	else if (c->contended)
+		c->contended--;
+}
+
 void world_forget_txn(struct world *w, struct conn *c, struct txn *txn)
 {
 	list_del(&txn->of_conn);
@@ -185,6 +216,7 @@ void world_drop_conn(struct world *w, struct conn *c)
 	list_del(&c->on_paused);
 	list_del(&c->on_dead);
 	list_del(&c->of_world);
+	leave_window(w, c);
 	w->nr_conns--;
 	free(c->caused);
 	free(c->merge);
@@ -281,6 +313,7 @@ void world_txn_abort(struct world *w, struct conn *c, struct txn *txn)
 	struct effect e = { .kind = EFFECT_TXN_GONE, .conn = c, .txn_id = txn->id };
 	struct err err = ERR_INIT;
 
+	leave_window(w, c);
 	/* One more that ends in the journal than in truth is harmless: after a restart it says
 	 * EAGAIN. */
 	(void)!world_journal_one(w, &e, &err);

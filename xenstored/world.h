@@ -142,6 +142,8 @@ struct world {
 	struct list domains;		/* of struct domain.of_world */
 	struct domain **domain_by_id;	/* DOMID_FIRST_RESERVED slots */
 	unsigned nr_txns;
+	struct conn *window[2];		/* of guests, of the privileged: who may have a transaction now */
+	uint64_t window_end_ms[2];
 	struct rate rate;
 	bool restoring;			/* being rebuilt: changes make no events */
 	bool orphans_left;		/* nodes of a dead domain wait for memory to be removed */
@@ -218,6 +220,16 @@ int world_txn_commit(struct world *w, struct conn *c, struct txn *txn, struct er
 /* The end of one without a word to the journal: undo its charges, free it. */
 void world_forget_txn(struct world *w, struct conn *c, struct txn *txn);
 void world_txn_abort(struct world *w, struct conn *c, struct txn *txn);
+
+/*
+ * May a transaction start? Clients whose transactions have conflicted lately take turns: one at a
+ * time, for a few milliseconds at most, the others of them are held back. So eight who count up one
+ * number need about one attempt each instead of five, and nobody loses for ever. Guests wait for
+ * guests, the privileged for the privileged only. True: the turn is its own.
+ */
+bool world_take_window(struct world *w, struct conn *c);
+/* A transaction of it ended: its turn is over. */
+void world_note_commit(struct world *w, struct conn *c, bool conflict);
 
 /* The root that an operation sees. */
 static inline struct node *world_view(const struct world *w, const struct txn *txn)

@@ -716,6 +716,7 @@ int world_txn_commit(struct world *w, struct conn *c, struct txn *txn, struct er
 {
 	int rc = txn_now(w, c, txn, err);
 
+	world_note_commit(w, c, rc < 0 && err->code == EAGAIN);
 	if (rc < 0)
 		world_txn_abort(w, c, txn);
 	else

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define RETRY_MS  20u		/* after a want of memory */
+#define RETRY_MS  3u		/* after a want of memory, or when a turn ends that nobody ended */
 #define REBASE_MS \
 	1000u /* an open transaction keeps old versions of the store no longer than this */
 
@@ -357,7 +357,7 @@ static int wait_for_paused(struct world *w)
 		unsigned wait =
 			c->domain ? rate_wait_ms(&w->rate, &c->domain->credit, w->now_ms) : 0;
 
-		if (!wait && c->starved)
+		if (!wait && (c->starved || c->waits_turn))
 			wait = RETRY_MS;
 		if (wait && (!first || wait < first))
 			first = wait;
