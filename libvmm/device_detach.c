@@ -238,6 +238,7 @@ static int still_open(const struct exodus *x, const struct leaving *l, struct er
 static int await_closed(struct exodus *x, char **states, struct err *err)
 {
 	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+	const struct leaving *open;
 
 	while (first_open(x) != NULL) {
 		int ret = read_nodes(x, "state", states, err);
@@ -247,13 +248,14 @@ static int await_closed(struct exodus *x, char **states, struct err *err)
 		free_all(states, x->nr);
 		if (ret < 0)
 			return -1;
-		if (first_open(x) == NULL)
+		open = first_open(x);
+		if (open == NULL)
 			break;
 		ret = device_sleep(x->vmm, NULL, 0, deadline, err);
 		if (ret < 0)
 			return -1;
 		if (ret == 0)
-			return still_open(x, first_open(x), err);
+			return still_open(x, open, err);
 	}
 	return 0;
 }

@@ -35,7 +35,7 @@ static int fail_at(const struct checked *c, int node, int code, struct err *err,
 	msg = str_vprintf(fmt, ap);
 	va_end(ap);
 	if (fdt_get_path(c->blob, node, path, sizeof(path)) < 0)
-		strcpy(path, "(a path too long to show)");
+		snprintf(path, sizeof(path), "(a path too long to show)");
 	return err_set(err, code, "%s: node %s: %s", c->what, path, msg);
 }
 
