@@ -94,6 +94,20 @@ static int run(struct request *r, const struct wire_header *h, struct reply *rep
 	return 0;
 }
 
+/* One line a request, for those who asked (log on, -V): its strings, then what became of it. */
+static void trace(const struct conn *c, const struct wire_header *h, const char *payload,
+		  const char *result)
+{
+	char text[200];
+	size_t n = 0;
+
+	for (; n < h->len && n < sizeof(text) - 1; n++)
+		text[n] = payload[n] ? payload[n] : ' ';
+	text[n] = '\0';
+	log_debug("domain %u, connection %u, transaction %u: %s %s: %s", c->domid, c->id, h->tx_id,
+		  wire_type_name(h->type), text, result);
+}
+
 static void send_reply(struct conn *c, const struct wire_header *h, const struct reply *reply)
 {
 	bool large = reply->len > SMALL_REPLY;
@@ -109,9 +123,6 @@ static void send_error(struct conn *c, const struct wire_header *h, const struct
 	const char *name = wire_error_name(err->code);
 
 	conn_put(c, WIRE_ERROR, h->req_id, h->tx_id, name, strlen(name) + 1, SMALL_REPLY);
-	if (log_enabled(LOG_LEVEL_DEBUG))
-		log_debug("domain %u, connection %u, %s: %s: %s", c->domid, c->id,
-			  wire_type_name(h->type), name, err->msg);
 }
 
 /* A new watch reports once, behind the reply. `room` was reserved for it. */
@@ -151,12 +162,15 @@ int dispatch(struct world *w, struct conn *c, const struct wire_header *h, const
 	reply.len = 0;
 	c->nr_requests++;
 	stats->requests++;
-	if (check(&r, h, &err) < 0 || run(&r, h, &reply, &err) < 0) {
+	if (check(&r, h, &err) == 0 && run(&r, h, &reply, &err) == 0) {
+		err_clear(&err);	/* what was tried on the way is no news */
+		send_reply(c, h, &reply);
+	} else {
 		stats->errors++;
 		send_error(c, h, &err);
-	} else {
-		send_reply(c, h, &reply);
 	}
+	if (log_enabled(LOG_LEVEL_DEBUG))
+		trace(c, h, payload, err.code ? err.msg : "OK");
 	if (r.watch)
 		first_event(c, r.watch, room);
 	else if (room)
@@ -188,8 +202,10 @@ static bool handle_input(struct world *w, struct conn *c, unsigned max)
 		const char *data = conn_input(c, &len);
 		enum wire_status status = wire_peek(data, len, &h);
 
-		if (status == WIRE_MORE)
+		if (status == WIRE_MORE) {
+			w->turn.partial |= len > 0;
 			return false;
+		}
 		if (status == WIRE_BROKEN) {
 			break_conn(w, c, h.len);
 			return false;
@@ -269,6 +285,7 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 	struct list ready = LIST_INIT(ready);
 
 	w->now_ms = t->now_ms = now_ms;
+	t->partial = false;
 	wake_paused(w, true);
 	list_splice_tail(&ready, &t->ready);
 	while (!list_is_empty(&ready)) {

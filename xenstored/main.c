@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +57,8 @@ static const struct option_row rows[] = {
 	{ 'N', "no-fork", no_argument, NULL, "stay in the foreground" },
 	{ 'P', "output-pid", no_argument, NULL, "print the daemon's pid" },
 	{ 'T', "trace-file", required_argument, "<file>", "log there" },
-	{ OPT_TRACE_CONTROL, "trace-control", required_argument, "+|-<switch>", "what is logged: io turns on debugging" },
-	{ 'V', "verbose", no_argument, NULL, "log requests that fail, and clients" },
+	{ OPT_TRACE_CONTROL, "trace-control", required_argument, "+|-<switch>", "io: log every request" },
+	{ 'V', "verbose", no_argument, NULL, "log every request" },
 	{ 'E', "entry-nb", required_argument, "<nb>", "nodes per domain (-Q nodes)" },
 	{ 'S', "entry-size", required_argument, "<size>", "size of a node (-Q node-size)" },
 	{ 'W', "watch-nb", required_argument, "<nb>", "watches per domain (-Q watches)" },
@@ -388,6 +389,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 
 	log_to_stderr("xenstored");
+	signal(SIGPIPE, SIG_IGN);	/* a log that nobody reads */
 	if (run(argc, argv, &err) == 0)
 		return 0;
 	log_error("%s", err.msg);

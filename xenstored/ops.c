@@ -204,10 +204,17 @@ static int put(struct request *r, const struct tree_spot *spot, const void *valu
 /* Not being there is no failure for those who create. */
 static int find_or_create(struct request *r, struct tree_spot *spot, struct err *err)
 {
-	spot->nearest = NULL;
-	if (find_arg(r, PERM_WRITE, spot, err) == 0)
-		return 0;
-	return err->code == ENOENT && spot->nearest ? 0 : -1;
+	const struct perms *p;
+
+	if (get_path(r, &r->args[0], 0, err) < 0 ||
+	    world_look(r->world, r->conn, r->txn, &r->path, err) < 0)
+		return -1;
+	tree_locate(world_view(r->world, r->txn), r->path.s, r->path.len, spot);
+	p = spot->nearest->perms;
+	if (!(world_bits(r->world, r->conn, p) & PERM_WRITE))
+		return err_set(err, EACCES, "%s: permission denied for domain %u", r->path.s,
+			       r->conn->domid);
+	return 0;
 }
 
 int op_write(struct request *r, struct reply *reply, struct err *err)

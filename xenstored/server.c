@@ -5,6 +5,7 @@
  */
 #include "xenstored/server.h"
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "xenstored/dispatch.h"
 
 #define BACKLOG 256
+#define ACCEPT_AGAIN_MS 200u
 
 static void on_tick(struct ev_timer *timer);
 
@@ -45,6 +47,10 @@ static void on_turn(struct ev_defer *defer)
 
 	if (dispatch_turn(w, ev_now_ms(s->ev)))
 		ev_defer(s->ev, &s->turn);
+	/* libxenstore sends a request in two or three writes. Where it shares our core the rest is
+	 * there when it has had its turn: one wake-up less. */
+	else if (w->turn.partial)
+		sched_yield();
 	/* Most turns leave nothing that needs the clock. */
 	if (w->nr_txns || w->turn.nr_stalled || w->orphans_left || !list_is_empty(&w->turn.paused))
 		schedule_tick(s);
@@ -72,6 +78,12 @@ static void set_accepting(struct server *s, bool accepting)
 static void on_client_gone(void *arg)
 {
 	set_accepting(arg, true);
+}
+
+/* Others may have used them up: then no client of ours will tell. */
+static void on_accept_again(struct ev_timer *timer)
+{
+	set_accepting(container_of(timer, struct server, accept_again), true);
 }
 
 struct conn *server_restore_client(struct server *s, int fd, uint32_t id, struct err *err)
@@ -109,14 +121,17 @@ static void on_listener(struct ev_io *io, unsigned events)
 		int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
+			s->wait_logged = false;
 			add_client(s, fd);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			/* The others go on; this one waits in the backlog until a descriptor is
-			 * free. */
-			log_warn("clients have to wait: %s", strerror(errno));
-			set_accepting(s, s->world->nr_conns == 0);
+			/* The others go on; this one waits in the backlog. */
+			if (!s->wait_logged)
+				log_warn("clients have to wait: %s", strerror(errno));
+			s->wait_logged = true;
+			set_accepting(s, ev_timer_set(s->ev, &s->accept_again,
+						      ev_now_ms(s->ev) + ACCEPT_AGAIN_MS) < 0);
 		}
 		return;
 	}
@@ -155,6 +170,7 @@ int server_init(struct server *s, struct world *w, struct err *err)
 	s->listener.fd = -1;
 	s->turn.fn = on_turn;
 	s->tick.fn = on_tick;
+	s->accept_again.fn = on_accept_again;
 	s->ev = ev_new(err);
 	if (!s->ev || ev_timer_reserve(s->ev, 4, err) < 0 || watch_signals(s, err) < 0)
 		return err_wrap(err, "starting the event loop");

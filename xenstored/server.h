@@ -11,10 +11,11 @@ struct server {
 	struct ev *ev;
 	struct world *world;
 	struct ev_defer turn;
-	struct ev_timer tick;
+	struct ev_timer tick, accept_again;
 	struct ev_io listener;
 	struct ev_signal term, interrupt, hup;
 	bool accepting;
+	bool wait_logged;	/* that clients have to wait was said */
 };
 
 /* Everything but the socket. Takes the world. */
