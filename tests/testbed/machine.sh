@@ -112,6 +112,8 @@ tb_machine_run() {
 		esac
 	done
 
+	tb_boot_machine
+
 	# What the script says comes through a pipe as it is said; the rest can wait in files.
 	mkfifo "$work/out"
 	: >"$work/status"
