@@ -191,6 +191,7 @@ static void lose_client(struct console *c)
 		return;
 	ev_io_del(c->d->ev, &c->io);
 	c->io.fd = -1;
+	c->is_tty_full = false;
 	tty_hang_up(&c->tty);
 }
 
@@ -200,10 +201,11 @@ static void to_tty(struct console *c)
 	size_t len;
 	ssize_t n;
 
-	while (c->tty.fd >= 0 && (data = history_next(&c->history, &len))) {
+	while (c->tty.fd >= 0 && !c->is_tty_full && (data = history_next(&c->history, &len))) {
 		n = tty_write(&c->tty, data, len);
 		if (n < 0)
 			lose_client(c);
+		c->is_tty_full = n == 0;
 		if (n <= 0)
 			return;
 		history_sent(&c->history, (size_t)n);
@@ -316,8 +318,10 @@ static void on_tty(struct ev_io *io, unsigned events)
 {
 	struct console *c = container_of(io, struct console, io);
 
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
+		c->is_tty_full = false;
 		to_tty(c);
+	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		if (c->tty.listener >= 0 && (events & (EPOLLHUP | EPOLLERR)) && !(events & EPOLLIN))
 			lose_client(c);
@@ -349,6 +353,7 @@ static void linger(struct console *c)
 {
 	uint64_t now = ev_now_ms(c->d->ev);
 
+	c->is_tty_full = false;	/* nobody waits for the descriptor any more */
 	to_tty(c);
 	if (now >= c->linger_end_ms || c->tty.fd < 0 || (c->history.unsent == 0 && tty_is_drained(&c->tty)) ||
 	    ev_timer_set(c->d->ev, &c->timer, now + LINGER_STEP_MS) < 0)

@@ -38,6 +38,7 @@ struct console {
 	uint64_t period_end_ms, linger_end_ms;
 	unsigned nr_events;
 	bool is_paused, is_full, is_ended, was_wrong;
+	bool is_tty_full;		/* its descriptor tells when there is room again */
 };
 
 /* How many events a console may cause in how long before it waits: upstream's figures. */
