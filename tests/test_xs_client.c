@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include "tests/fault.h"
 #include "tests/xs_peer.h"
 #include "xs/client.h"
 
@@ -326,6 +327,57 @@ START_TEST(without_waiting)
 }
 END_TEST
 
+/* --- no memory ----------------------------------------------------------------------------------- */
+
+/* Answers the first request, whatever it is, if there is one. */
+static void script_lenient(int fd)
+{
+	char message[sizeof(struct xs_header) + 6];
+
+	if (read(fd, message, sizeof(message)) != sizeof(message))
+		return;
+	peer_send(fd, XS_WATCH_EVENT, 0, 0, "/a\0t1", 6);
+	peer_send(fd, XS_WATCH, 0, 0, "OK", 3);
+	peer_silence(fd);
+}
+
+static int with_faults(int fd)
+{
+	char *path = NULL, *token = NULL;
+	struct xs_client *c = NULL;
+	struct xs_reply reply;
+	int r;
+
+	if (xs_client_from_fd(&c, fd, false, &err) < 0)
+		return -1;
+	r = xs_client_call(c, XS_WATCH, 0, "/a", "t1", 3, &reply, &err);
+	if (r == 0)
+		r = xs_client_event(c, -1, &path, &token, &err) == 1 ? 0 : -1;
+	free(path);
+	free(token);
+	xs_client_close(c);
+	return r;
+}
+
+/* A daemon goes on without the memory: an error, nothing leaked, nothing ended. */
+START_TEST(no_memory_is_an_error)
+{
+	bool has_failed = true;
+
+	for (unsigned nth = 1; has_failed; nth++) {
+		int fd = peer_start(script_lenient);
+
+		err_clear(&err);
+		fault_arm(nth, FAULT_TRANSIENT);
+		int r = with_faults(fd);
+
+		has_failed = fault_disarm();
+		ck_assert_msg(has_failed ? r < 0 && err.code == ENOMEM : r == 0, "allocation %u: %s", nth, err.msg);
+		peer_finish();
+	}
+}
+END_TEST
+
 START_TEST(error_names)
 {
 	ck_assert_int_eq(xs_error_code("EPERM"), EPERM);
@@ -339,4 +391,4 @@ END_TEST
 
 TEST_MAIN("xs_client", flood_of_a_socket, flood_of_a_device, batch_goes_out_whole, reply_in_pieces,
 	  watches_travel_alone_on_a_device, a_lie_breaks_for_good, unasked_reply, request_too_long, events,
-	  without_waiting, error_names)
+	  without_waiting, no_memory_is_an_error, error_names)
