@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Manual pages: clean under mandoc's lint, and complete: every command and option of xl and every key of
-# xl.conf and guest.cfg, as xl itself tells them, is in its page.
+# xl.conf and guest.cfg that has an effect, as xl itself tells them, is in its page.
 # Usage: check-man.sh [BUILD-DIR]   (without: lint only)
 set -eu
 build=
@@ -27,21 +27,25 @@ rows() {
 		section == "commands" && /"letter": "/ { print "letter", $4 }
 		section == "commands" && /^                    "name": "/ && $4 != "json" { print "name", $4 }
 		section == "xl.conf" && /^        "/ { print section, $2 }
-		section == "xl.cfg" && /"key": "/ { print section, $4 }
+		section == "xl.cfg" && /"key": "/ { key = $4 }
+		section == "xl.cfg" && /"supported": true/ { print section, key }
 	' "$tables"
 }
 
-# A command has ".It Ic NAME"; its options are between that and the next one.
+# A command has ".It Ic NAME"; its options are between that and the next one. Several in a row share them.
 rows | awk '
 	FNR == NR {
 		if (/^\.It Ic /) {
-			command = $3
-			there[command] = 1
+			if (!was_head)
+				nr = 0
+			commands[++nr] = $3
+			there[$3] = 1
 		} else if (/^\.Sh /) {
-			command = ""
+			nr = 0
 		}
-		if (command != "")
-			text[command] = text[command] " " $0 " "
+		was_head = /^\.It Ic /
+		for (i = 1; i <= nr; i++)
+			text[commands[i]] = text[commands[i]] " " $0 " "
 		next
 	}
 	$1 == "command" {
