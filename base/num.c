@@ -12,7 +12,7 @@
 /* How much of a bad word a message shows. */
 #define SHOWN 64
 
-static int digit_of(char c)
+int num_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -20,7 +20,7 @@ static int digit_of(char c)
 		return c - 'a' + 10;
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
-	return 255;
+	return NUM_NO_DIGIT;
 }
 
 enum scan { SCAN_OK, SCAN_NOT_A_NUMBER, SCAN_TOO_LARGE };
@@ -33,8 +33,8 @@ static enum scan scan_digits(const char **s, unsigned base, uint64_t *out)
 	bool fits = true;
 	uint64_t v = 0;
 
-	for (; digit_of(*p) < (int)base; p++)
-		fits = fits && num_mul(v, base, &v) && num_add(v, (unsigned)digit_of(*p), &v);
+	for (; num_digit(*p) < (int)base; p++)
+		fits = fits && num_mul(v, base, &v) && num_add(v, (unsigned)num_digit(*p), &v);
 	if (p == *s)
 		return SCAN_NOT_A_NUMBER;
 	*s = p;

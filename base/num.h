@@ -32,6 +32,10 @@ int num_size(const char *s, char unit, const char *what, uint64_t *bytes, struct
 int num_range(const char *s, uint64_t max, const char *what, uint64_t *first, uint64_t *last,
 	      struct err *err) must_check;
 
+/* The value of a digit of any base up to 16, NUM_NO_DIGIT for anything else. */
+#define NUM_NO_DIGIT 255
+int num_digit(char c);
+
 /* True when s is nothing but decimal digits, at least one. */
 bool num_is_dec(const char *s);
 

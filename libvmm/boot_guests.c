@@ -197,8 +197,8 @@ static int settle_uuid(struct boot_guests *b, const struct hv_dominfo *info, str
 		cfg->is_uuid_set = true;
 		return 0;
 	}
-	if (!cfg->is_uuid_set && config_make_uuid(cfg, err) < 0)
-		return -1;
+	if (!cfg->is_uuid_set)
+		config_make_uuid(cfg);
 	return hv_domain_set_uuid(b->hv, info->domid, cfg->uuid, err);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 
 #define EXCERPT_WIDTH 100u
@@ -167,17 +168,6 @@ static void skip_blank(struct parser *p, bool lines_too)
 	}
 }
 
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* \xHH and \OOO: one byte, never NUL because values are C strings. */
 static int parse_numeric_escape(struct parser *p, size_t start, struct strbuf *out)
 {
@@ -187,11 +177,11 @@ static int parse_numeric_escape(struct parser *p, size_t start, struct strbuf *o
 	if (is_hex)
 		p->pos++;
 	for (; n < max_digits && p->pos < p->len; n++, p->pos++) {
-		int d = hex_digit(p->text[p->pos]);
+		unsigned d = (unsigned)num_digit(p->text[p->pos]);
 
-		if (d < 0 || (unsigned)d >= base)
+		if (d >= base)
 			break;
-		value = value * base + (unsigned)d;
+		value = value * base + d;
 	}
 	if (n == 0)
 		return fail_at(p, start, "\\x needs hexadecimal digits behind it");

@@ -58,7 +58,7 @@ static void write_c_info(const struct vmm_config *cfg, bool is_saved, struct jso
 	static const char *const passthrough[] = { NULL, "disabled", "enabled" };
 	char uuid[37];
 
-	config_uuid_str(cfg->uuid, uuid);
+	vmm_uuid_text(cfg->uuid, uuid);
 	json_open_object(w, "c_info");
 	json_str(w, "type", cfg->is_type_pv && !is_saved ? "pv" : "pvh");	/* Arm makes it pvh */
 	str_member(w, "ssid_label", cfg->init_seclabel != NULL ? cfg->init_seclabel : cfg->seclabel);
@@ -440,8 +440,8 @@ static int read_c_info(struct vmm_config *cfg, const struct json *c, struct err 
 	    read_str(c, "ssid_label", &cfg->seclabel, err) < 0 || read_str(c, "pool_name", &cfg->pool, err) < 0 ||
 	    read_name(c, "passthrough", passthrough, &mode, err) < 0)
 		return -1;
-	if (uuid != NULL && config_parse_uuid(uuid, cfg->uuid) < 0)
-		return err_set(err, EINVAL, "uuid: '%s' is none", uuid);
+	if (uuid != NULL && vmm_uuid_parse(uuid, cfg->uuid, err) < 0)
+		return err_wrap(err, "uuid");
 	if (read_str(c, "type", &type, err) < 0)
 		return -1;
 	cfg->is_type_set = type != NULL;

@@ -152,9 +152,11 @@ static int set_name(struct cfgkey_ctx *c, const struct cfg_value *v)
 
 static int set_uuid(struct cfgkey_ctx *c, const struct cfg_value *v)
 {
+	struct err ignored = ERR_INIT;
+
 	if (want_text(c, v) < 0)
 		return -1;
-	if (config_parse_uuid(v->text, c->cfg->uuid) < 0)
+	if (vmm_uuid_parse(v->text, c->cfg->uuid, &ignored) < 0)
 		return refuse(c, v, "'%s' is not of the form 01234567-89ab-cdef-0123-456789abcdef", v->text);
 	c->cfg->is_uuid_set = true;
 	return 0;

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <uuid/uuid.h>
 
 #include "libvmm/devclass.h"
@@ -111,25 +110,10 @@ int config_check_name(const char *name, struct err *err)
 	return 0;
 }
 
-int config_parse_uuid(const char *s, uint8_t uuid[16])
+void config_make_uuid(struct vmm_config *cfg)
 {
-	return uuid_parse(s, uuid);
-}
-
-void config_uuid_str(const uint8_t uuid[16], char out[37])
-{
-	uuid_unparse_lower(uuid, out);
-}
-
-/* A random UUID, version 4 of RFC 4122. */
-int config_make_uuid(struct vmm_config *cfg, struct err *err)
-{
-	if (getrandom(cfg->uuid, sizeof(cfg->uuid), 0) != (ssize_t)sizeof(cfg->uuid))
-		return err_set(err, errno, "making a uuid: %s", strerror(errno));
-	cfg->uuid[6] = (cfg->uuid[6] & 0x0f) | 0x40;
-	cfg->uuid[8] = (cfg->uuid[8] & 0x3f) | 0x80;
+	uuid_generate_random(cfg->uuid);
 	cfg->is_uuid_set = true;
-	return 0;
 }
 
 void config_fill_in(struct vmm_config *cfg)
@@ -203,8 +187,8 @@ int config_finish(struct vmm_config *cfg, struct err *err)
 	config_fill_in(cfg);
 	if (finish_memory(cfg, err) < 0 || finish_vcpus(cfg, err) < 0 || finish_boot(cfg, err) < 0)
 		return -1;
-	if (!cfg->is_uuid_set && config_make_uuid(cfg, err) < 0)
-		return -1;
+	if (!cfg->is_uuid_set)
+		config_make_uuid(cfg);
 	list_for_each_entry (dev, &cfg->devices, link)
 		if (device_check(dev, cfg, err) < 0)
 			return -1;

@@ -110,12 +110,8 @@ void config_fill_in(struct vmm_config *cfg);
  * generated uuid. Fails with the keys named. Does not touch the host. */
 int config_finish(struct vmm_config *cfg, struct err *err) must_check;
 
-/* "01234567-89ab-cdef-0123-456789abcdef", either case. -1: it is not of that form. */
-int config_parse_uuid(const char *s, uint8_t uuid[16]) must_check;
-void config_uuid_str(const uint8_t uuid[16], char out[37]);
-
 /* A random one. */
-int config_make_uuid(struct vmm_config *cfg, struct err *err) must_check;
+void config_make_uuid(struct vmm_config *cfg);
 
 /* May this be a domain's name? Letters, digits and anything printable but '/', no control characters, 1 to 255 bytes. */
 int config_check_name(const char *name, struct err *err) must_check;

@@ -76,7 +76,7 @@ int nodes_make(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, st
 	struct node_perms p = perms_of(domid);
 	char uuid[37];
 
-	config_uuid_str(cfg->uuid, uuid);
+	vmm_uuid_text(cfg->uuid, uuid);
 	make_guest_dir(&t, cfg, domid, uuid);
 	store_txn_rm(&t, "/libxl/%" PRIu32, domid);
 	store_txn_mkdir(&t, p.private, 1, "/libxl/%" PRIu32, domid);
@@ -139,7 +139,7 @@ static void write_start_time(struct store_txn *t, const struct build *b)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(text, sizeof(text), "%lld.%02ld", (long long)now.tv_sec, now.tv_nsec / 10000000);
-	config_uuid_str(b->cfg->uuid, uuid);
+	vmm_uuid_text(b->cfg->uuid, uuid);
 	store_txn_write(t, text, "/vm/%s/start_time", uuid);
 }
 

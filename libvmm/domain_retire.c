@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <string.h>
-#include <uuid/uuid.h>
 #include "base/mem.h"
 #include "libvmm/cfgjson.h"
 #include "libvmm/internal.h"
@@ -46,7 +45,7 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	if (!hv || config_check_name(new_name, err) < 0 || vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	memcpy(old, cfg->uuid, sizeof(old));
-	uuid_generate(cfg->uuid);
+	config_make_uuid(cfg);
 	free(cfg->name);
 	cfg->name = xstrdup(new_name);
 	vmm_uuid_text(old, old_uuid);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 #include "base/file.h"
 #include "base/str.h"
 #include "libvmm/userdata.h"
@@ -23,40 +24,12 @@ static const char *state_dir(void)
 
 void vmm_uuid_text(const uint8_t uuid[16], char text[37])
 {
-	char *p = text;
-
-	for (int i = 0; i < 16; i++)
-		p += sprintf(p, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	uuid_unparse_lower(uuid, text);
 }
 
 int vmm_uuid_parse(const char *text, uint8_t uuid[16], struct err *err)
 {
-	const char *p = text;
-
-	for (int i = 0; i < 16; i++) {
-		int high, low;
-
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p == '-')
-			p++;
-		high = hex_digit(p[0]);
-		low = high < 0 ? -1 : hex_digit(p[1]);
-		if (low < 0)
-			return err_set(err, EINVAL, "'%s' is not a UUID", text);
-		uuid[i] = (uint8_t)(high << 4 | low);
-		p += 2;
-	}
-	if (*p)
+	if (uuid_parse(text, uuid) < 0)
 		return err_set(err, EINVAL, "'%s' is not a UUID", text);
 	return 0;
 }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 void text_quote(struct strbuf *out, const char *value, size_t len)
 {
 	static const char names[] = "\tt\nn\rr\\\\";
@@ -24,24 +26,13 @@ void text_quote(struct strbuf *out, const char *value, size_t len)
 	}
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
 /* At most `most` digits of `base`; without any, `otherwise`. */
 static const char *take_number(const char *p, int base, int most, int otherwise, char *out)
 {
 	int n, v = 0;
 
-	for (n = 0; n < most && digit(*p) < base; n++)
-		v = v * base + digit(*p++);
+	for (n = 0; n < most && num_digit(*p) < base; n++)
+		v = v * base + num_digit(*p++);
 	*out = (char)(n ? v : otherwise);
 	return p;
 }
@@ -65,7 +56,7 @@ static const char *take_escape(const char *p, char *out)
 		*out = '\0';
 		return p;
 	default:
-		if (digit(*p) < 8)
+		if (num_digit(*p) < 8)
 			return take_number(p, 8, 3, 0, out);
 		*out = *p;
 		return p + 1;
