@@ -507,24 +507,39 @@ int op_get_feature(struct request *r, struct reply *reply, struct err *err)
 	return 0;
 }
 
+/* A domain that exists, introduced or not: known from now on. */
+static struct domain *existing_domain(struct request *r, const struct wire_arg *a, struct err *err)
+{
+	struct domain *d;
+	uint64_t domid;
+
+	if (num_dec(a->s, DOMID_FIRST_RESERVED - 1, "domain id", &domid, err) < 0)
+		return NULL;
+	if (!world_domain_alive(r->world, (unsigned)domid)) {
+		err_set(err, ENOENT, "there is no domain %u", (unsigned)domid);
+		return NULL;
+	}
+	d = world_know_domain(r->world, (unsigned)domid);
+	if (!d)
+		err_set(err, ENOMEM, "domain %u: out of memory", (unsigned)domid);
+	return d;
+}
+
 int op_set_feature(struct request *r, struct reply *reply, struct err *err)
 {
-	uint64_t domid, mask;
 	struct domain *d;
+	uint64_t mask;
 	uint32_t old;
 
 	(void)reply;
-	if (num_dec(r->args[0].s, DOMID_FIRST_RESERVED - 1, "domain id", &domid, err) < 0 ||
-	    num_dec(r->args[1].s, UINT32_MAX, "feature mask", &mask, err) < 0)
+	if (num_dec(r->args[1].s, UINT32_MAX, "feature mask", &mask, err) < 0)
 		return -1;
 	if (mask & ~(uint64_t)DOMAIN_FEATURES)
 		return err_set(err, EINVAL, "SET_FEATURE: bits %#" PRIx64 " are not known",
 			       mask & ~(uint64_t)DOMAIN_FEATURES);
-	if (!world_domain_alive(r->world, (unsigned)domid))
-		return err_set(err, ENOENT, "SET_FEATURE: there is no domain %u", (unsigned)domid);
-	d = world_know_domain(r->world, (unsigned)domid);
+	d = existing_domain(r, &r->args[0], err);
 	if (!d)
-		return err_set(err, ENOMEM, "SET_FEATURE: out of memory");
+		return -1;
 	if (d->introduced)
 		return err_set(err, EBUSY, "SET_FEATURE: domain %u is introduced already",
 			       d->domid);
@@ -624,7 +639,9 @@ int op_set_quota(struct request *r, struct reply *reply, struct err *err)
 		return -1;
 	if (r->nr_args == 2)
 		return set_global(r, (enum quota_id)id, soft, (unsigned)value, err);
-	if (known_domain(r, &r->args[0], &d, err) < 0)
+	/* Also before it is introduced: that is when a toolstack sets it. */
+	d = existing_domain(r, &r->args[0], err);
+	if (!d)
 		return -1;
 	return set_own(r, d, (enum quota_id)id, soft, (unsigned)value, err);
 }
