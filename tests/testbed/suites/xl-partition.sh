@@ -72,6 +72,9 @@ timeout 300 xl console loop </dev/null | grep -m 1 -q 'guest: up' || fail "loop 
 [ "$(xl vcpu-list loop | awk 'NR == 2 { print $4 }')" = 3 ] || fail "loop is not on pcpu 3"
 xl partition show || fail "show"
 
+xl top -b -i 2 -d 1 || fail "top"
+xl top --json | grep -q '"cpupool": "control"' || fail "top --json"
+
 echo '--- refused as a whole'
 now=$(xl cpupool-list -c; xl vcpu-list | awk '{ print $1, $3, $NF, $(NF - 2) }')
 printf 'pool more credit 0\n' >/tmp/bad
