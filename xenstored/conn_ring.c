@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "xenstored/wire.h"
 
@@ -217,19 +218,23 @@ static bool find_tail(const char *out, size_t len, size_t published, size_t *tai
 	return true;
 }
 
-int conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in, size_t in_len,
-		     const char *out, size_t out_len, size_t tail, struct err *err)
+void conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in, size_t in_len,
+		      const char *out, size_t out_len, size_t tail)
 {
 	size_t published = r->page ? r->prod - at->rsp_prod : 0;
+	struct err err = ERR_INIT;
 
-	if (tail > out_len || published > out_len || !find_tail(out, out_len, published, &tail)) {
-		fail(r, RING_ERROR_INDEX);
-		return 0;
-	}
 	r->cons = at->req_cons;
 	r->kick = true;		/* whatever the domain waits for, it may not have been told of it */
+	if (tail > out_len || published > out_len || !find_tail(out, out_len, published, &tail)) {
+		fail(r, RING_ERROR_INDEX);
+		return;
+	}
 	touch(r);
-	return conn_restore(&r->conn, in, in_len, out + published, out_len - published, tail, err);
+	if (conn_restore(&r->conn, in, in_len, out + published, out_len - published, tail, &err) == 0)
+		return;
+	log_error("domain %u: %s", r->domid, err.msg);
+	fail(r, RING_ERROR_COMM);
 }
 
 void conn_ring_detach(struct conn_ring *r)

@@ -84,9 +84,9 @@ struct conn_ring *conn_ring_of(struct conn *c);
  * advertised. */
 void conn_ring_attach(struct conn_ring *r, void *page, uint32_t port, uint32_t features);
 /* After a crash, attached: go on from there. `out` is what the domain was owed from at->rsp_prod on, the first `tail` bytes of it
- * the end of a message; it has some of it already. A ring that does not fit to that has failed. -1: no memory. */
-int conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in, size_t in_len,
-		     const char *out, size_t out_len, size_t tail, struct err *err) must_check;
+ * the end of a message; it has some of it already. A ring that does not fit to that has failed. */
+void conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in, size_t in_len,
+		      const char *out, size_t out_len, size_t tail);
 void conn_ring_detach(struct conn_ring *r);
 
 /* A fresh start: both rings empty, indices 0, a reconnection that was asked for is granted. The caller has

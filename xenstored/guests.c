@@ -250,6 +250,7 @@ void guests_scan(struct guests *g)
 static void kicked(struct guests *g, struct conn_ring *r)
 {
 	if (conn_ring_wants_reset(r)) {
+		list_del(&r->of_host);	/* a failure that is yet to be seen to is over */
 		world_reset_conn(g->world, &r->conn, true);
 		conn_ring_reset(r);
 	}

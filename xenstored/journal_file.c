@@ -60,6 +60,10 @@ static int grow(struct jfile *f, size_t want, struct err *err)
 	if (map == MAP_FAILED)
 		return err_set(err, errno, "journal: map %zu bytes: %s", size, strerror(errno));
 	f->map = map;
+#ifdef MADV_POPULATE_WRITE
+	/* All its pages at once: cheaper than one fault each. */
+	(void)madvise(f->map + f->size, size - f->size, MADV_POPULATE_WRITE);
+#endif
 	f->size = size;
 	return 0;
 }

@@ -107,8 +107,8 @@ static void forget_ring(struct recovery *r, unsigned domid)
 
 static int load_domain_gone(struct recovery *r, uint32_t domid, struct err *err)
 {
-	if (domid >= DOMID_FIRST_RESERVED)
-		return err_set(err, EINVAL, "impossible domain %u", domid);
+	if (domid >= DOMID_FIRST_RESERVED || domid == r->world->dom0_domid)
+		return err_set(err, EINVAL, "impossible death of domain %u", domid);
 	forget_ring(r, domid);
 	struct domain *d = world_domain(r->world, domid);
 
@@ -310,12 +310,12 @@ static void revive(struct recovery *r, struct revived *v)
 	struct domain *d = v->ring->conn.domain;
 	struct err err = ERR_INIT;
 
-	if (guests_revive(r->guests, d, 0, v->has_handle ? v->handle : NULL, &err) == 0 &&
-	    conn_ring_resume(v->ring, &v->at, v->in, v->in_len, v->out, v->out_len, v->tail, &err) ==
-		    0)
+	if (guests_revive(r->guests, d, 0, v->has_handle ? v->handle : NULL, &err) < 0) {
+		log_info("%s", err.msg);
+		world_domain_died(r->world, d);
 		return;
-	log_info("%s", err.msg);
-	world_domain_died(r->world, d);
+	}
+	conn_ring_resume(v->ring, &v->at, v->in, v->in_len, v->out, v->out_len, v->tail);
 }
 
 /* Whether the file at hand was written since this machine was started: only its first records are looked at. */

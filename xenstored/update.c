@@ -182,16 +182,24 @@ static void settle_all(struct world *w)
 			c->ops->settle(c);
 }
 
+/* Ours do not block and end with us; a daemon that takes over may be one that expects neither. */
+static void keep_descriptor(int fd, bool keep)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (fd < 0 || flags < 0)
+		return;
+	(void)fcntl(fd, F_SETFL, keep ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+	(void)fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC);
+}
+
 static void keep_descriptors(struct world *w, bool keep)
 {
-	int flags = keep ? 0 : FD_CLOEXEC;
 	struct conn *c;
 
 	list_for_each_entry(c, &w->conns, of_world)
-		if (conn_socket_fd(c) >= 0)
-			fcntl(conn_socket_fd(c), F_SETFD, flags);
-	if (parts->server->listener.fd >= 0)
-		fcntl(parts->server->listener.fd, F_SETFD, flags);
+		keep_descriptor(conn_socket_fd(c), keep);
+	keep_descriptor(parts->server->listener.fd, keep);
 	if (parts->guests)
 		guests_hand_over(parts->guests, keep);
 }
@@ -374,10 +382,7 @@ static int restore_socket(const struct state_conn *c, struct err *err)
 {
 	struct conn *conn;
 
-	/* Inherited across exec, as everything must be that is inherited no further. */
-	if (fcntl(c->fd, F_SETFD, FD_CLOEXEC) < 0)
-		return err_set(err, errno, "client %u: descriptor %d: %s", c->id, c->fd,
-			       strerror(errno));
+	keep_descriptor(c->fd, false);
 	conn = server_restore_client(parts->server, c->fd, c->id, err);
 	if (!conn)
 		return -1;
@@ -400,7 +405,10 @@ static int restore_ring(const struct state_conn *c, struct err *err)
 		err_clear(err);
 		return 0;	/* it died meanwhile: the scan buries it */
 	}
-	return conn_restore(&r->conn, c->in, c->in_len, c->out, c->out_len, c->response_len, err);
+	struct ring_position at = conn_ring_position(r);
+
+	conn_ring_resume(r, &at, c->in, c->in_len, c->out, c->out_len, c->response_len);
+	return 0;
 }
 
 static int load_conn(void *arg, const struct state_conn *c, struct err *err)
@@ -457,6 +465,7 @@ int update_restore(const struct update_state *s, const struct update_parts *p, s
 	int ok;
 
 	parts = p;
+	keep_descriptor(s->socket_fd, false);
 	/* Clients may hold generations of the former daemon. */
 	w->gen += UINT64_C(1) << 40;
 	w->restoring = true;
