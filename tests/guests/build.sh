@@ -22,8 +22,7 @@ one() {
 }
 
 out=$1
-# shellcheck disable=SC2043 # there may be more
-for guest in hello; do
+for guest in hello store_hostile store_storm; do
 	if command -v aarch64-linux-gnu-gcc >/dev/null; then
 		one "$guest" 64 aarch64-linux-gnu 0x40000000 -mgeneral-regs-only -mstrict-align
 	fi

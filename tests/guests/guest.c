@@ -23,6 +23,15 @@ static volatile struct console_ring *ring;
 static uint32_t port;
 static int has_uart;
 
+/* Compilers call it where there is no library too. */
+void *memset(void *to, int c, unsigned long n);
+void *memset(void *to, int c, unsigned long n)
+{
+	for (volatile char *p = to; n > 0; n--)
+		*p++ = (char)c;
+	return to;
+}
+
 uint64_t param_get(uint32_t index)
 {
 	struct {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * For LD_PRELOAD: lets a stock C xenstored serve its socket on a machine without Xen, so that it can be measured beside
- * ours. Every domain below DOMID_FIRST_RESERVED exists, ring pages are anonymous memory, the event channel is a
- * descriptor that never fires. Declares what it needs itself: it must build without Xen's headers, and it stands in for 4.17's and
+ * For LD_PRELOAD: lets a stock C xenstored, or ours, serve its socket on a machine without Xen, so that it can be
+ * measured. Every domain below DOMID_FIRST_RESERVED exists, ring pages are anonymous memory, the event channel is a
  * 4.20's functions at once.
  */
 #include <dlfcn.h>
@@ -29,6 +28,8 @@ EXPORT void *xc_interface_open(void *logger, void *dombuild, unsigned flags);
 EXPORT int xc_interface_close(void *h);
 EXPORT int xc_domain_getinfo(void *h, uint32_t first, unsigned max, void *info);
 EXPORT int xc_domain_getinfo_single(void *h, uint32_t domid, void *info);
+EXPORT int xc_domain_getinfolist(void *h, uint32_t first, unsigned max, void *info);
+EXPORT int xc_hvm_param_get(void *h, uint32_t domid, uint32_t param, uint64_t *value);
 EXPORT void *xengnttab_open(void *logger, unsigned flags);
 EXPORT int xengnttab_close(void *h);
 EXPORT int xengnttab_set_max_grants(void *h, uint32_t n);
@@ -82,6 +83,18 @@ int xc_domain_getinfo_single(void *h, uint32_t domid, void *info)
 		memset(info, 0, 64);
 		memcpy(info, &id, sizeof(id));
 	}
+	return 0;
+}
+
+int xc_domain_getinfolist(void *h, uint32_t first, unsigned max, void *info)
+{
+	return max < 1 || xc_domain_getinfo_single(h, first, info) < 0 ? 0 : 1;
+}
+
+int xc_hvm_param_get(void *h, uint32_t domid, uint32_t param, uint64_t *value)
+{
+	(void)h, (void)domid, (void)param;
+	*value = 1;
 	return 0;
 }
 

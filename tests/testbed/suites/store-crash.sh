@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --daemons ours --dom0-mem 512 --timeout 900
+# testbed: --daemons ours --arch armhf --timeout 900
+# shellcheck shell=sh
+#
+# The store daemon killed and started again, many times, while guests and dom0 keep asking: every guest's connection lives, no
+# answer is lost or wrong, no write is done twice, nothing that dom0 was told is forgotten.
+set -u
+failed=0
+bits=64 rounds=20
+[ "$(uname -m)" = aarch64 ] || bits=32 rounds=5
+rounds=${1:-$rounds}
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+start_daemon() {
+	/usr/local/sbin/xenstored --pid-file=/run/xenstored.pid || fail "the daemon does not start"
+}
+
+log() {
+	cat "/var/log/xen/console/guest-$1.log"
+}
+
+wait_for() { # WORDS SECONDS COMMAND...
+	words=$1 left=$2
+	shift 2
+	while ! "$@" 2>/dev/null | grep -qF -- "$words"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 1
+	done
+}
+
+for n in 1 2; do
+	cat >/tmp/s$n.cfg <<-EOF
+		name = "s$n"
+		kernel = "/guests/store_storm$bits.bin"
+		memory = 32
+		on_poweroff = "preserve"
+	EOF
+	[ $bits = 32 ] || echo 'image_format = "raw"' >>/tmp/s$n.cfg
+	xl create -q -e /tmp/s$n.cfg || exit 1
+	wait_for 'storm: begins' 30 log s$n || { fail "s$n: $(log s$n)"; exit 1; }
+done
+
+# dom0: what was acknowledged is written down beside.
+(
+	i=0
+	while [ ! -e /tmp/stop ]; do
+		i=$((i + 1))
+		xenstore-write /dom0/count $i 2>/dev/null && echo $i >/tmp/acknowledged
+	done
+) &
+dom0=$!
+
+round=0
+s1=$(xl domid s1)
+s2=$(xl domid s2)
+while [ $round -lt "$rounds" ]; do
+	round=$((round + 1))
+	usleep $((100000 + round * 37000 % 400000))
+	kill -9 "$(cat /run/xenstored.pid)"
+	acknowledged=$(cat /tmp/acknowledged 2>/dev/null || echo 0)
+	start_daemon
+	now=$(xenstore-read /dom0/count 2>/dev/null || echo 0)
+	[ "$now" -ge "$acknowledged" ] || fail "round $round: dom0 was told of $acknowledged, the store says $now"
+	for id in "$s1" "$s2"; do
+		a=$(xenstore-read "/local/domain/$id/data/count")
+		left=300
+		while [ "$(xenstore-read "/local/domain/$id/data/count")" = "$a" ]; do
+			left=$((left - 1))
+			[ $left -gt 0 ] || { fail "round $round: domain $id does not go on"; break; }
+			usleep 100000
+		done
+	done
+	echo "round $round: $(xenstore-read -p "/local/domain/$s1/data/count" "/local/domain/$s2/data/count" | tr '\n' ' ')dom0 $now, up $(cut -d ' ' -f 1 /proc/uptime)"
+done
+touch /tmp/stop
+wait $dom0
+for n in 1 2; do
+	id=$(xl domid s$n)
+	xenstore-write "/local/domain/$id/data/stop" 1
+	wait_for ' wrong' 30 log s$n || fail "s$n did not end: $(log s$n)"
+	log s$n | grep storm: | tail -n 1
+	log s$n | grep -q ' 0 wrong' || fail "s$n: $(log s$n)"
+	xl destroy s$n || fail "destroy s$n"
+done
+
+echo '--- orderly stop and start: the same'
+xenstore-write /kept yes
+kill "$(cat /run/xenstored.pid)"
+left=50
+while kill -0 "$(cat /run/xenstored.pid)" 2>/dev/null && [ $left -gt 0 ]; do
+	left=$((left - 1))
+	usleep 100000
+done
+start_daemon
+[ "$(xenstore-read /kept)" = yes ] || fail "an orderly stop lost the store"
+dmesg | grep -iE 'xenbus.*(error|time)' && fail "dom0's kernel noticed"
+exit $failed
