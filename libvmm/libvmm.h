@@ -210,6 +210,10 @@ struct vmm_boot_export {
 /* *out is yours, *len bytes. */
 int vmm_boot_export(const struct vmm_boot_export *req, char **out, size_t *len, struct err *err) must_check;
 
+/* All guests of a board at once: what was given to two of them is a conflict, the rest a remark. Returns the number of conflicts. */
+typedef void vmm_static_fn(void *arg, bool is_conflict, const char *line);
+unsigned vmm_check_static(struct vmm_config *const *guests, size_t nr, vmm_static_fn *report, void *arg);
+
 /* --- consoles ------------------------------------------------------------------------------------------------- */
 
 enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };

@@ -248,7 +248,61 @@ START_TEST(two_guests_of_one_name_and_a_narrow_board_are_refused)
 }
 END_TEST
 
-TEST_MAIN("boot", modules_go_to_the_lowest_free_place, the_ends_of_the_address_space_do_not_wrap,
+/* --- a board as a whole ------------------------------------------------------------------------------------------------ */
+
+static void finding(void *arg, bool is_conflict, const char *line)
+{
+	collect(arg, is_conflict ? "conflict" : "remark", line);
+}
+
+static unsigned check(const char *a, const char *b)
+{
+	struct vmm_config *cfgs[2] = { guest("a", a), guest("b", b) };
+	unsigned nr;
+
+	said[0] = '\0';
+	nr = vmm_check_static(cfgs, 2, finding, NULL);
+	vmm_config_free(cfgs[0]);
+	vmm_config_free(cfgs[1]);
+	return nr;
+}
+
+START_TEST(what_two_guests_are_given_is_found)
+{
+	static const struct { const char *a, *b, *words; } bad[] = {
+		{ "irqs=[40,41]\n", "irqs=[41]\n", "irq 41" },
+		{ "iomem=[\"9010,4\"]\n", "iomem=[\"9012,1\"]\n", "page 0x9012" },
+		{ "iomem=[\"9012,1\"]\n", "iomem=[\"9010,4\"]\n", "page 0x9012" },
+		{ "dtdev=[\"/soc/can\"]\n", "dtdev=[\"/soc/can\"]\n", "/soc/can" },
+		{ "static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x63fff000,64m\"]\n", "overlaps" },
+		{ "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n", "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n",
+		  "same uuid" },
+	};
+
+	set_up();
+	for (size_t i = 0; i < array_size(bad); i++) {
+		ck_assert_uint_eq(check(bad[i].a, bad[i].b), 1);
+		ck_assert_msg(strstr(said, "conflict: 'a' and 'b'") && strstr(said, bad[i].words), "%s", said);
+	}
+}
+END_TEST
+
+START_TEST(neighbours_are_no_conflict)
+{
+	set_up();
+	ck_assert_uint_eq(check("iomem=[\"9010,2\"]\nirqs=[40]\ncpus=\"1\"\n", "iomem=[\"9012,1\"]\nirqs=[41]\ncpus=\"2\"\n"),
+			  0);
+	ck_assert_ptr_null(strstr(said, "share"));
+	ck_assert_ptr_nonnull(strstr(said, "2 guests, 2 vcpus, 128 MiB"));
+	ck_assert_uint_eq(check("cpus=\"1-2\"\n", "cpus=\"2\"\n"), 0);
+	ck_assert_ptr_nonnull(strstr(said, "'a' and 'b' share pcpu 2"));
+	ck_assert_uint_eq(check("cpus=\"1\"\n", ""), 0);
+	ck_assert_ptr_nonnull(strstr(said, "'b' may run on any pcpu"));
+	ck_assert_uint_eq(check("static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x64000000,64m\"]\n"), 0);
+}
+END_TEST
+
+TEST_MAIN("boot", what_two_guests_are_given_is_found, neighbours_are_no_conflict, modules_go_to_the_lowest_free_place, the_ends_of_the_address_space_do_not_wrap,
 	  claims_are_exact_and_exclusive, a_blob_names_its_guests_in_order, source_and_commands_say_the_same,
 	  what_a_boot_cannot_do_is_said_key_by_key, bad_plans_are_refused,
 	  two_guests_of_one_name_and_a_narrow_board_are_refused)

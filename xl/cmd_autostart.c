@@ -71,12 +71,11 @@ static int is_config_name(const struct dirent *e)
 
 static int add_guest(struct autostart *a, const char *path, struct err *err)
 {
-	struct xl_warnings warnings = { a->xl, 0 };
-	struct vmm_config_source src = { .path = path, .warn = xl_warn, .warn_arg = &warnings };
+	struct vmm_config_source src = { .path = path };
 	struct vmm_config *cfg = NULL;
 	const char *spec;
 
-	if (vmm_config_load(&src, &cfg, err) < 0)
+	if (xl_config_load(a->xl, &src, false, &cfg, err) < 0)
 		return -1;
 	a->boots = xreallocarray(a->boots, a->plan.nr + 1, sizeof(*a->boots));
 	if (start_plan_add(&a->plan, vmm_config_name(cfg), err) < 0) {

@@ -99,10 +99,9 @@ static int parse_avoid(const struct xl_words *words, struct vmm_boot_range *out,
 static int load_guests(struct xl *xl, char **paths, struct vmm_config **cfgs, size_t *nr, struct err *err)
 {
 	for (*nr = 0; paths[*nr]; (*nr)++) {
-		struct xl_warnings warnings = { xl, 0 };
-		struct vmm_config_source src = { .path = paths[*nr], .warn = xl_warn, .warn_arg = &warnings };
+		struct vmm_config_source src = { .path = paths[*nr] };
 
-		if (vmm_config_load(&src, &cfgs[*nr], err) < 0)
+		if (xl_config_load(xl, &src, false, &cfgs[*nr], err) < 0)
 			return -1;
 	}
 	return 0;

@@ -132,16 +132,13 @@ static int find_source(const struct create_opts *o, char **args, struct vmm_conf
 
 static int load(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config **cfg, struct err *err)
 {
-	struct xl_warnings warnings = { xl, 0 };
-	struct vmm_config_source src = {
-		.strict = o->strict, .warn = o->quiet ? NULL : xl_warn, .warn_arg = &warnings,
-	};
+	struct vmm_config_source src = { .strict = o->strict };
 
 	if (find_source(o, args, &src, err) < 0)
 		return -1;
 	if (!o->quiet && !src.text)
 		xl_note(xl, "Parsing config from %s", src.path);
-	return vmm_config_load(&src, cfg, err);
+	return xl_config_load(xl, &src, o->quiet, cfg, err);
 }
 
 static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err *err)
@@ -258,31 +255,76 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 
 /* --- check --------------------------------------------------------------------------------------------------------------- */
 
+struct check_opts { bool is_static; };
+
+static const struct xl_option check_options[] = {
+	OPT_BOOL('s', "static", struct check_opts, is_static,
+		 "All of them together: memory, devices, interrupts given twice, pcpus shared"),
+	OPT_END
+};
+
 static xl_run_fn check;
 
 const struct xl_command cmd_check = {
-	.name = "check", .args = "FILE...", .summary = "Check configurations without creating anything; needs no Xen",
+	.name = "check", .args = "[options] FILE...",
+	.summary = "Check configurations without creating anything; needs no Xen",
+	.options = check_options, .opts_size = sizeof(struct check_opts),
 	.min = 1, .max = XL_ANY, .flags = XL_NO_XEN, .run = check,
 };
 
-/* Every file is looked at, also after one was found wrong. */
-static int check(struct xl *xl, const void *opts, char **args, struct err *err)
+static void show_finding(void *arg, bool is_conflict, const char *line)
 {
-	unsigned nr_bad = 0, nr = 0;
+	struct xl *xl = arg;
 
-	for (; args[nr]; nr++) {
+	print_text(xl->out, is_conflict ? "conflict: " : "", 0);
+	print_text(xl->out, line, 0);
+	putc('\n', xl->out);
+}
+
+/* Every file is looked at, also after one was found wrong: cfgs[i] stays NULL then. */
+static unsigned load_all(struct xl *xl, char **paths, struct vmm_config **cfgs)
+{
+	unsigned nr_bad = 0;
+
+	for (size_t i = 0; paths[i]; i++) {
 		struct xl_warnings warnings = { xl, 0 };
-		struct vmm_config_source src = { .path = args[nr], .warn = xl_warn, .warn_arg = &warnings };
-		struct vmm_config *cfg = NULL;
+		struct vmm_config_source src = { .path = paths[i], .warn = xl_warn, .warn_arg = &warnings };
 		struct err one = ERR_INIT;
 
-		if (vmm_config_load(&src, &cfg, &one) < 0)
+		if (xl_config_load(xl, &src, false, &cfgs[i], &one) < 0) {
 			xl_note(xl, "xl: %s", one.msg);
+			if (xl->excerpt)
+				fputs(xl->excerpt, xl->note);
+			free(xl->excerpt);
+			xl->excerpt = NULL;
+		}
 		if (one.code || warnings.nr)
 			nr_bad++;
-		vmm_config_free(cfg);
 	}
-	if (!nr_bad)
-		return 0;
-	return err_set(err, EINVAL, "%u of %u configurations need attention", nr_bad, nr);
+	return nr_bad;
+}
+
+static int check(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	const struct check_opts *o = opts;
+	unsigned nr_bad, nr_conflicts = 0;
+	struct vmm_config **cfgs;
+	size_t nr = 0;
+
+	while (args[nr])
+		nr++;
+	cfgs = xcalloc(nr, sizeof(struct vmm_config *));
+	nr_bad = load_all(xl, args, cfgs);
+	/* A file with a warning still says what it wants; one that could not be read says nothing. */
+	for (size_t i = 0; i < nr; i++)
+		if (!cfgs[i])
+			nr_conflicts = 1;
+	if (o->is_static && !nr_conflicts)
+		nr_conflicts = vmm_check_static(cfgs, nr, show_finding, xl);
+	for (size_t i = 0; i < nr; i++)
+		vmm_config_free(cfgs[i]);
+	free(cfgs);
+	if (nr_bad)
+		return err_set(err, EINVAL, "%u of %zu configurations need attention", nr_bad, nr);
+	return nr_conflicts ? err_set(err, EBUSY, "%u things were given to two guests", nr_conflicts) : 0;
 }

@@ -86,6 +86,20 @@ void xl_warn(void *arg, const char *where, const char *message)
 	fprintf(w->xl->note, "%s: warning: %s%s", where, message, str_ends(message, "\n") ? "" : "\n");
 }
 
+int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, struct vmm_config **cfg, struct err *err)
+{
+	struct xl_warnings warnings = { xl, 0 };
+
+	free(xl->excerpt);
+	xl->excerpt = NULL;
+	src->excerpt = &xl->excerpt;
+	if (!src->warn && !quiet) {
+		src->warn = xl_warn;
+		src->warn_arg = &warnings;
+	}
+	return vmm_config_load(src, cfg, err);
+}
+
 static void conf_warn(void *arg, const char *message)
 {
 	xl_note(arg, "xl: %s", message);
@@ -294,6 +308,8 @@ int xl_main(int argc, char **argv, const char *conf_path, FILE *out, FILE *note)
 	if (find_and_run(&xl, argc, argv, &err) < 0) {
 		fflush(out);
 		xl_note(&xl, "xl: %s", err.msg);
+		if (xl.excerpt)
+			fputs(xl.excerpt, note);
 		if (err.code == XL_EUSAGE && xl.command) {
 			putc('\n', note);
 			xl_print_usage(note, xl.command);
@@ -304,6 +320,7 @@ int xl_main(int argc, char **argv, const char *conf_path, FILE *out, FILE *note)
 		xl_note(&xl, "xl: writing to standard output: %s", strerror(errno));
 		status = status ? status : 1;
 	}
+	free(xl.excerpt);
 	vmm_close(xl.vmm);
 	xl_conf_free(&xl.conf);
 	return status;

@@ -29,6 +29,7 @@ struct xl {
 	bool has_returns;	/* -t: progress overwrites itself */
 	unsigned verbosity;	/* -v... */
 	uint64_t start_ns;	/* when the command began, by the monotonic clock */
+	char *excerpt;		/* the line of a configuration that the error is about, and a caret; owned, may be NULL */
 };
 
 typedef int xl_run_fn(struct xl *xl, const void *opts, char **args, struct err *err);
@@ -70,6 +71,10 @@ struct xl_warnings {
 	unsigned nr;
 };
 void xl_warn(void *arg, const char *where, const char *message);
+
+/* vmm_config_load with its warnings shown, and the line an error is about kept for below the error. `quiet`: no warnings. */
+int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, struct vmm_config **cfg, struct err *err)
+	must_check;
 
 /* A command line that is wrong: exit code 2 and the usage. Returns -1. */
 int xl_usage(struct err *err, const char *fmt, ...) printf_like(2, 3);
