@@ -72,6 +72,12 @@ int vmm_config_load(const struct vmm_config_source *src, struct vmm_config **out
 int vmm_config_from_json(const char *json, size_t len, struct vmm_config **out, struct err *err) must_check;
 /* To it, indented by four blanks as upstream prints it. */
 int vmm_config_to_json(const struct vmm_config *cfg, char **json, struct err *err) must_check;
+/* What the host's administrator wants where a configuration leaves it open (xl.conf). NULL and -1: no wish. */
+struct vmm_defaults {
+	const char *vif_script, *vif_bridge, *vif_gatewaydev, *vif_backend;
+	int32_t max_grant_frames, max_maptrack_frames, max_grant_version;
+};
+int vmm_config_apply_defaults(struct vmm_config *cfg, const struct vmm_defaults *defaults, struct err *err) must_check;
 void vmm_config_free(struct vmm_config *cfg);
 const char *vmm_config_name(const struct vmm_config *cfg);
 uint32_t vmm_config_nr_vcpus(const struct vmm_config *cfg);

@@ -203,6 +203,30 @@ START_TEST(without_a_store_it_says_so)
 }
 END_TEST
 
+START_TEST(xl_conf_fills_what_a_guest_leaves_open)
+{
+	char conf[] = "/tmp/test_xl_conf.XXXXXX";
+	int fd = mkstemp(conf);
+	char *argv[] = { (char[]){ "xl" }, (char[]){ "create" }, (char[]){ "-n" },
+			 (char[]){ "name=\"x\"" }, (char[]){ "kernel=\"/k\"" },
+			 (char[]){ "vif=['','bridge=mine,script=vif-mine']" }, NULL };
+	static const char text[] = "vif.default.bridge=\"br7\"\nvif.default.script=\"vif-route\"\nmax_grant_frames=17\n";
+	FILE *o = open_memstream(&out, &out_size), *n = open_memstream(&note, &note_size);
+
+	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (ssize_t)(sizeof(text) - 1));
+	close(fd);
+	ck_assert_int_eq(xl_main((int)array_size(argv) - 1, argv, conf, o, n), 0);
+	fclose(o);
+	fclose(n);
+	unlink(conf);
+	has(out, "\"max_grant_frames\": 17");
+	has(out, "\"bridge\": \"br7\"");
+	has(out, "\"bridge\": \"mine\"");
+	has(out, "\"script\": \"vif-route\"");
+	has(out, "\"script\": \"vif-mine\"");
+}
+END_TEST
+
 /* --- tables, manual, completion ---------------------------------------------------------------------------------------- */
 
 static char *source_file(const char *name)
@@ -295,5 +319,5 @@ START_TEST(help_knows_every_command)
 END_TEST
 
 TEST_MAIN("xl", list_is_upstreams_to_the_byte, other_lists, days_and_hours, exit_codes_and_words,
-	  hostile_words_stay_on_their_line, without_a_store_it_says_so, the_manual_has_everything,
+	  hostile_words_stay_on_their_line, without_a_store_it_says_so, xl_conf_fills_what_a_guest_leaves_open, the_manual_has_everything,
 	  the_completion_is_a_shell_script, help_knows_every_command)
