@@ -133,19 +133,12 @@ static int find_source(const struct create_opts *o, char **args, struct vmm_conf
 static int load(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config **cfg, struct err *err)
 {
 	struct vmm_config_source src = { .strict = o->strict };
-	struct vmm_defaults defaults = {
-		xl->conf.vif_script, xl->conf.vif_bridge, xl->conf.vif_gatewaydev, xl->conf.vif_backend,
-		(int32_t)xl->conf.max_grant_frames, (int32_t)xl->conf.max_maptrack_frames,
-		(int32_t)xl->conf.max_grant_version,
-	};
 
 	if (find_source(o, args, &src, err) < 0)
 		return -1;
 	if (!o->quiet && !src.text)
 		xl_note(xl, "Parsing config from %s", src.path);
-	if (xl_config_load(xl, &src, o->quiet, cfg, err) < 0)
-		return -1;
-	return vmm_config_apply_defaults(*cfg, &defaults, err);
+	return xl_config_load(xl, &src, o->quiet, cfg, err);
 }
 
 static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err *err)

@@ -88,6 +88,11 @@ void xl_warn(void *arg, const char *where, const char *message)
 
 int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, struct vmm_config **cfg, struct err *err)
 {
+	const struct vmm_defaults defaults = {
+		xl->conf.vif_script, xl->conf.vif_bridge, xl->conf.vif_gatewaydev, xl->conf.vif_backend,
+		(int32_t)xl->conf.max_grant_frames, (int32_t)xl->conf.max_maptrack_frames,
+		(int32_t)xl->conf.max_grant_version,
+	};
 	struct xl_warnings warnings = { xl, 0 };
 
 	free(xl->excerpt);
@@ -97,7 +102,9 @@ int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, str
 		src->warn = xl_warn;
 		src->warn_arg = &warnings;
 	}
-	return vmm_config_load(src, cfg, err);
+	if (vmm_config_load(src, cfg, err) < 0)
+		return -1;
+	return vmm_config_apply_defaults(*cfg, &defaults, err);
 }
 
 static void conf_warn(void *arg, const char *message)
