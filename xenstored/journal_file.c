@@ -52,7 +52,8 @@ static int grow(struct jfile *f, size_t want, struct err *err)
 		e = posix_fallocate(f->fd, (off_t)f->size, (off_t)(size - f->size));
 	while (e == EINTR);
 	if (e != 0)
-		return err_set(err, e, "journal: no room for %zu bytes: %s", size, strerror(e));
+		return err_set(err, ENOSPC, "journal: no room for %zu bytes: %s", size,
+			       strerror(e));
 	if (f->map)
 		map = mremap(f->map, f->size, size, MREMAP_MAYMOVE);
 	else
