@@ -289,6 +289,8 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err)
 
 	if (txn->lost)
 		return err_set(err, EAGAIN, "transaction %u: its snapshot is gone", txn->id);
+	if (txn->doomed)
+		return err_set(err, EAGAIN, "transaction %u: what it saw was changed by another", txn->id);
 	if (!txn->base || txn->base == live)
 		return 0;
 	while ((a = txn_next_access(txn, &cursor))) {
@@ -338,24 +340,29 @@ int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_
 	return 0;
 }
 
-void txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen)
+bool txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen)
 {
 	struct err err = ERR_INIT;
 	struct node *root;
 
+	if (txn->doomed)
+		return false;
 	if (!txn->base || txn->base == live)
-		return;
+		return true;
 	if (txn_check(txn, live, &err) < 0) {
-		txn_lose(t, txn);
-		return;
+		txn->doomed = true;
+		return false;
 	}
 	if (txn_replay(t, txn, live, gen, &root, &err) < 0)
-		return;		/* no memory: it keeps what it has */
-	for (uint32_t i = 0; i < txn->table_size; i++)
-		if (txn->table[i] && txn->table[i]->subtree)
-			txn->table[i]->subtree =
-				tree_find(live, txn->table[i]->path, txn->table[i]->len);
+		return true;	/* no memory: it keeps what it has */
+	for (uint32_t i = 0; i < txn->table_size; i++) {
+		struct access *a = txn->table[i];
+
+		if (a && a->subtree)
+			a->subtree = tree_find(live, a->path, a->len);
+	}
 	drop_roots(t, txn);
 	txn->base = node_ref(live);
 	txn->root = root;
+	return true;
 }

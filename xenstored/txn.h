@@ -75,6 +75,7 @@ struct txn {
 	/* an errno: a quota was overrun within, commit must fail with it */
 	int failed;
 	/* its snapshot did not survive a restart: reads see the live root, commit says EAGAIN */
+	bool doomed;			/* found to conflict: no need to ask again */
 	bool lost;
 };
 
@@ -98,9 +99,9 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err) m
  * touched get `gen`. */
 int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen,
 	       struct node **out, struct err *err) must_check;
-/* Move to the newest root. One that conflicts already is lost: it keeps its place, its commit will
- * say EAGAIN. */
-void txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
+/* Move to the newest root. False: it conflicts already, and keeps what it has, so that its client sees
+ * one world until the end; its commit will say EAGAIN. */
+bool txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
 /* Forget snapshot and changes; commit says EAGAIN. */
 void txn_lose(struct tree *t, struct txn *txn);
 

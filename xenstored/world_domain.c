@@ -10,9 +10,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define RETRY_MS  3u		/* after a want of memory, or when a turn ends that nobody ended */
-#define REBASE_MS \
-	1000u /* an open transaction keeps old versions of the store no longer than this */
+/* After a want of memory, or when a turn of transactions ends that nobody ended. */
+#define RETRY_MS  3u
+/* An open transaction keeps old versions of the store no longer than this... */
+#define REBASE_MS 1000u
+/* ...unless it conflicts already; a guest's is dropped then. */
+#define DOOMED_MS 5000u
 
 struct domain *world_domain(const struct world *w, unsigned domid)
 {
@@ -300,6 +303,18 @@ void world_domain_shutdown(struct world *w, struct domain *d)
 
 /* Time */
 
+/* Keep an open transaction near the present. What conflicts already stays as it is for its client to
+ * see; a guest's not for ever, as it keeps old versions of others' nodes in memory (XSA-326). */
+static void rebase(struct world *w, struct conn *c, struct txn *txn)
+{
+	size_t before = txn->memory;
+
+	if (!txn_rebase(w->tree, txn, w->root, ++w->gen) && !c->privileged &&
+	    w->now_ms - txn->started_ms >= DOOMED_MS)
+		txn_lose(w->tree, txn);
+	quota_charge(w->quota, c->account, QUOTA_MEMORY, (int64_t)txn->memory - (int64_t)before);
+}
+
 static void rebase_txns(struct world *w)
 {
 	struct conn *c;
@@ -307,13 +322,8 @@ static void rebase_txns(struct world *w)
 
 	list_for_each_entry(c, &w->conns, of_world)
 		list_for_each_entry(txn, &c->txns, of_conn)
-			if (txn->base && txn->base != w->root) {
-				size_t before = txn->memory;
-
-				txn_rebase(w->tree, txn, w->root, ++w->gen);
-				quota_charge(w->quota, c->account, QUOTA_MEMORY,
-					     (int64_t)txn->memory - (int64_t)before);
-			}
+			if (txn->base && txn->base != w->root)
+				rebase(w, c, txn);
 }
 
 /* A guest that does not read its events for too long loses them (XSA-326). */
