@@ -21,10 +21,11 @@
 
 /*
  * Requests in flight. Over the socket: so many that a round trip costs nothing, so few that the answers do not fill
- * either end. The device takes one message a write and a guest's daemon answers 20 at a time.
+ * either end. Over the device one: Linux (xenbus_dev_frontend.c) has one buffer an open file, from which its own thread sends
+ * later, so that a second write may overwrite the first request on its way.
  */
 #define IN_FLIGHT_SOCKET 512
-#define IN_FLIGHT_DEVICE 16
+#define IN_FLIGHT_DEVICE 1
 
 struct event {
 	struct list link;
@@ -41,7 +42,6 @@ struct xs_client {
 	uint32_t next_id;	/* of the next request queued */
 	uint32_t sent_id;	/* of the next request to go out */
 	uint32_t reply_id;	/* of the next reply expected */
-	bool is_sent_alone;	/* the device's answers to what is in flight could overtake */
 	struct list events;
 	struct err broken;	/* code 0: it is not */
 	size_t in_len, in_done;
@@ -243,35 +243,16 @@ static int break_off(struct xs_client *c, struct err *err)
 	return -1;
 }
 
-/* Whether one more message may go out. Linux answers watch requests on the device itself, ahead of what it passed on: they
- * travel alone, or replies would come out of turn. */
-static bool may_send(struct xs_client *c, enum xs_type type)
-{
-	uint32_t in_flight = c->sent_id - c->reply_id;
-
-	if (!c->is_device)
-		return in_flight < IN_FLIGHT_SOCKET;
-	if (in_flight > 0 && (c->is_sent_alone || type == XS_WATCH || type == XS_UNWATCH))
-		return false;
-	return in_flight < IN_FLIGHT_DEVICE;
-}
-
-/* Let more whole messages go out; to the device one at a time. */
+/* Let more whole messages go out. */
 static void allow_more(struct xs_client *c)
 {
+	uint32_t most = c->is_device ? IN_FLIGHT_DEVICE : IN_FLIGHT_SOCKET;
 	struct xs_header h;
 
-	if (c->is_device && c->out_end > c->out_done)
-		return;
-	while (c->out_end < c->out_len) {
+	while (c->out_end < c->out_len && c->sent_id - c->reply_id < most) {
 		memcpy(&h, c->out + c->out_end, sizeof(h));
-		if (!may_send(c, h.type))
-			return;
-		c->is_sent_alone = h.type == XS_WATCH || h.type == XS_UNWATCH;
 		c->out_end += sizeof(h) + h.len;
 		c->sent_id++;
-		if (c->is_device)
-			return;
 	}
 }
 
