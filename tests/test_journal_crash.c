@@ -69,6 +69,7 @@ static void machine_end(void)
 struct script {
 	char data[65536];
 	size_t len, sent;
+	bool reconnects;	/* asks for a fresh ring before it sends anything */
 };
 
 static void say(struct script *s, uint32_t type, uint32_t tx, const void *payload, size_t len)
@@ -96,6 +97,8 @@ static void guest_send(struct script *s)
 {
 	uint32_t prod = page->req_prod;
 
+	if (page->connection == RING_RECONNECT)
+		return;
 	while (s->sent < s->len && prod - page->req_cons < RING_BYTES)
 		page->req[prod++ % RING_BYTES] = s->data[s->sent++];
 	page->req_prod = prod;
@@ -106,6 +109,8 @@ static bool guest_receive(void)
 	uint32_t cons = page->rsp_cons, prod = page->rsp_prod;
 	bool some = cons != prod;
 
+	if (page->connection == RING_RECONNECT)
+		return false;
 	ck_assert_uint_le(prod - cons, RING_BYTES);
 	while (cons != prod) {
 		ck_assert_uint_lt(outcome->responses_len, RESULT_BYTES);
@@ -183,6 +188,7 @@ static void daemon_finish(struct daemon *d, struct script *s)
 {
 	struct state_sink sink = { tree_room, outcome };
 	struct err err = ERR_INIT;
+	unsigned idle = 0;
 	size_t sent;
 	bool moved;
 
@@ -193,7 +199,7 @@ static void daemon_finish(struct daemon *d, struct script *s)
 		turns(d);
 		moved = guest_receive();
 	} while (moved || s->sent != sent ||
-		 (s->sent < s->len && page->req_prod - page->req_cons < RING_BYTES));
+		 (s->sent < s->len && page->req_prod - page->req_cons < RING_BYTES && ++idle < 100));
 	ck_assert_uint_eq(s->sent, s->len);
 	ck_ok(state_put_tree(&sink, d->world->root, &err), &err);
 	ck_assert_msg(world_audit(d->world, &err), "%s", err.msg);
@@ -263,6 +269,8 @@ static void undisturbed(struct script *s)
 
 	ck_assert_int_eq(daemon_start(&d), 0);
 	turns(&d);	/* an introduction empties the ring */
+	if (s->reconnects)
+		page->connection = RING_RECONNECT;
 	daemon_finish(&d, s);
 }
 
@@ -339,6 +347,8 @@ static void look(struct microscope *m, struct script *s)
 	m->journal_size = (size_t)st.st_size;
 	m->journal = mmap(NULL, m->journal_size, PROT_READ, MAP_SHARED, fd, 0);
 	ck_assert_ptr_ne(m->journal, MAP_FAILED);
+	if (s->reconnects)
+		page->connection = RING_RECONNECT;
 	guest_send(s);
 	keep(m);
 	while (step(pid, &status)) {
@@ -520,7 +530,17 @@ START_TEST(refusals_are_said_once)
 }
 END_TEST
 
+/* The domain asks for a fresh ring; whenever the daemon dies, it gets one, and what it asks then is answered once. */
+START_TEST(a_reconnection_is_carried_through)
+{
+	script.reconnects = true;
+	say(&script, WIRE_WATCH, 0, "w\0token", 8);
+	say_write(&script, 0, "w", "1", 1);
+	check_script(&script);
+}
+END_TEST
+
 TEST_MAIN("journal_crash", a_write_is_done_once, a_long_message_is_done_once, a_full_ring_loses_nothing,
 	  watches_and_their_events_survive, a_transaction_is_committed_once,
 	  an_abandoned_transaction_stays_abandoned, permissions_and_removals_survive,
-	  refusals_are_said_once)
+	  refusals_are_said_once, a_reconnection_is_carried_through)

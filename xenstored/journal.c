@@ -29,7 +29,7 @@
 #define NEW_NAME  "journal.new"
 #define BAD_NAME  "journal.bad"
 
-#define SLACK_BYTES	(64u << 10)	/* kept free for what cannot be refused: progress of rings */
+#define SLACK_BYTES	(32u << 10)	/* kept free for what cannot be refused: progress of rings */
 #define REWRITE_BYTES	(2u << 20)	/* a file is begun anew at twice its first size and this */
 #define NODES_A_FLUSH	64
 #define RETRY_FLUSHES	1024		/* after a failure, before a new file is tried */

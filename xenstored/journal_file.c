@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include "base/num.h"
 
-#define GROW_BYTES    (128u << 10)
-#define RELEASE_BYTES (128u << 10)
+#define GROW_BYTES    (64u << 10)
+#define RELEASE_BYTES (64u << 10)
 #define SLOT	      STATE_RECORD
 
 int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err)
