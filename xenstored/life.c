@@ -87,7 +87,7 @@ int life_start(struct life *l, struct server *srv, const struct life_options *o,
 
 int life_settle_down(const struct life_options *o, struct err *err)
 {
-	return privs_drop(o->user, !o->no_filter, err);
+	return privs_drop(o->user, o->run_dir, !o->no_filter, err);
 }
 
 void life_end(struct life *l)

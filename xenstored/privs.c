@@ -71,12 +71,14 @@ static int filter_calls(struct err *err)
 }
 #endif
 
-static int change_user(const char *name, struct err *err)
+static int change_user(const char *name, const char *dir, struct err *err)
 {
 	const struct passwd *pw = getpwnam(name);
 
 	if (!pw)
 		return err_set(err, ENOENT, "privileges: there is no user '%s'", name);
+	if (chown(dir, pw->pw_uid, pw->pw_gid) < 0)
+		return err_set(err, errno, "%s: give to user '%s': %s", dir, name, strerror(errno));
 	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
 		return err_set(err, errno, "privileges: become user '%s': %s", name, strerror(errno));
@@ -104,11 +106,13 @@ static int drop_capabilities(struct err *err)
 	return 0;
 }
 
-int privs_drop(const char *user, bool filter, struct err *err)
+int privs_drop(const char *user, const char *dir, bool filter, struct err *err)
 {
+	/* After a live update they are gone already. */
 	if (geteuid() == 0 && drop_bounding_set(err) < 0 && err->code != EPERM)
 		return -1;
-	if (user && change_user(user, err) < 0)
+	err_clear(err);
+	if (user && geteuid() == 0 && change_user(user, dir, err) < 0)
 		return -1;
 	if (drop_capabilities(err) < 0)
 		return -1;
