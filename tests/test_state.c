@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* xenstored/state: what a daemon hands to the next one, both ways and damaged. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
