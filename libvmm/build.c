@@ -18,6 +18,7 @@
 #define MAXMEM_SLACK_KB 1024	/* upstream's LIBXL_MAXMEM_CONSTANT: magic pages and what a guest asks for beside its RAM */
 #define P2M_EXTRA_KB 128
 #define FIRST_SPI 32u
+#define SVE_VL_MASK 0x1fu	/* of physinfo's arch_capabilities: vector length / 128 (Xen 4.18) */
 #define DTB_NONE UINT32_MAX
 #define DTB_GUESS HV_PAGE_SIZE	/* of the tree, until it was made once */
 
@@ -100,6 +101,10 @@ static int ask_host(struct build *b, struct err *err)
 	    hv_physinfo(b->vmm->hv, &phys, err) < 0)
 		return -1;
 	b->free_pages = phys.free_pages;
+	b->max_sve_vl = phys.arch_capabilities & SVE_VL_MASK;
+	if (b->cfg->sve_vl && !b->max_sve_vl)
+		return err_set(err, ENODEV, "sve= needs processors with the scalable vector extension, which this host lacks (or its "
+			       "Xen does not offer, before 4.18)");
 	if (wants_iommu(b->cfg) && !(phys.capabilities & HV_CAP_DIRECTIO))
 		return err_set(err, ENODEV, "%s needs an IOMMU, and Xen uses none on this host; a device that does no DMA is given "
 			       "with iomem= and irqs= alone", b->cfg->dtdev.n ? "dtdev=" : "passthrough=");
@@ -206,7 +211,8 @@ int build_createdomain(const struct build *b, struct hv_createdomain *out, struc
 		.gic_version = gic_wanted(cfg->gic_version),
 		.tee_type = tee_wanted(cfg->tee),
 		.nr_spis = nr_spis,
-		.sve_vl = cfg->sve_vl / 128,
+		/* all there is, or as many bits as were asked for */
+		.sve_vl = cfg->sve_vl == UINT32_MAX ? b->max_sve_vl : cfg->sve_vl / 128,
 	};
 	memcpy(out->uuid, cfg->uuid, sizeof(out->uuid));
 	return 0;
@@ -282,20 +288,36 @@ static int load_piece(void *arg, uint64_t offset, const void *data, size_t len, 
 	return guestmem_write(load->gm, load->base + offset, data, len, err);
 }
 
+/* What follows in the last page is the guest's to see as well, and may be anything when Xen was told not to scrub: upstream leaves
+ * zeros there, and a kernel that looks for more behind its ramdisk finds none. */
+static int clear_tail(struct guestmem *gm, uint64_t end, struct err *err)
+{
+	static const uint8_t zero[HV_PAGE_SIZE];
+
+	return guestmem_write(gm, end, zero, num_align_up(end, HV_PAGE_SIZE) - end, err);
+}
+
+static int load_image(const struct image *img, struct load *load, struct err *err)
+{
+	if (image_load(img, load_piece, load, err) < 0)
+		return -1;
+	return clear_tail(load->gm, load->base + img->load_size, err);
+}
+
 static int load_images(struct build *b, struct guestmem *gm, struct err *err)
 {
 	struct load load = { b, gm, b->map.kernel.base };
 	autofree char *what = image_describe(&b->kernel);
 
 	if (vmm_step(b->vmm, err, "loading kernel %s (%s)", b->cfg->kernel, what) < 0 ||
-	    image_load(&b->kernel, load_piece, &load, err) < 0)
+	    load_image(&b->kernel, &load, err) < 0)
 		return -1;
 	if (!b->ramdisk.path)
 		return 0;
 	load.base = b->map.initrd.base;
 	if (vmm_step(b->vmm, err, "loading ramdisk %s", b->cfg->ramdisk) < 0)
 		return -1;
-	return image_load(&b->ramdisk, load_piece, &load, err);
+	return load_image(&b->ramdisk, &load, err);
 }
 
 static int make_plan(struct build *b, const struct hv_dominfo *info, uint64_t dtb_size, struct err *err)
@@ -400,6 +422,7 @@ static int fill(struct build *b, const void *dtb, size_t dtb_size, struct err *e
 	if (guestmem_open(&gm, b->vmm->hv, b->created.domid, err) < 0 || load_images(b, &gm, err) < 0 ||
 	    vmm_step(b->vmm, err, "finishing the domain's inside") < 0 ||
 	    guestmem_write(&gm, b->map.dtb.base, dtb, dtb_size, err) < 0 ||
+	    clear_tail(&gm, b->map.dtb.base + dtb_size, err) < 0 ||
 	    guestmem_zero_pages(&gm, LAYOUT_MAGIC, NR_MAGIC, err) < 0 || guestmem_flush(&gm, err) < 0)
 		return -1;
 	guestmem_grant(&gm, 0, b->console_domid, build_magic(MAGIC_CONSOLE));

@@ -23,6 +23,7 @@ struct build {
 	int xen_major, xen_minor;
 	uint64_t free_pages;		/* of the host */
 	uint32_t max_grant_version;
+	uint32_t max_sve_vl;		/* vector length / 128; 0: no SVE */
 	void *partial;			/* device_tree=, checked; owned; NULL: none */
 	/* the caller's, before build_domain */
 	struct hv_created created;
