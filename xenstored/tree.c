@@ -729,20 +729,43 @@ static const struct node *child_at(const struct node *n, size_t *offset, struct 
 	return NULL;
 }
 
+/* The names of a leaf from slot i on, as many as fit; *i becomes the first that does not. */
+static size_t copy_names(const struct dir *leaf, uint16_t *i, size_t offset, char *out, size_t max)
+{
+	size_t len = 0;
+
+	for (; *i < leaf->n; (*i)++) {
+		const struct node *child = leaf->slot[*i];
+		size_t size = child->name_len + 1u - offset;
+
+		/* Nodes lie anywhere: have the next ones come while this one is copied. */
+		if (*i + 4 < leaf->n)
+			__builtin_prefetch(leaf->slot[*i + 4]);
+		if (len + size > max)
+			break;
+		memcpy(out + len, child->data + offset, size);
+		len += size;
+		offset = 0;
+	}
+	return len;
+}
+
 size_t node_list(const struct node *n, size_t offset, char *out, size_t max, bool *end)
 {
 	struct child_iter it;
 	const struct node *child = child_at(n, &offset, &it);
 	size_t len = 0;
 
-	for (; child; child = node_next_child(&it)) {
-		size_t size = child->name_len + 1u - offset;
+	while (child) {
+		const struct dir *leaf = it.d[it.level];
+		uint16_t *i = &it.i[it.level];
 
-		if (len + size > max)
+		len += copy_names(leaf, i, offset, out + len, max - len);
+		if (*i < leaf->n)
 			break;
-		memcpy(out + len, child->data + offset, size);
-		len += size;
 		offset = 0;
+		*i = (uint16_t)(leaf->n - 1);
+		child = node_next_child(&it);
 	}
 	*end = !child;
 	return len;
