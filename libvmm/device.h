@@ -19,7 +19,8 @@
  * that a guest or a driver domain can write (XSA-175, XSA-178): those can only say "not yet" or "no".
  */
 
-#define DEVICE_BACKEND_TIMEOUT_MS 10000		/* for a backend to wait, and to close */
+#define DEVICE_BACKEND_TIMEOUT_MS 10000		/* of silence from backends that are to wait or to close */
+#define DEVICE_BACKEND_LONGEST_MS 60000		/* however much they stir */
 #define DEVICE_SCRIPT_TIMEOUT_MS 40000		/* for a hotplug script */
 
 /* Before the domain is built, when its device tree needs to know: backends found by name (waiting for them when the configuration
@@ -63,8 +64,12 @@ int device_detach_all(struct vmm *vmm, uint32_t domid, struct err *err) must_che
 
 /* --- shared by the files of the engine -------------------------------------------------------------------------- */
 
-/* Sleep until the store has an event, a script (fds, may be NULL) ended, or `deadline` passed: 1, 1 or 0. EINTR when interrupted. */
-int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct err *err) must_check;
+/* Sleep until the store has an event, a script (fds, may be NULL) ended, or `deadline` passed: 1, 1 or 0. The paths of events are
+ * added to `paths` (may be NULL). EINTR when interrupted. */
+int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct strlist *paths,
+		 struct err *err) must_check;
+/* Was DIR/state among them? So that one look at the store serves one device, not all that are waited for. */
+bool device_has_event(const struct strlist *paths, const char *dir);
 int device_watch(struct vmm *vmm, const char *path, struct err *err) must_check;
 void device_unwatch(struct vmm *vmm, const char *path);
 /* Environment of a hotplug script, from the record's nodes. */

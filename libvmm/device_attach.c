@@ -36,6 +36,7 @@ struct batch {
 	uint32_t domid;
 	struct job *jobs;
 	size_t nr;
+	uint64_t last;			/* no backend is waited for any longer */
 };
 
 /* --- shared with detach ----------------------------------------------------------------------------------------- */
@@ -59,39 +60,35 @@ void device_unwatch(struct vmm *vmm, const char *path)
 		err_clear(&ignored);
 }
 
-static int drain_events(struct store *store, struct err *err)
+/* Events may have come in with an answer: then the descriptor is silent. */
+static int take_events(struct store *store, struct strlist *paths, struct err *err)
 {
-	int ret;
+	int n = 0;
 
-	do {
+	for (;; n++) {
 		autofree char *path = NULL, *token = NULL;
+		int ret = store_next_event(store, 0, &path, &token, err);
 
-		ret = store_next_event(store, 0, &path, &token, err);
-	} while (ret > 0);
-	return ret;
+		if (ret < 0)
+			return -1;
+		if (ret == 0)
+			return n;
+		if (paths != NULL)
+			strlist_take(paths, steal(path));
+	}
 }
 
-int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct err *err)
+int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct strlist *paths, struct err *err)
 {
 	autofree struct pollfd *polled = xcalloc(nr + 1, sizeof(*polled));
 	uint64_t now = time_ms();
 	int ret;
 
+	ret = take_events(vmm->store, paths, err);
+	if (ret != 0)
+		return ret < 0 ? -1 : 1;
 	if (now >= deadline)
 		return 0;
-	/* Events may have come in with an answer: then the descriptor is silent. */
-	for (bool has_event = false;;) {
-		autofree char *path = NULL, *token = NULL;
-
-		ret = store_next_event(vmm->store, 0, &path, &token, err);
-		if (ret < 0)
-			return -1;
-		if (ret == 0 && has_event)
-			return 1;
-		if (ret == 0)
-			break;
-		has_event = true;
-	}
 	polled[0] = (struct pollfd){ .fd = store_fd(vmm->store), .events = POLLIN };
 	for (size_t i = 0; i < nr; i++)
 		polled[i + 1] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
@@ -100,9 +97,20 @@ int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, 
 		return err_set(err, EINTR, "interrupted");
 	if (ret < 0 && errno != EINTR)
 		return err_set(err, errno, "waiting: %s", strerror(errno));
-	if (polled[0].revents != 0 && drain_events(vmm->store, err) < 0)
+	if (polled[0].revents != 0 && take_events(vmm->store, paths, err) < 0)
 		return -1;
-	return time_ms() < deadline || ret > 0;
+	return ret > 0 || time_ms() < deadline;
+}
+
+bool device_has_event(const struct strlist *paths, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	for (size_t i = 0; i < paths->n; i++)
+		if (strncmp(paths->v[i], dir, len) == 0 &&
+		    (paths->v[i][len] == '\0' || strcmp(paths->v[i] + len, "/state") == 0))
+			return true;
+	return false;
 }
 
 void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
@@ -343,33 +351,46 @@ static int job_timed_out(const struct job *j, struct err *err)
 
 /* --- all together ----------------------------------------------------------------------------------------------- */
 
-/* States of those whose backend is still awaited, in one round trip. Backends may write what they like: only a number of a state
- * that is far enough counts. */
-static int look_at_backends(struct batch *b, struct err *err)
+/* The kernel takes backends up one after the other: while one of them stirs, none is given up, but for a backend that only ever
+ * stirs. */
+static void extend_deadlines(struct batch *b)
 {
-	autofree const char **paths = xcalloc(b->nr + 1, sizeof(*paths));
+	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+
+	if (deadline > b->last)
+		deadline = b->last;
+	for (size_t i = 0; i < b->nr; i++)
+		if (b->jobs[i].step == JOB_BACKEND)
+			b->jobs[i].deadline = deadline;
+}
+
+/* States of those whose backend is awaited and has stirred, in one round trip. Backends may write what they like: only the number
+ * of a state that is far enough counts. */
+static int look_at_backends(struct batch *b, const struct strlist *events, struct err *err)
+{
 	autofree char **values = xcalloc(b->nr + 1, sizeof(*values));
 	autofree size_t *whose = xcalloc(b->nr + 1, sizeof(*whose));
-	autostrlist struct strlist owned = STRLIST_INIT;
-	size_t nr = 0;
-	int ret;
+	autostrlist struct strlist paths = STRLIST_INIT;
+	int ret = 0;
 
 	for (size_t i = 0; i < b->nr; i++) {
-		if (b->jobs[i].step != JOB_BACKEND)
+		if (b->jobs[i].step != JOB_BACKEND || !device_has_event(events, b->jobs[i].back))
 			continue;
-		strlist_take(&owned, str_printf("%s/state", b->jobs[i].back));
-		whose[nr++] = i;
+		whose[paths.n] = i;
+		strlist_take(&paths, str_printf("%s/state", b->jobs[i].back));
 	}
-	for (size_t i = 0; i < nr; i++)
-		paths[i] = owned.v[i];
-	ret = nr > 0 ? store_read_many(b->vmm->store, paths, nr, values, err) : 0;
-	for (size_t i = 0; ret == 0 && i < nr; i++) {
+	if (events->n > 0)
+		extend_deadlines(b);
+	if (paths.n > 0)
+		ret = store_read_many(b->vmm->store, (const char *const *)paths.v, paths.n, values, err);
+	for (size_t i = 0; ret == 0 && i < paths.n; i++) {
 		const char *v = values[i];
 
-		if (v != NULL && v[0] >= '0' + (int)STATE_INIT_WAIT && v[0] <= '4' && v[1] == '\0')
-			ret = job_connect(b, &b->jobs[whose[i]], err);
+		if (v == NULL || v[0] < '0' + (int)STATE_INIT_WAIT || v[0] > '4' || v[1] != '\0')
+			continue;
+		ret = job_connect(b, &b->jobs[whose[i]], err);
 	}
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < paths.n; i++)
 		free(values[i]);
 	return ret;
 }
@@ -394,14 +415,13 @@ static int batch_wait(struct batch *b, struct err *err)
 {
 	autofree int *fds = xcalloc(b->nr + 1, sizeof(*fds));
 
+	/* The commit fires an event for every state that was written, so nothing is missed that came before the first sleep. */
 	for (;;) {
+		autostrlist struct strlist events = STRLIST_INIT;
 		uint64_t deadline = UINT64_MAX;
 		const struct job *next = NULL;
 		size_t nr_fds = 0;
-		int ret;
 
-		if (look_at_backends(b, err) < 0 || reap_scripts(b, err) < 0)
-			return -1;
 		for (size_t i = 0; i < b->nr; i++) {
 			const struct job *j = &b->jobs[i];
 
@@ -414,11 +434,11 @@ static int batch_wait(struct batch *b, struct err *err)
 		}
 		if (next == NULL)
 			return 0;
-		ret = device_sleep(b->vmm, fds, nr_fds, deadline, err);
-		if (ret < 0)
-			return -1;
-		if (ret == 0)
+		if (time_ms() >= deadline)
 			return job_timed_out(next, err);
+		if (device_sleep(b->vmm, fds, nr_fds, deadline, &events, err) < 0 || look_at_backends(b, &events, err) < 0 ||
+		    reap_scripts(b, err) < 0)
+			return -1;
 	}
 }
 
@@ -431,6 +451,7 @@ static int batch_start(struct batch *b, struct err *err)
 {
 	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
 
+	b->last = time_ms() + DEVICE_BACKEND_LONGEST_MS;
 	for (size_t i = 0; i < b->nr; i++) {
 		struct job *j = &b->jobs[i];
 		unsigned flags = j->dev->class->flags;

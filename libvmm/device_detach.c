@@ -145,6 +145,7 @@ const struct vmm_devclass *devclass_by_backend(const char *kind)
 struct leaving {
 	const struct device_record *r;
 	bool is_closed;		/* or there is nobody who would close it */
+	bool was_never_taken_up;
 	bool is_remote;		/* the backend's domain cleans up by itself */
 	bool is_watched;
 	struct hotplug_script running;
@@ -165,56 +166,51 @@ static bool closes(const struct device_record *r)
 	return strcmp(r->back_kind, "console") != 0 && strcmp(r->back_kind, "vuart") != 0;
 }
 
-static int read_nodes(struct exodus *x, const char *node, char **values, struct err *err)
+/* What the backends of those that are open and have stirred (events NULL: all) say. Gone, or closed: done. */
+static int look_at_backends(struct exodus *x, const struct strlist *events, struct err *err)
 {
-	autofree const char **paths = xcalloc(x->nr, sizeof(*paths));
-	autostrlist struct strlist owned = STRLIST_INIT;
+	autofree char **values = xcalloc(x->nr, sizeof(*values));
+	autofree size_t *whose = xcalloc(x->nr, sizeof(*whose));
+	autostrlist struct strlist paths = STRLIST_INIT;
 
-	for (size_t i = 0; i < x->nr; i++)
-		strlist_take(&owned, str_printf("%s/%s", x->v[i].r->back, node));
-	for (size_t i = 0; i < x->nr; i++)
-		paths[i] = owned.v[i];
-	return store_read_many(x->vmm->store, paths, x->nr, values, err);
-}
-
-static void free_all(char **values, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		free(values[i]);
-		values[i] = NULL;
+	for (size_t i = 0; i < x->nr; i++) {
+		if (x->v[i].is_closed || (events != NULL && !device_has_event(events, x->v[i].r->back)))
+			continue;
+		whose[paths.n] = i;
+		strlist_take(&paths, str_printf("%s/state", x->v[i].r->back));
 	}
+	if (paths.n > 0 && store_read_many(x->vmm->store, (const char *const *)paths.v, paths.n, values, err) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.n; i++) {
+		struct leaving *l = &x->v[whose[i]];
+
+		l->is_closed = values[i] == NULL || strcmp(values[i], STATE_CLOSED) == 0;
+		l->was_never_taken_up = values[i] != NULL && strcmp(values[i], "1") == 0;
+		free(values[i]);
+	}
+	return 0;
 }
 
-/* Gone, or closed. A state that was never taken up (1) has no driver behind it. */
-static void note_states(struct exodus *x, char **states)
-{
-	for (size_t i = 0; i < x->nr; i++)
-		if (states[i] == NULL || strcmp(states[i], STATE_CLOSED) == 0)
-			x->v[i].is_closed = true;
-}
-
-static int ask_to_close(struct exodus *x, char **states, struct err *err)
+static int ask_to_close(struct exodus *x, struct err *err)
 {
 	autotxn struct store_txn t = STORE_TXN(x->vmm->store);
 
-	if (read_nodes(x, "state", states, err) < 0)
+	if (look_at_backends(x, NULL, err) < 0)
 		return -1;
-	note_states(x, states);
 	for (size_t i = 0; i < x->nr; i++) {
-		const struct device_record *r = x->v[i].r;
+		struct leaving *l = &x->v[i];
 
 		if (x->force)
-			store_txn_rm(&t, "%s", r->front);
-		if (!closes(r))
-			x->v[i].is_closed = true;
-		if (x->v[i].is_closed)
+			store_txn_rm(&t, "%s", l->r->front);
+		if (!closes(l->r))
+			l->is_closed = true;
+		if (l->is_closed)
 			continue;
-		if (strcmp(states[i], "1") == 0)	/* nobody took it up */
-			x->v[i].is_closed = true;
-		store_txn_write(&t, "0", "%s/online", r->back);
-		store_txn_write(&t, STATE_CLOSING, "%s/state", r->back);
+		store_txn_write(&t, "0", "%s/online", l->r->back);
+		store_txn_write(&t, STATE_CLOSING, "%s/state", l->r->back);
+		/* Nobody has taken it up yet, and with its nodes gone nobody will. */
+		l->is_closed = x->force && l->was_never_taken_up;
 	}
-	free_all(states, x->nr);
 	return store_txn_commit(&t, err);
 }
 
@@ -235,34 +231,29 @@ static int still_open(const struct exodus *x, const struct leaving *l, struct er
 		       l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
 }
 
-static int await_closed(struct exodus *x, char **states, struct err *err)
+/* While one of them stirs, none is given up: the kernel closes one after the other. */
+static int await_closed(struct exodus *x, struct err *err)
 {
-	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+	uint64_t last = time_ms() + DEVICE_BACKEND_LONGEST_MS, deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
 	const struct leaving *open;
 
-	while (first_open(x) != NULL) {
-		int ret = read_nodes(x, "state", states, err);
+	while ((open = first_open(x)) != NULL) {
+		autostrlist struct strlist events = STRLIST_INIT;
 
-		if (ret == 0)
-			note_states(x, states);
-		free_all(states, x->nr);
-		if (ret < 0)
-			return -1;
-		open = first_open(x);
-		if (open == NULL)
-			break;
-		ret = device_sleep(x->vmm, NULL, 0, deadline, err);
-		if (ret < 0)
-			return -1;
-		if (ret == 0)
+		if (time_ms() >= deadline)
 			return still_open(x, open, err);
+		if (device_sleep(x->vmm, NULL, 0, deadline, &events, err) < 0 || look_at_backends(x, &events, err) < 0)
+			return -1;
+		if (events.n > 0)
+			deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+		if (deadline > last)
+			deadline = last;
 	}
 	return 0;
 }
 
 static int close_all(struct exodus *x, struct err *err)
 {
-	autofree char **states = xcalloc(x->nr, sizeof(*states));
 	int ret = 0;
 
 	for (size_t i = 0; ret == 0 && i < x->nr; i++) {
@@ -272,9 +263,9 @@ static int close_all(struct exodus *x, struct err *err)
 		x->v[i].is_watched = ret == 0;
 	}
 	if (ret == 0)
-		ret = ask_to_close(x, states, err);
+		ret = ask_to_close(x, err);
 	if (ret == 0)
-		ret = await_closed(x, states, err);
+		ret = await_closed(x, err);
 	for (size_t i = 0; i < x->nr; i++)
 		if (x->v[i].is_watched)
 			device_unwatch(x->vmm, x->v[i].r->back);

@@ -23,7 +23,7 @@ static int await_domain(struct vmm *vmm, const char *name, uint64_t deadline, ui
 		if (ret == 0 || err->code != ESRCH)
 			break;
 		err_clear(err);
-		ret = device_sleep(vmm, NULL, 0, deadline, err);
+		ret = device_sleep(vmm, NULL, 0, deadline, NULL, err);
 		if (ret == 0)
 			ret = err_set(err, ETIMEDOUT, "domain '%s' did not come up within backend_wait", name);
 		if (ret < 0)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --daemons stock
+# shellcheck shell=sh
+#
+# Devices that cannot be: each is refused in one clear line, in bounded time, and nothing is left of it or of the domain.
+set -u
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+# refuse WORDS SETTING...: create fails, says so in one line, and leaves nothing
+refuse() {
+	words=$1
+	shift
+	{
+		echo 'name = "bad"'
+		echo 'kernel = "/guests/Image"'
+		echo 'memory = 32'
+		for setting; do
+			echo "$setting"
+		done
+	} >/tmp/bad.cfg
+	xl create -e -q -p /tmp/bad.cfg 2>/tmp/err
+	status=$?
+	tail -n 1 /tmp/err
+	[ $status = 1 ] || fail "$*: status $status"
+	grep -q -e "$words" /tmp/err || fail "$*: no '$words'"
+	grep -q Success /tmp/err && fail "$*: Success"
+	xl list bad >/dev/null 2>&1 && fail "$*: the domain is there" && xl destroy bad
+	[ -z "$(losetup -a)" ] || fail "$*: loop devices left: $(losetup -a)"
+	xenstore-ls -f | grep -E '/(vbd|vif)/[0-9]+|^/libxl/[1-9]' && fail "$*: nodes left"
+	pgrep -f /tmp/scripts/ >/dev/null 2>&1 && fail "$*: a script is left running"
+	# shellcheck disable=SC2010
+	ls /var/lib/xen/ | grep 'userdata-.*\.[1-9]' && fail "$*: files left"
+}
+
+mkdir /tmp/scripts
+script() {
+	printf '#!/bin/sh\n%s\n' "$2" >/tmp/scripts/"$1"
+	chmod +x /tmp/scripts/"$1"
+}
+script fails '[ "$1" = remove ] || { xenstore-write "$XENBUS_PATH/hotplug-error" "the array is on fire"; exit 7; }'
+script hangs '[ "$1" = remove ] || sleep 1000'
+script plain 'exit 0'
+chmod -x /tmp/scripts/plain
+truncate -s 8M /root/a.img /root/b.img
+truncate -s 100 /root/tiny.img
+brctl addbr xenbr0
+
+refuse 'No such file' 'disk = [ "/root/nosuch.img,raw,xvda,w" ]'
+refuse 'neither a block device' 'disk = [ "/root,raw,xvda,w" ]'
+refuse '100 bytes are no disk image' 'disk = [ "/root/tiny.img,raw,xvda,w" ]'
+refuse "no bridge 'nosuch'" 'disk = [ "/root/a.img,raw,xvda,w" ]' 'vif = [ "bridge=nosuch" ]'
+refuse 'the array is on fire' 'disk = [ "/root/a.img,raw,xvda,w", "/root/b.img,raw,xvdb,w,script=/tmp/scripts/fails" ]'
+refuse 'did not end within' 'disk = [ "/root/a.img,raw,xvda,w,script=/tmp/scripts/hangs" ]'
+refuse 'not executable' 'disk = [ "/root/a.img,raw,xvda,w,script=/tmp/scripts/plain" ]'
+refuse 'script /tmp/scripts/nosuch' 'vif = [ "script=/tmp/scripts/nosuch" ]'
+refuse 'already a device with that name' 'disk = [ "/root/a.img,raw,xvda,w", "/root/b.img,raw,xvda,w" ]'
+refuse 'is in use by' 'disk = [ "/root/a.img,raw,xvda,w", "/root/a.img,raw,xvdb,w" ]'
+refuse 'MAC address' 'vif = [ "mac=00:16:3e:00:00:01", "mac=00:16:3e:00:00:01" ]'
+refuse 'backend=' 'disk = [ "/root/a.img,raw,xvda,w,backend=nosuch" ]'
+refuse 'did not come up within backend_wait' 'backend_wait = 2' 'vif = [ "backend=nosuch" ]'
+refuse 'no backend took it up' 'vdispl = [ "connectors=a:10x10" ]'
+losetup /dev/loop7 /root/a.img
+refuse_busy() {
+	refuse_out=$(xl create -e -q -p name=\'busy\' /tmp/busy.cfg 2>&1) && fail "a busy image was taken"
+	echo "$refuse_out"
+}
+printf 'kernel = "/guests/Image"\nmemory = 32\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/busy.cfg
+refuse_busy
+losetup -d /dev/loop7
+
+# A guest that never looks at its device: detach waits, then says so; by force it goes.
+printf 'name = "deaf"\nkernel = "/guests/Image"\nmemory = 32\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/deaf.cfg
+xl create -e -q -p /tmp/deaf.cfg || fail "create deaf"
+xl block-detach deaf xvdq 2>&1 | grep 'Unknown device xvdq' || fail "an unknown disk"
+xl block-detach deaf xvda || xl block-detach -f deaf xvda || fail "forced detach of a deaf guest"
+xl destroy deaf || fail "destroy deaf"
+[ -z "$(losetup -a)" ] || fail "loop devices left: $(losetup -a)"
+
+exit $failed
