@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "libvmm/cfgkeys.h"
 #include "libvmm/config.h"
+#include "libvmm/devices.h"
 #include "libvmm/libvmm.h"
 
 #define BASE "name = 'demo'\nkernel = '/boot/Image'\n"
@@ -233,6 +235,29 @@ START_TEST(test_key_rows)
 }
 END_TEST
 
+/* Every key is in the manual page, and so is every part of a device's specification. */
+START_TEST(test_manual)
+{
+	static const char *const pages[] = { "xl.cfg.5", "xl-disk-configuration.5", "xl-network-configuration.5" };
+	const char *dir = getenv("srcdir");
+	autostrbuf struct strbuf all = STRBUF_INIT;
+	const struct cfgkey *row;
+
+	for (size_t i = 0; i < array_size(pages); i++) {
+		autofree char *path = str_printf("%s/man/%s", dir != NULL ? dir : ".", pages[i]), *text = NULL;
+
+		ck_assert_msg(file_read(path, 1 << 20, &text, NULL, &err) == 0, "%s", err.msg);
+		strbuf_add(&all, text);
+	}
+	for (size_t i = 0; (row = cfgkey_row(i)) != NULL; i++)
+		ck_assert_msg(strstr(all.data, row->name) != NULL, "no %s", row->name);
+	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++)
+		for (const struct field *f = (*c)->fields; f->key != NULL || f->json != NULL; f++)
+			ck_assert_msg(f->key == NULL || (f->where & FIELD_SPEC) == 0 || strstr(all.data, f->key) != NULL,
+				      "%s: no %s", (*c)->key, f->key);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("config");
@@ -248,6 +273,7 @@ int main(void)
 	tcase_add_test(tc, test_bare_metal_examples);
 	tcase_add_test(tc, test_missing_file);
 	tcase_add_test(tc, test_key_rows);
+	tcase_add_test(tc, test_manual);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
