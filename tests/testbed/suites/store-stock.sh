@@ -34,7 +34,7 @@ stock=/opt/stock/bin
 $stock/xenstore-write /t/a 1 '/t/b c' 2 2>/dev/null && fail "a path with a blank was taken"
 $stock/xenstore-write /t/a 1 /t/b/c 2 || fail "write"
 [ "$($stock/xenstore-read /t/a)" = 1 ] || fail "read"
-$stock/xenstore-chmod -r /t b7 r3 || fail "chmod"
+$stock/xenstore-chmod -r /t n0 b0 || fail "chmod"
 for options in '' -f -p '-f -p'; do
 	# shellcheck disable=SC2086 # options
 	$stock/xenstore-ls $options >/tmp/stock 2>&1
@@ -52,6 +52,7 @@ wait $! || fail "watch"
 $stock/xenstore-rm /t || fail "rm"
 
 echo '--- guests with a disk and a network'
+mount --bind /opt/stock/scripts /etc/xen/scripts || fail "stock's scripts"
 brctl addbr xenbr0
 ip link set xenbr0 up
 dd if=/dev/zero of=/tmp/disk bs=1M count=8 2>/dev/null
@@ -72,7 +73,7 @@ extra = "console=hvc0 quiet run=$run"
 EOF
 before=$(xenstore-ls -f / | wc -l)
 pid=$(cat /run/xenstored.pid)
-$xl create /tmp/g.cfg >/tmp/out 2>&1 || fail "create: $(tail -n 5 /tmp/out)"
+$xl create /tmp/g.cfg >/tmp/out 2>&1 || { fail "create: $(tail -n 5 /tmp/out)"; exit 1; }
 wait_for 'run exited 0' 60 cat /var/log/xen/console/guest-g.log || fail "guest: $(tail -n 5 /var/log/xen/console/guest-g.log)"
 grep -q 'the network is up' /var/log/xen/console/guest-g.log || fail "no network"
 head -c 11 /tmp/disk | grep -q 'to the disk' || fail "nothing reached the disk"
