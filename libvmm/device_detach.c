@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -17,6 +18,8 @@
 
 #define STATE_CLOSING "5"
 #define STATE_CLOSED "6"
+#define KERNEL_DEVICES "/sys/bus/xen-backend/devices"
+#define UNBOUND_CHECK_MS 200	/* the kernel's list has no events of its own */
 
 /* --- records ---------------------------------------------------------------------------------------------------- */
 
@@ -145,7 +148,7 @@ const struct vmm_devclass *devclass_by_backend(const char *kind)
 struct leaving {
 	const struct device_record *r;
 	bool is_closed;		/* or there is nobody who would close it */
-	bool was_never_taken_up;
+	bool was_never_taken_up, was_asked;
 	bool is_remote;		/* the backend's domain cleans up by itself */
 	bool is_watched;
 	struct hotplug_script running;
@@ -166,6 +169,16 @@ static bool closes(const struct device_record *r)
 	return strcmp(r->back_kind, "console") != 0 && strcmp(r->back_kind, "vuart") != 0;
 }
 
+/* A driver that was connecting when its frontend was taken away may write "connected" over our "closing" and then let go of the device
+ * without another word: then only the kernel's list of devices tells. */
+static bool is_unbound(const struct exodus *x, const struct leaving *l)
+{
+	autofree char *path = str_printf(KERNEL_DEVICES "/%s-%u-%d", l->r->back_kind, x->domid, l->r->devid);
+
+	return x->force && l->was_asked && !l->is_remote && access(KERNEL_DEVICES, F_OK) == 0 && access(path, F_OK) < 0 &&
+	       errno == ENOENT;
+}
+
 /* What the backends of those that are open and have stirred (events NULL: all) say. Gone, or closed: done. */
 static int look_at_backends(struct exodus *x, const struct strlist *events, struct err *err)
 {
@@ -174,7 +187,8 @@ static int look_at_backends(struct exodus *x, const struct strlist *events, stru
 	autostrlist struct strlist paths = STRLIST_INIT;
 
 	for (size_t i = 0; i < x->nr; i++) {
-		if (x->v[i].is_closed || (events != NULL && !device_has_event(events, x->v[i].r->back)))
+		if (x->v[i].is_closed || (events != NULL && !device_has_event(events, x->v[i].r->back) &&
+					  !is_unbound(x, &x->v[i])))
 			continue;
 		whose[paths.n] = i;
 		strlist_take(&paths, str_printf("%s/state", x->v[i].r->back));
@@ -184,7 +198,7 @@ static int look_at_backends(struct exodus *x, const struct strlist *events, stru
 	for (size_t i = 0; i < paths.n; i++) {
 		struct leaving *l = &x->v[whose[i]];
 
-		l->is_closed = values[i] == NULL || strcmp(values[i], STATE_CLOSED) == 0;
+		l->is_closed = values[i] == NULL || strcmp(values[i], STATE_CLOSED) == 0 || is_unbound(x, l);
 		l->was_never_taken_up = values[i] != NULL && strcmp(values[i], "1") == 0;
 		free(values[i]);
 	}
@@ -206,6 +220,7 @@ static int ask_to_close(struct exodus *x, struct err *err)
 			l->is_closed = true;
 		if (l->is_closed)
 			continue;
+		l->was_asked = true;
 		store_txn_write(&t, "0", "%s/online", l->r->back);
 		store_txn_write(&t, STATE_CLOSING, "%s/state", l->r->back);
 		/* Nobody has taken it up yet, and with its nodes gone nobody will. */
@@ -231,6 +246,11 @@ static int still_open(const struct exodus *x, const struct leaving *l, struct er
 		       l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
 }
 
+static uint64_t min_ms(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* While one of them stirs, none is given up: the kernel closes one after the other. */
 static int await_closed(struct exodus *x, struct err *err)
 {
@@ -242,7 +262,8 @@ static int await_closed(struct exodus *x, struct err *err)
 
 		if (time_ms() >= deadline)
 			return still_open(x, open, err);
-		if (device_sleep(x->vmm, NULL, 0, deadline, &events, err) < 0 || look_at_backends(x, &events, err) < 0)
+		if (device_sleep(x->vmm, NULL, 0, x->force ? min_ms(deadline, time_ms() + UNBOUND_CHECK_MS) : deadline, &events,
+				 err) < 0 || look_at_backends(x, &events, err) < 0)
 			return -1;
 		if (events.n > 0)
 			deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --daemons stock
+# testbed: --timeout 600
 # shellcheck shell=sh
 #
 # Devices that cannot be: each is refused in one clear line, in bounded time, and nothing is left of it or of the domain.
@@ -42,7 +42,9 @@ script() {
 	printf '#!/bin/sh\n%s\n' "$2" >/tmp/scripts/"$1"
 	chmod +x /tmp/scripts/"$1"
 }
+# shellcheck disable=SC2016 # for the scripts themselves
 script fails '[ "$1" = remove ] || { xenstore-write "$XENBUS_PATH/hotplug-error" "the array is on fire"; exit 7; }'
+# shellcheck disable=SC2016
 script hangs '[ "$1" = remove ] || sleep 1000'
 script plain 'exit 0'
 chmod -x /tmp/scripts/plain
