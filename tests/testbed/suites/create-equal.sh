@@ -78,7 +78,9 @@ same() {
 if [ "$(uname -m)" = aarch64 ]; then
 	config one 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 192' 'vcpus = 1' \
 		'maxvcpus = 2' 'vuart = "sbsa_uart"' 'driver_domain = 1'
-	config two 'kernel = "/guests/zImage"' 'ramdisk = "/guests/initrd32"' 'memory = 160' 'vcpus = 2'
+	# A 32-bit one would do as well, but Debian's 32-bit kernel does not always survive its boot under
+	# emulation, whoever built the guest; its tree is among the golden ones.
+	config two 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 160' 'vcpus = 4'
 	names="one two"
 else
 	config one 'kernel = "/guests/zImage"' 'ramdisk = "/guests/initrd32"' 'memory = 160' 'vcpus = 2'
