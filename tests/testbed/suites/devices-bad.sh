@@ -18,7 +18,7 @@ refuse() {
 	{
 		echo 'name = "bad"'
 		echo 'kernel = "/guests/Image"'
-		echo 'memory = 32'
+		echo 'memory = 64'
 		for setting; do
 			echo "$setting"
 		done
@@ -67,16 +67,14 @@ refuse 'backend=' 'disk = [ "/root/a.img,raw,xvda,w,backend=nosuch" ]'
 refuse 'did not come up within backend_wait' 'backend_wait = 2' 'vif = [ "backend=nosuch" ]'
 refuse 'no backend took it up' 'vdispl = [ "connectors=a:10x10" ]'
 losetup /dev/loop7 /root/a.img
-refuse_busy() {
-	refuse_out=$(xl create -e -q -p name=\'busy\' /tmp/busy.cfg 2>&1) && fail "a busy image was taken"
-	echo "$refuse_out"
-}
-printf 'kernel = "/guests/Image"\nmemory = 32\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/busy.cfg
-refuse_busy
+printf 'name = "busy"\nkernel = "/guests/Image"\nmemory = 64\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/busy.cfg
+xl create -e -q -p /tmp/busy.cfg 2>/tmp/err && fail "a busy image was taken"
+cat /tmp/err
+grep -q 'is in use by /dev/loop7' /tmp/err || fail "busy: no word of /dev/loop7"
 losetup -d /dev/loop7
 
 # A guest that never looks at its device: detach waits, then says so; by force it goes.
-printf 'name = "deaf"\nkernel = "/guests/Image"\nmemory = 32\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/deaf.cfg
+printf 'name = "deaf"\nkernel = "/guests/Image"\nmemory = 64\ndisk = [ "/root/a.img,raw,xvda,w" ]\n' >/tmp/deaf.cfg
 xl create -e -q -p /tmp/deaf.cfg || fail "create deaf"
 xl block-detach deaf xvdq 2>&1 | grep 'Unknown device xvdq' || fail "an unknown disk"
 xl block-detach deaf xvda || xl block-detach -f deaf xvda || fail "forced detach of a deaf guest"
