@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --timeout 300
+# testbed: --timeout 600
 # shellcheck shell=sh
 #
 # Ten disks and two network interfaces at once: Linux's own backends and frontends are the judges. Connected all, shown in the lists,
@@ -31,7 +31,7 @@ connected() {
 	tries=0
 	until [ "$(xenstore-read "$1/state" 2>/dev/null)" = 4 ]; do
 		tries=$((tries + 1))
-		[ $tries -lt 300 ] || return 1
+		[ $tries -lt 600 ] || return 1
 		sleep 0.2
 	done
 }
