@@ -65,6 +65,12 @@ m4_foreach_w([lv_flag], [-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-pr
 AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
 AC_SUBST([WARN_CFLAGS])
 
+dnl Domains and ports that a test has made are looked up without asking whether they are there.
+FAKE_CFLAGS=
+m4_foreach_w([lv_flag], [-Wno-null-dereference -Wno-maybe-uninitialized],
+	[LV_TRY_CFLAG([FAKE_CFLAGS], lv_flag)])
+AC_SUBST([FAKE_CFLAGS])
+
 HARDEN_CFLAGS=
 HARDEN_LDFLAGS=
 PIE_LDFLAGS=

@@ -86,25 +86,20 @@ void xl_warn(void *arg, const char *where, const char *message)
 	fprintf(w->xl->note, "%s: warning: %s%s", where, message, str_ends(message, "\n") ? "" : "\n");
 }
 
-int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, struct vmm_config **cfg, struct err *err)
+int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
+		   struct err *err)
 {
-	const struct vmm_defaults defaults = {
-		xl->conf.vif_script, xl->conf.vif_bridge, xl->conf.vif_gatewaydev, xl->conf.vif_backend,
-		(int32_t)xl->conf.max_grant_frames, (int32_t)xl->conf.max_maptrack_frames,
-		(int32_t)xl->conf.max_grant_version,
-	};
 	struct xl_warnings warnings = { xl, 0 };
+	struct vmm_config_source shown = *src;
 
 	free(xl->excerpt);
 	xl->excerpt = NULL;
-	src->excerpt = &xl->excerpt;
-	if (!src->warn && !quiet) {
-		src->warn = xl_warn;
-		src->warn_arg = &warnings;
+	shown.excerpt = &xl->excerpt;
+	if (!quiet && !shown.warn) {
+		shown.warn = xl_warn;
+		shown.warn_arg = &warnings;
 	}
-	if (vmm_config_load(src, cfg, err) < 0)
-		return -1;
-	return vmm_config_apply_defaults(*cfg, &defaults, err);
+	return vmm_config_load(&shown, cfg, err);
 }
 
 static void conf_warn(void *arg, const char *message)

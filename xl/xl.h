@@ -73,8 +73,8 @@ struct xl_warnings {
 void xl_warn(void *arg, const char *where, const char *message);
 
 /* vmm_config_load with its warnings shown, and the line an error is about kept for below the error. `quiet`: no warnings. */
-int xl_config_load(struct xl *xl, struct vmm_config_source *src, bool quiet, struct vmm_config **cfg, struct err *err)
-	must_check;
+int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
+		   struct err *err) must_check;
 
 /* A command line that is wrong: exit code 2 and the usage. Returns -1. */
 int xl_usage(struct err *err, const char *fmt, ...) printf_like(2, 3);

@@ -40,6 +40,7 @@ backend_write() {
 	xenstore-write "$XENBUS_PATH/$1" "$2"
 }
 
+hotplug_link=
 verdict_given=
 success() {
 	verdict_given=1
@@ -68,21 +69,42 @@ busy() {
 # A command that fails unexpectedly ends the script by set -e: the device must not wait for its time limit then.
 on_exit() {
 	code=$?
+	[ -z "$hotplug_link" ] || rm -f "$hotplug_link"
 	if [ "$code" -ne 0 ] && [ -z "$verdict_given" ]; then
 		give_up error "$hotplug_name ended with status $code; the log $hotplug_log may say more"
 	fi
 }
 trap on_exit EXIT
 
-# Hold the lock NAME for the rest of the script. The kernel releases it with the process, so it cannot go stale.
+# Hold the lock NAME for the rest of the script. With flock(1) the kernel releases it with the process; a dom0 whose busybox
+# has none uses a link that names its holder, which a later script takes over when that process is gone.
 claim_lock() {
 	mkdir -p "$hotplug_lock_dir" || fatal "cannot make $hotplug_lock_dir"
-	exec 9>"$hotplug_lock_dir/$1.lock" || fatal "cannot open $hotplug_lock_dir/$1.lock"
-	flock 9 || fatal "cannot take the lock $hotplug_lock_dir/$1.lock"
+	if command -v flock >/dev/null 2>&1; then
+		exec 9>"$hotplug_lock_dir/$1.lock" || fatal "cannot open $hotplug_lock_dir/$1.lock"
+		flock 9 || fatal "cannot take the lock $hotplug_lock_dir/$1.lock"
+		return
+	fi
+	hotplug_link=$hotplug_lock_dir/$1.holder
+	until ln -s "$$" "$hotplug_link" 2>/dev/null; do
+		holder=$(readlink "$hotplug_link") || continue
+		if kill -0 "$holder" 2>/dev/null; then
+			sleep 1
+		elif mv "$hotplug_link" "$hotplug_link.$$" 2>/dev/null; then
+			# Only one of those who wait moves it. If it was a newer one by then, it goes back.
+			[ "$(readlink "$hotplug_link.$$")" = "$holder" ] || ln -s "$(readlink "$hotplug_link.$$")" "$hotplug_link" || :
+			rm -f "$hotplug_link.$$"
+		fi
+	done
 }
 
 release_lock() {
-	exec 9>&-
+	if [ -n "$hotplug_link" ]; then
+		rm -f "$hotplug_link"
+		hotplug_link=
+	else
+		exec 9>&-
+	fi
 }
 
 need() {
