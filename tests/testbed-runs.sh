@@ -4,14 +4,17 @@
 # Names the runs of the testbed suites, one a line: NAME|SUITE|OPTIONS. A suite is a script in
 # tests/testbed/suites whose head has a line for each machine it is to run on:
 #	# testbed: --arch arm64 --xen 4.20
-# The options are those of tests/testbed/run, with paths from the top of the tree.
+# The options are those of tests/testbed/run, with paths from the top of the tree. A line "# testbed-long:" is a run
+# that takes minutes, or a quiet machine: it is named only with --long.
 set -eu
+kinds='testbed'
+[ "${1-}" != --long ] || kinds='testbed\(-long\)\{0,1\}'
 cd "$(dirname "$0")/.."
 
 for suite in tests/testbed/suites/*.sh; do
 	[ -e "$suite" ] || continue
 	name=${suite##*/}
-	sed -n 's/^# testbed:[[:space:]]*//p' "$suite" | awk -v suite="$suite" -v name="${name%.sh}" '
+	sed -n "s/^# $kinds:[[:space:]]*//p" "$suite" | awk -v suite="$suite" -v name="${name%.sh}" '
 		{
 			arch = "arm64"
 			xen = "4.17"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --timeout 600
+# testbed-long: --timeout 600
 # shellcheck shell=sh
 #
 # Ten disks and two network interfaces at once: Linux's own backends and frontends are the judges. Connected all, shown in the lists,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --daemons ours --dom0-mem 512 --timeout 900
-# testbed: --daemons ours --arch armhf --timeout 900
+# testbed-long: --daemons ours --arch armhf --timeout 900
 # shellcheck shell=sh
 #
 # The store daemon killed and started again, many times, while guests and dom0 keep asking: every guest's connection lives, no

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --daemons ours --dom0-mem 512 --timeout 900
+# testbed-long: --daemons ours --dom0-mem 512 --timeout 900
 # shellcheck shell=sh
 #
 # A guest that attacks its store ring, beside one that works: the daemon lives, the other guest and dom0 do not notice, and the

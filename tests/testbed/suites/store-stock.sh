@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --stock --daemons ours --timeout 900
-# testbed: --stock --daemons ours --xen 4.20 --timeout 900
+# testbed-long: --stock --daemons ours --xen 4.20 --timeout 900
 # shellcheck shell=sh
 #
 # Our store daemon under stock's tools: its test of a store, its store clients beside ours, a guest of its xl.
