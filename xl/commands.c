@@ -89,6 +89,11 @@ void xl_warn(void *arg, const char *where, const char *message)
 int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
 		   struct err *err)
 {
+	const struct vmm_defaults defaults = {
+		xl->conf.vif_script, xl->conf.vif_bridge, xl->conf.vif_gatewaydev, xl->conf.vif_backend,
+		(int32_t)xl->conf.max_grant_frames, (int32_t)xl->conf.max_maptrack_frames,
+		(int32_t)xl->conf.max_grant_version,
+	};
 	struct xl_warnings warnings = { xl, 0 };
 	struct vmm_config_source shown = *src;
 
@@ -99,7 +104,12 @@ int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quie
 		shown.warn = xl_warn;
 		shown.warn_arg = &warnings;
 	}
-	return vmm_config_load(&shown, cfg, err);
+	if (vmm_config_load(&shown, cfg, err) < 0)
+		return -1;
+	if (vmm_config_apply_defaults(*cfg, &defaults, err) == 0)
+		return 0;
+	vmm_config_free(steal(*cfg));
+	return -1;
 }
 
 static void conf_warn(void *arg, const char *message)

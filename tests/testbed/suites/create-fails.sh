@@ -35,7 +35,8 @@ refused() {
 		fail "$text: status $status"
 	fi
 	grep -q -- "$text" /tmp/err || fail "wanted '$text'"
-	[ "$(grep -c '' /tmp/err)" = 1 ] || fail "$text: not one line"
+	# Below an error in the configuration stand its line and a caret.
+	[ "$(grep -c '^xl: ' /tmp/err)" = 1 ] || fail "$text: not one line"
 	sed 's/^/  /' /tmp/err
 	cmp -s /tmp/before /tmp/after || {
 		fail "$text: something is left over"
