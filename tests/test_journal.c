@@ -81,7 +81,9 @@ static void put(struct store *s, const char *path, const char *value)
 	char buf[256];
 	int n = snprintf(buf, sizeof(buf), "%s%c%s", path, 0, value);
 
-	ck_assert_int_eq(local_request(s->client, WIRE_WRITE, 1, 0, buf, (size_t)n), 0);
+	/* No assertion where it holds: each is noted in a file of Check's, which the limit on files would hit. */
+	if (local_request(s->client, WIRE_WRITE, 1, 0, buf, (size_t)n) != 0)
+		ck_abort_msg("writing %s", path);
 }
 
 static const char *get(struct store *s, const char *path)
