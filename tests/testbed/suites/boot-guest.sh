@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed: --boot-guest tests/testbed/suites/boot-web.cfg
+# shellcheck shell=sh
+# Functions are called by name through await.
+# shellcheck disable=SC2317
+#
+# A guest that Xen started before dom0 becomes a guest like any other: named, asked, pinned, rebooted by the supervisor, destroyed and
+# created again from the same configuration.
+set -u
+failed=0
+
+fail() {
+	echo "FAILED: $*"
+	failed=1
+}
+
+await() {
+	for _ in $(seq 60); do
+		"$@" >/dev/null 2>&1 && return 0
+		timeout 1 xenstore-watch -n 3 @introduceDomain @releaseDomain >/dev/null 2>&1
+	done
+	return 1
+}
+
+answers() {
+	[ "$(xenstore-read "/local/domain/$(xl domid web)/control/feature-poweroff")" = 1 ]
+}
+
+# The successor has the number of the old one as often as not: it is the frontends' node that is new.
+is_fresh() {
+	! xenstore-exists "/local/domain/$(xl domid web)/data/old" && answers
+}
+
+is_gone() {
+	! xl domid web
+}
+
+echo '--- taken in'
+xl list | grep -q '(null)' || fail "Xen started no guest: $(xl list)"
+xl init-dom0less || fail "init-dom0less"
+xl init-dom0less || fail "init-dom0less a second time"
+[ "$(xl domid web)" = 1 ] || fail "the guest is not called web: $(xl list)"
+await answers || fail "the guest does not use its store ring"
+xl pause web || fail "pause"
+xl unpause web || fail "unpause"
+xl vcpu-pin web 0 1 || fail "vcpu-pin"
+xl vcpu-list web | awk '$3 == 0 && $7 == "1" { ok = 1 } END { exit !ok }' || fail "not pinned: $(xl vcpu-list web)"
+
+echo '--- rebooted by the supervisor'
+xl monitor || fail "monitor"
+xenstore-write "/local/domain/1/data/old" 1 || fail "marking the old domain"
+xl reboot web || fail "reboot"
+await is_fresh || fail "no successor: $(xl list)"
+
+echo '--- stopped, and started again from the same configuration'
+xl shutdown web || fail "shutdown"
+await is_gone || fail "still there: $(xl list)"
+xl create -q /etc/xen/boot/web.cfg || fail "create"
+await answers || fail "the created guest does not come up"
+xl destroy web || fail "destroy"
+kill "$(cat /run/xen/xlmonitor.pid)"
+exit $failed
