@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --mem 6144 --daemons stock
+# testbed: --xen 4.20 --mem 6144 --daemons stock
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # for the guest's shell
 #
