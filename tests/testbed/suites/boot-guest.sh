@@ -6,21 +6,8 @@
 #
 # A guest that Xen started before dom0 becomes a guest like any other: named, asked, pinned, rebooted by the supervisor, destroyed and
 # created again from the same configuration.
-set -u
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-await() {
-	for _ in $(seq 60); do
-		"$@" >/dev/null 2>&1 && return 0
-		timeout 1 xenstore-watch -n 3 @introduceDomain @releaseDomain >/dev/null 2>&1
-	done
-	return 1
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 answers() {
 	[ "$(xenstore-read "/local/domain/$(xl domid web)/control/feature-poweroff")" = 1 ]
@@ -31,16 +18,12 @@ is_fresh() {
 	! xenstore-exists "/local/domain/$(xl domid web)/data/old" && answers
 }
 
-is_gone() {
-	! xl domid web
-}
-
 echo '--- taken in'
 xl list | grep -q '(null)' || fail "Xen started no guest: $(xl list)"
 xl init-dom0less || fail "init-dom0less"
 xl init-dom0less || fail "init-dom0less a second time"
 [ "$(xl domid web)" = 1 ] || fail "the guest is not called web: $(xl list)"
-await answers || fail "the guest does not use its store ring"
+await 60 answers || fail "the guest does not use its store ring"
 xl pause web || fail "pause"
 xl unpause web || fail "unpause"
 xl vcpu-pin web 0 1 || fail "vcpu-pin"
@@ -50,13 +33,13 @@ echo '--- rebooted by the supervisor'
 xl monitor || fail "monitor"
 xenstore-write "/local/domain/1/data/old" 1 || fail "marking the old domain"
 xl reboot web || fail "reboot"
-await is_fresh || fail "no successor: $(xl list)"
+await 60 is_fresh || fail "no successor: $(xl list)"
 
 echo '--- stopped, and started again from the same configuration'
 xl shutdown web || fail "shutdown"
-await is_gone || fail "still there: $(xl list)"
+await 60 is_gone web || fail "still there: $(xl list)"
 xl create -q /etc/xen/boot/web.cfg || fail "create"
-await answers || fail "the created guest does not come up"
+await 60 answers || fail "the created guest does not come up"
 xl destroy web || fail "destroy"
 kill "$(cat /run/xen/xlmonitor.pid)"
 exit $failed

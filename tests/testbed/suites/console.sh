@@ -5,25 +5,8 @@
 #
 # Consoles through our xenconsoled: both ways, logs, a flood, a daemon killed and started again, a guest that reboots
 # under a client that waits, last words, channels as terminal and as socket, the hypervisor's log.
-set -u
-failed=0
-log=/var/log/xen/console
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-# await SECONDS COMMAND...: until it succeeds
-await() {
-	n=$(($1 * 10))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 has() { # FILE WORDS
 	grep -qF -- "$2" "$1"
@@ -39,25 +22,11 @@ daemon_pid() {
 }
 
 start_daemon() {
-	xenconsoled --pid-file=/run/xc.pid --log=all --log-dir=$log --log-max=100k || fail "xenconsoled: status $?"
+	xenconsoled --pid-file=/run/xc.pid --log=all --log-dir=$console --log-max=100k || fail "xenconsoled: status $?"
 }
 
 cpu_ticks() {
 	awk '{ print $14 + $15 }' "/proc/$(daemon_pid)/stat"
-}
-
-guest() { # NAME [SETTING...]
-	{
-		echo "name = \"$1\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		echo 'extra = "console=hvc0 quiet"'
-		shift
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/guest.cfg"
 }
 
 tty_of() { # NODE
@@ -71,14 +40,14 @@ await 5 has_ended /run/xenconsoled.pid || fail "the first daemon does not end"
 start_daemon
 
 echo '--- both ways'
-guest talk 'channel = [ "name=one,connection=pty", "name=two,connection=socket,path=/run/two.sock" ]'
-xl create -e /tmp/guest.cfg || fail "create"
+guest talk '' 'channel = [ "name=one,connection=pty", "name=two,connection=socket,path=/run/two.sock" ]'
+xl create -e /tmp/talk.cfg || fail "create"
 id=$(xl domid talk)
-await 60 has $log/guest-talk.log 'guest: up' || fail "no sign of life in its log"
+says talk 60 'guest: up' || fail "no sign of life in its log"
 # shellcheck disable=SC2016 # the guest's shell
 printf 'echo two-and-two-is-$((2 + 2))\r' | timeout 30 xl console talk 2>/tmp/err | grep -m 1 -F two-and-two-is-4 ||
 	fail "no answer: $(cat /tmp/err)"
-has $log/guest-talk.log two-and-two-is-4 || fail "the answer is not logged"
+has_said talk two-and-two-is-4 || fail "the answer is not logged"
 # Its own, without what it shares with others: libraries, when it is linked with them.
 rss=$(awk '/RssAnon/ { print $2 }' "/proc/$(daemon_pid)/status")
 echo "resident memory of its own with one guest: $rss kB"
@@ -106,10 +75,10 @@ echo '--- a flood that nobody reads'
 before=$(cpu_ticks)
 # shellcheck disable=SC2016
 printf 'yes 0123456789012345678901234567890123456789 | head -n 4000; echo flood-$((40 + 2))\r' >"$again"
-await 90 has $log/guest-talk.log flood-42 || fail "the flood does not end"
+says talk 90 flood-42 || fail "the flood does not end"
 echo "the flood took the daemon $(($(cpu_ticks) - before)) ticks"
 for file in guest-talk.log guest-talk.log.1; do
-	size=$(wc -c <$log/$file)
+	size=$(wc -c <$console/$file)
 	[ "$size" -le 102400 ] || fail "$file has $size bytes"
 done
 before=$(cpu_ticks)
@@ -119,12 +88,12 @@ timeout 5 xl console talk </dev/null 2>/dev/null >/tmp/out
 has /tmp/out flood-42 || fail "a client that comes late misses the end: $(wc -c </tmp/out) bytes"
 
 echo '--- logs that are moved away'
-mv $log/guest-talk.log /tmp/old.log
+mv $console/guest-talk.log /tmp/old.log
 kill -HUP "$(daemon_pid)"
-await 5 [ -e $log/guest-talk.log ] || fail "no new log after SIGHUP"
+await 5 [ -e $console/guest-talk.log ] || fail "no new log after SIGHUP"
 # shellcheck disable=SC2016
 printf 'echo fresh-$((1 + 1))\r' >"$again"
-await 20 has $log/guest-talk.log fresh-2 || fail "nothing in the new log"
+says talk 20 fresh-2 || fail "nothing in the new log"
 
 echo '--- a client that waits for the guest to come back'
 (timeout 120 xl console -r talk </dev/null >/tmp/waiting 2>/tmp/waiting.err) &
@@ -133,15 +102,15 @@ xl destroy talk || fail "destroy"
 await 5 has /tmp/waiting.err waiting || fail "the client does not say that it waits: $(cat /tmp/waiting.err)"
 [ ! -e /run/two.sock ] || fail "the socket is left"
 xl console --last talk | grep -qF fresh-2 || fail "last words: $(xl console --last talk 2>&1 | tail -n 3)"
-guest talk
-xl create -e /tmp/guest.cfg || fail "create again"
+guest talk ''
+xl create -e /tmp/talk.cfg || fail "create again"
 await 60 has /tmp/waiting 'guest: up' || fail "the client is not attached again: $(cat /tmp/waiting.err)"
 xl destroy talk || fail "destroy"
 xl console --last nobody 2>/tmp/err && fail "last words of nobody"
 has /tmp/err nobody || fail "last words of nobody: $(cat /tmp/err)"
 
 echo '--- the hypervisor'
-has $log/hypervisor.log 'Xen version' || has $log/hypervisor.log '(XEN)' || fail "hypervisor.log: $(wc -c <$log/hypervisor.log)"
+has $console/hypervisor.log 'Xen version' || has $console/hypervisor.log '(XEN)' || fail "hypervisor.log: $(wc -c <$console/hypervisor.log)"
 
 kill "$(daemon_pid)"
 await 5 has_ended /run/xc.pid || fail "the daemon does not end"

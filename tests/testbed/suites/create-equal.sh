@@ -6,15 +6,9 @@
 #
 # The same guest made by upstream's xl and by ours: the same device tree seen from inside, the same store tree with the same
 # permissions. What may differ: random seeds, the domain's number, the time of day.
-set -u
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 stock=$(echo /usr/lib/xen-*/bin/xl)
-log=/var/log/xen/console
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
 
 # Every property of the tree, one a line, in order; the kernel wipes the seed.
 show_tree='echo TREE; cd /proc/device-tree; find . -type f ! -name rng-seed | sort |
@@ -45,7 +39,7 @@ store_of() {
 # The domain stays paused for the look at the store, then runs until it has shown its tree.
 make() {
 	xl=$1 name=$2 tag=$3
-	rm -f "$log/guest-$name.log"
+	rm -f "$console/guest-$name.log"
 	"$xl" create -e -p "/tmp/$name.cfg" >/tmp/create.out 2>&1 || {
 		fail "$tag: creating $name"
 		cat /tmp/create.out
@@ -54,16 +48,16 @@ make() {
 	store_of "$("$stock" domid "$name")" >"/tmp/$name.$tag.store"
 	"$stock" unpause "$name"
 	tries=0
-	until grep -q '^END' "$log/guest-$name.log" 2>/dev/null; do
+	until grep -q '^END' "$console/guest-$name.log" 2>/dev/null; do
 		tries=$((tries + 1))
 		[ $tries -lt 150 ] || {
 			fail "$tag: $name shows no device tree"
-			tail -n 5 "$log/guest-$name.log"
+			tail -n 5 "$console/guest-$name.log"
 			break
 		}
 		sleep 1
 	done
-	tr -d '\r' <"$log/guest-$name.log" | sed -n '/^TREE/,/^END/p' >"/tmp/$name.$tag.tree"
+	tr -d '\r' <"$console/guest-$name.log" | sed -n '/^TREE/,/^END/p' >"/tmp/$name.$tag.tree"
 	xl destroy "$name"
 }
 

@@ -5,16 +5,9 @@
 #
 # What cannot be created says why in one line and leaves the host as it was; and fifty guests that come and go leave
 # neither domain nor node nor page behind.
-set -u
-failed=0
-image=/guests/Image
-[ "$(uname -m)" = aarch64 ] || image=/guests/zImage
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 tiny=/guests/hello32.bin
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
 
 state() {
 	xl list | awk '{ print $1 }'
@@ -23,22 +16,15 @@ state() {
 	find /var/lib/xen -name 'userdata-*' | sort
 }
 
-# refused TEXT LINES...: with this configuration create fails, says TEXT in one line and leaves nothing.
-refused() {
+# cannot TEXT LINES...: with this configuration create fails, says TEXT in one line and leaves nothing.
+cannot() {
 	text=$1
 	shift
 	printf '%s\n' "$@" >/tmp/bad.cfg
 	state >/tmp/before
-	xl create -q -e /tmp/bad.cfg >/tmp/out 2>/tmp/err
-	status=$?
-	state >/tmp/after
-	if [ $status -ne 1 ] && [ $status -ne 2 ]; then
-		fail "$text: status $status"
-	fi
-	grep -q -- "$text" /tmp/err || fail "wanted '$text'"
-	# Below an error in the configuration stand its line and a caret.
-	[ "$(grep -c '^xl: ' /tmp/err)" = 1 ] || fail "$text: not one line"
+	refused "$text" 1 xl create -q -e /tmp/bad.cfg
 	sed 's/^/  /' /tmp/err
+	state >/tmp/after
 	cmp -s /tmp/before /tmp/after || {
 		fail "$text: something is left over"
 		diff /tmp/before /tmp/after
@@ -51,30 +37,30 @@ xl create -q -e -p /tmp/here.cfg || fail "creating 'here'"
 xl destroy here
 
 : >/tmp/empty
-head -c 2000000 $image >/tmp/truncated
+head -c 2000000 $linux >/tmp/truncated
 echo 'I am no kernel' >/tmp/text
 head -c 70000000 /dev/zero >/tmp/large
-refused 'No such file' 'name="bad"' 'kernel="/nowhere"' 'memory=64'
-refused 'the file is empty' 'name="bad"' 'kernel="/tmp/empty"' 'memory=64'
-refused 'neither an arm64 Image nor a zImage' 'name="bad"' 'kernel="/tmp/text"' 'memory=64'
-refused 'not a regular file' 'name="bad"' 'kernel="/dev/zero"' 'memory=64'
-refused 'No such file' 'name="bad"' "kernel=\"$image\"" 'ramdisk="/nowhere"' 'memory=64'
-refused 'do not fit together' 'name="bad"' "kernel=\"$tiny\"" 'ramdisk="/tmp/large"' 'memory=64'
-refused 'the kernel wants' 'name="bad"' "kernel=\"$image\"" 'memory=4'
-refused 'MiB free' 'name="bad"' "kernel=\"$image\"" 'memory=500000'
-refused 'cpupool' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'pool="nosuch"'
-refused 'cpus' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'cpus="77"'
-refused 'irq' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'irqs=[5]'
-refused 'iomem' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'iomem=["40000,1"]'
-refused 'dtdev' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'dtdev=["/nosuch@1"]'
+cannot 'No such file' 'name="bad"' 'kernel="/nowhere"' 'memory=64'
+cannot 'the file is empty' 'name="bad"' 'kernel="/tmp/empty"' 'memory=64'
+cannot 'neither an arm64 Image nor a zImage' 'name="bad"' 'kernel="/tmp/text"' 'memory=64'
+cannot 'not a regular file' 'name="bad"' 'kernel="/dev/zero"' 'memory=64'
+cannot 'No such file' 'name="bad"' "kernel=\"$linux\"" 'ramdisk="/nowhere"' 'memory=64'
+cannot 'do not fit together' 'name="bad"' "kernel=\"$tiny\"" 'ramdisk="/tmp/large"' 'memory=64'
+cannot 'the kernel wants' 'name="bad"' "kernel=\"$linux\"" 'memory=4'
+cannot 'MiB free' 'name="bad"' "kernel=\"$linux\"" 'memory=500000'
+cannot 'cpupool' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'pool="nosuch"'
+cannot 'cpus' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'cpus="77"'
+cannot 'irq' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'irqs=[5]'
+cannot 'iomem' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'iomem=["40000,1"]'
+cannot 'dtdev' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'dtdev=["/nosuch@1"]'
 
 xl create -q -e -p /tmp/here.cfg || fail "creating 'here'"
-refused 'already in use' 'name="here"' "kernel=\"$tiny\"" 'memory=4'
+cannot 'already in use' 'name="here"' "kernel=\"$tiny\"" 'memory=4'
 xl destroy here
 
 # Stopped half-way by a signal.
 state >/tmp/before
-printf 'name="cut"\nkernel="%s"\nmemory=256\n' $image >/tmp/cut.cfg
+printf 'name="cut"\nkernel="%s"\nmemory=256\n' $linux >/tmp/cut.cfg
 for delay in 0.05 0.1 0.15 0.2 0.3 0.4; do
 	xl create -q -e -p /tmp/cut.cfg >/tmp/out 2>&1 &
 	pid=$!

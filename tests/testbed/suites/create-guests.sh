@@ -5,14 +5,8 @@
 # shellcheck disable=SC2016 # for the guest's shell
 #
 # Every kind of guest that there is an image for is made by our xl and does what it is there for.
-set -u
-log=/var/log/xen/console
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 # config NAME LINES...
 config() {
@@ -23,25 +17,28 @@ config() {
 	} >"/tmp/guest.cfg"
 }
 
+has_crashed() { # NAME
+	has_said "$1" 'Internal error: Oops\|Attempted to kill'
+}
+
+# shellcheck disable=SC2317 # by way of await
+has_ended() { # NAME TEXT
+	has_said "$1" "$2" || has_crashed "$1"
+}
+
 # runs NAME TEXT: create it, wait until it says so, end it. Whether it ended by itself is no matter.
 runs() {
-	rm -f "$log/guest-$1.log"
+	rm -f "$console/guest-$1.log"
 	if ! xl create -e --timing /tmp/guest.cfg >/tmp/create.out 2>&1; then
 		fail "$1 is not created"
 		cat /tmp/create.out
 		return
 	fi
-	tries=0
-	until { tr -d '\r' <"$log/guest-$1.log" | grep -q "$2"; } 2>/dev/null; do
-		tries=$((tries + 1))
-		grep -q 'Internal error: Oops\|Attempted to kill' "$log/guest-$1.log" 2>/dev/null && tries=150
-		[ $tries -lt 150 ] || {
-			fail "$1 does not say '$2'"
-			tail -n 5 "$log/guest-$1.log"
-			break
-		}
-		sleep 1
-	done
+	await 150 has_ended "$1" "$2"
+	has_said "$1" "$2" || {
+		fail "$1 does not say '$2'"
+		tail -n 5 "$console/guest-$1.log"
+	}
 	echo "ran: $1 ($(grep -E '^hypercalls' /tmp/create.out))"
 	xl destroy "$1" || fail "$1 is not destroyed"
 }
@@ -56,7 +53,7 @@ runs hello32 '^hello: 32 bits, device tree at 0x403ff000, magic d00dfeed'
 # toolstack made the guest: such a crash is not what is tested here.
 until_sane() {
 	tries32=0
-	while runs "$1" "$2" && [ $tries32 -lt 3 ] && grep -q 'Internal error: Oops\|Attempted to kill' "$log/guest-$1.log"; do
+	while runs "$1" "$2" && [ $tries32 -lt 3 ] && has_crashed "$1"; do
 		tries32=$((tries32 + 1))
 		failed=$failed_before
 	done
@@ -71,7 +68,7 @@ if [ "$(uname -m)" = aarch64 ]; then
 	config elsewhere 'kernel = "/guests/hello64.bin"' 'image_format = "raw"' 'memory = 16' \
 		'load_address = 0x40000000' 'entry_address = 0x40000000' 'vuart = "sbsa_uart"'
 	runs elsewhere '^hello: 64 bits'
-	tr -d '\r' <$log/guest-elsewhere-vuart.log 2>/dev/null | grep '^hello' ||
+	said elsewhere-vuart 2>/dev/null | grep '^hello' ||
 		echo "(the emulated UART is not logged here)"
 
 	config linux64 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 256' 'vcpus = 1' \

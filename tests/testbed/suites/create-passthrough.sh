@@ -4,63 +4,44 @@
 #
 # A real device, the board's PL031 clock, is given to a Linux guest, which drives it; while it is taken nobody else gets it, and
 # afterwards it can be given again at once. What cannot be given is refused by name and leaves nothing behind.
-set -u
-log=/var/log/xen/console
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 tiny=/guests/hello64.bin
-failed=0
 
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-refused() {
+# cannot TEXT SETTING...: a guest with this setting is not made, and create says TEXT.
+cannot() {
 	text=$1
 	shift
 	printf '%s\n' 'name="bad"' "kernel=\"$tiny\"" 'image_format="raw"' 'memory=4' "$@" >/tmp/bad.cfg
-	xl create -q -e -p /tmp/bad.cfg >/tmp/out 2>/tmp/err && {
-		fail "created in spite of: $text"
+	refused "$text" 1 xl create -q -e -p /tmp/bad.cfg
+	sed 's/^/  /' /tmp/err
+	is_gone bad || {
+		fail "$text: the domain is left over"
 		xl destroy bad
 	}
-	grep -q -- "$text" /tmp/err || fail "wanted '$text'"
-	sed 's/^/  /' /tmp/err
-	xl domid bad >/dev/null 2>&1 && fail "$text: the domain is left over"
 }
 
 # with_clock NAME: a Linux guest with the clock tells what it makes of it.
 with_clock() {
-	cat >"/tmp/$1.cfg" <<-END
-	name = "$1"
-	kernel = "/guests/Image"
-	ramdisk = "/guests/initrd"
-	memory = 160
-	iomem = [ "0x9010,1" ]
-	irqs = [ 34 ]
-	device_tree = "/guests/rtc.dtb"
-	extra = "console=hvc0 quiet run=$(echo 'cat /sys/class/rtc/rtc0/name; grep rtc-pl031 /proc/interrupts; echo DONE' | base64 -w 0)"
-	END
-	rm -f "$log/guest-$1.log"
+	guest "$1" 'cat /sys/class/rtc/rtc0/name; grep rtc-pl031 /proc/interrupts; echo DONE' 'memory = 160' \
+		'iomem = [ "0x9010,1" ]' 'irqs = [ 34 ]' 'device_tree = "/guests/rtc.dtb"'
+	rm -f "$console/guest-$1.log"
 	xl create -e "/tmp/$1.cfg" >/tmp/out 2>&1 || {
 		fail "$1 is not created"
 		cat /tmp/out
 		return
 	}
-	tries=0
-	until grep -q '^DONE' "$log/guest-$1.log" 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -lt 150 ] || break
-		sleep 1
-	done
-	grep -q 'rtc-pl031 9010000.pl031' "$log/guest-$1.log" || {
+	says "$1" 150 ^DONE
+	grep -q 'rtc-pl031 9010000.pl031' "$console/guest-$1.log" || {
 		fail "$1 has no clock"
-		tail -n 5 "$log/guest-$1.log"
+		tail -n 5 "$console/guest-$1.log"
 	}
-	grep 'rtc-pl031' "$log/guest-$1.log"
+	grep 'rtc-pl031' "$console/guest-$1.log"
 }
 
 with_clock first
-refused 'domain [0-9]*: iomem "9010,1@9010": the pages .* are its already' 'iomem=["0x9010,1"]'
-refused 'domain [0-9]*: irqs: interrupt 34 is its already' 'irqs=[34]'
+cannot 'domain [0-9]*: iomem "9010,1@9010": the pages .* are its already' 'iomem=["0x9010,1"]'
+cannot 'domain [0-9]*: irqs: interrupt 34 is its already' 'irqs=[34]'
 xl destroy first
 
 printf '%s\n' 'name="again"' "kernel=\"$tiny\"" 'image_format="raw"' 'memory=4' 'iomem=["0x9010,1@0x20000"]' 'irqs=[34]' \
@@ -73,15 +54,15 @@ else
 fi
 
 head -c 300 /guests/rtc.dtb >/tmp/cut.dtb
-refused 'not a sound device tree blob' 'device_tree="/tmp/cut.dtb"'
-refused 'No such file' 'device_tree="/nowhere.dtb"'
-refused 'cover its RAM' 'iomem=["0x9010,1@0x40000"]'
-refused 'cover its interrupt controller' 'iomem=["0x9010,1@0x3001"]'
-refused 'cover its grant table' 'iomem=["0x9010,1@0x38000"]'
-refused 'cover its emulated UART' 'iomem=["0x9010,1@0x22000"]' 'vuart="sbsa_uart"'
-refused 'iomem' 'iomem=["0xfffffffffffff,1"]'
-refused 'Xen does not let dom0 give these pages away' 'iomem=["0x9000,1"]'
-refused 'also the interrupt of the emulated UART' 'irqs=[32]' 'vuart="sbsa_uart"'
-refused 'interrupt 900' 'irqs=[900]'
-refused 'IOMMU' 'dtdev=["/pl031@9010000"]'
+cannot 'not a sound device tree blob' 'device_tree="/tmp/cut.dtb"'
+cannot 'No such file' 'device_tree="/nowhere.dtb"'
+cannot 'cover its RAM' 'iomem=["0x9010,1@0x40000"]'
+cannot 'cover its interrupt controller' 'iomem=["0x9010,1@0x3001"]'
+cannot 'cover its grant table' 'iomem=["0x9010,1@0x38000"]'
+cannot 'cover its emulated UART' 'iomem=["0x9010,1@0x22000"]' 'vuart="sbsa_uart"'
+cannot 'iomem' 'iomem=["0xfffffffffffff,1"]'
+cannot 'Xen does not let dom0 give these pages away' 'iomem=["0x9000,1"]'
+cannot 'also the interrupt of the emulated UART' 'irqs=[32]' 'vuart="sbsa_uart"'
+cannot 'interrupt 900' 'irqs=[900]'
+cannot 'IOMMU' 'dtdev=["/pl031@9010000"]'
 exit $failed

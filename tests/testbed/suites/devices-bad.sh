@@ -3,13 +3,8 @@
 # shellcheck shell=sh
 #
 # Devices that cannot be: each is refused in one clear line, in bounded time, and nothing is left of it or of the domain.
-set -u
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 # refuse WORDS SETTING...: create fails, says so in one line, and leaves nothing
 refuse() {

@@ -4,46 +4,8 @@
 #
 # Ten disks and two network interfaces at once: Linux's own backends and frontends are the judges. Connected all, shown in the lists,
 # none of them given away twice, and nothing of them left afterwards.
-set -u
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-guest() { # NAME [SETTING...]
-	name=$1
-	shift
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-}
-
-# connected BACKEND-PATH: wait until the backend is connected
-connected() {
-	tries=0
-	until [ "$(xenstore-read "$1/state" 2>/dev/null)" = 4 ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 600 ] || return 1
-		sleep 0.2
-	done
-}
-
-nothing_left() {
-	[ -z "$(losetup -a)" ] || fail "$1: loop devices left: $(losetup -a)"
-	xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/(vbd|vif)/[0-9]+ ' && fail "$1: backend nodes left"
-	# shellcheck disable=SC2010
-	ls /sys/class/net | grep '^vif' && fail "$1: interfaces left"
-	# shellcheck disable=SC2010
-	ls /var/lib/xen | grep '^userdata-d.[1-9]' && fail "$1: saved configurations left"
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 brctl addbr xenbr0
 ip link set xenbr0 up
@@ -53,7 +15,7 @@ while [ $i -lt 11 ]; do
 	i=$((i + 1))
 done
 
-# --- ten disks and two interfaces at once ---
+echo '--- ten disks and two interfaces at once'
 disks=
 vdevs=
 for letter in a b c d e f g h i j; do
@@ -63,17 +25,16 @@ for letter in a b c d e f g h i j; do
 	vdevs="$vdevs $((51712 + n * 16))"
 done
 # shellcheck disable=SC2016 # for the guest's shell
-run=$(printf '%s' 'for d in a b c d e f g h i j; do cat /sys/block/xvd$d/size; done; echo net $(ls /sys/class/net | grep -c eth); echo done-run' |
-	base64 | tr -d '\n')
-guest many "extra = \"console=hvc0 quiet run=$run\"" "disk = [ $disks ]" \
+run='for d in a b c d e f g h i j; do cat /sys/block/xvd$d/size; done; echo net $(ls /sys/class/net | grep -c eth); echo done-run'
+guest many "$run" "disk = [ $disks ]" \
 	'vif = [ "mac=00:16:3e:00:00:01", "mac=00:16:3e:00:00:02,vifname=many.1" ]'
 xl create -e -q /tmp/many.cfg || fail "create with ten disks and two interfaces"
 id=$(xl domid many)
 for v in $vdevs; do
-	connected /local/domain/0/backend/vbd/"$id"/"$v" || fail "disk $v does not connect"
+	await 120 is_connected /local/domain/0/backend/vbd/"$id"/"$v" || fail "disk $v does not connect"
 done
 for v in 0 1; do
-	connected /local/domain/0/backend/vif/"$id"/$v || fail "interface $v does not connect"
+	await 120 is_connected /local/domain/0/backend/vif/"$id"/$v || fail "interface $v does not connect"
 done
 set -- /sys/class/net/xenbr0/brif/*
 [ $# = 2 ] || fail "ports of the bridge: $*"
@@ -90,6 +51,6 @@ cat /tmp/err
 xl network-attach many mac=00:16:3e:00:00:01 2>/tmp/err && fail "a second interface with that address was attached"
 cat /tmp/err
 xl destroy many || fail "destroy"
-nothing_left "destroy"
+no_devices_left "destroy"
 
 exit $failed

@@ -4,47 +4,9 @@
 #
 # Disks and network interfaces of real guests: Linux's own backends and frontends are the judges. Attached and detached while the guest
 # runs, over and over ($1 times, 200 by default), under load; and nothing of them left afterwards.
-set -u
-failed=0
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 times=${1:-200}
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-guest() { # NAME [SETTING...]
-	name=$1
-	shift
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-}
-
-# connected BACKEND-PATH: wait until the backend is connected
-connected() {
-	tries=0
-	until [ "$(xenstore-read "$1/state" 2>/dev/null)" = 4 ]; do
-		tries=$((tries + 1))
-		[ $tries -lt 300 ] || return 1
-		sleep 0.2
-	done
-}
-
-nothing_left() {
-	[ -z "$(losetup -a)" ] || fail "$1: loop devices left: $(losetup -a)"
-	xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/(vbd|vif)/[0-9]+ ' && fail "$1: backend nodes left"
-	# shellcheck disable=SC2010
-	ls /sys/class/net | grep '^vif' && fail "$1: interfaces left"
-	# shellcheck disable=SC2010
-	ls /var/lib/xen | grep '^userdata-d.[1-9]' && fail "$1: saved configurations left"
-}
 
 brctl addbr xenbr0
 ip link set xenbr0 up
@@ -54,29 +16,27 @@ while [ $i -lt 11 ]; do
 	i=$((i + 1))
 done
 
-# --- attached and detached while it runs ---
-# shellcheck disable=SC2016
-load=$(printf '%s' 'echo ready-run; while sleep 0.1; do [ -b /dev/xvdb ] && dd if=/dev/zero of=/dev/xvdb bs=64k count=20 2>/dev/null; done' |
-	base64 | tr -d '\n')
-guest one "extra = \"console=hvc0 quiet run=$load\"" 'disk = [ "/root/d0.img,raw,xvda,w" ]' 'vif = [ "" ]'
+echo '--- attached and detached while it runs'
+load='echo ready-run; while sleep 0.1; do [ -b /dev/xvdb ] && dd if=/dev/zero of=/dev/xvdb bs=64k count=20 2>/dev/null; done'
+guest one "$load" 'disk = [ "/root/d0.img,raw,xvda,w" ]' 'vif = [ "" ]'
 xl create -e -q /tmp/one.cfg || fail "create one"
 id=$(xl domid one)
-connected /local/domain/0/backend/vbd/"$id"/51712 || fail "xvda does not connect"
-connected /local/domain/0/backend/vif/"$id"/0 || fail "interface 0 does not connect"
+await 120 is_connected /local/domain/0/backend/vbd/"$id"/51712 || fail "xvda does not connect"
+await 120 is_connected /local/domain/0/backend/vif/"$id"/0 || fail "interface 0 does not connect"
 xl block-attach one /root/d1.img,raw,xvdb,w || fail "block-attach"
-connected /local/domain/0/backend/vbd/"$id"/51728 || fail "xvdb does not connect"
+await 120 is_connected /local/domain/0/backend/vbd/"$id"/51728 || fail "xvdb does not connect"
 xl list -l one | grep -q '"vdev": "xvdb"' || fail "xvdb is not in the saved configuration"
 sleep 1
 xl block-detach one xvdb || xl block-detach -f one xvdb || fail "detach under load"
 xl list -l one | grep -q '"vdev": "xvdb"' && fail "xvdb is still in the saved configuration"
 xl network-attach one bridge=xenbr0 mtu=1400 || fail "network-attach"
-connected /local/domain/0/backend/vif/"$id"/1 || fail "interface 1 does not connect"
+await 120 is_connected /local/domain/0/backend/vif/"$id"/1 || fail "interface 1 does not connect"
 [ "$(cat /sys/class/net/vif"$id".1/mtu)" = 1400 ] || fail "mtu $(cat /sys/class/net/vif"$id".1/mtu)"
 mac=$(xl network-list one | awk '$1 == 1 { print $3 }')
 xl network-detach one "$mac" || fail "network-detach by address"
 [ "$(xl network-list one | wc -l)" = 2 ] || fail "network-list after detach: $(xl network-list one)"
 
-# --- over and over ---
+echo '--- over and over'
 i=0
 before=$(date +%s)
 while [ $i -lt "$times" ]; do
@@ -98,6 +58,6 @@ xl block-attach one /root/d3.img,raw,xvdd,w || fail "attach to a paused guest"
 xl block-detach -f one xvdd || fail "detach from a paused guest by force"
 xl unpause one
 xl destroy one || fail "destroy one"
-nothing_left "destroy one"
+no_devices_left "destroy one"
 
 exit $failed

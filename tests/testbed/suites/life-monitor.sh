@@ -6,49 +6,11 @@
 # shellcheck disable=SC2317
 #
 # The supervisor: every on_* action on real deaths of real guests, deaths it slept through, and the order of autostart.
-set -u
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-guest() { # NAME COMMAND [SETTING...]
-	name=$1
-	run=$(printf '%s' "$2" | base64 | tr -d '\n')
-	shift 2
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		echo "extra = \"console=hvc0 quiet run=$run\""
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-}
-
-# Wait until a command succeeds, woken by the store's own events; at most 90 seconds.
-await() {
-	for _ in $(seq 90); do
-		"$@" >/dev/null 2>&1 && return 0
-		timeout 1 xenstore-watch -n 3 @introduceDomain @releaseDomain >/dev/null 2>&1
-	done
-	return 1
-}
-
-is_gone() {
-	! xl domid "$1"
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 has_id_above() { # NAME DOMID
 	id=$(xl domid "$1") && [ "$id" -gt "$2" ]
-}
-
-is_state() { # NAME PATTERN
-	xl list "$1" | awk -v want="$2" 'NR == 2 && $5 ~ want { ok = 1 } END { exit !ok }'
 }
 
 monitor_pid() {
@@ -58,41 +20,27 @@ monitor_pid() {
 echo '--- poweroff destroys, reboot starts again'
 guest off 'poweroff -f'
 xl create /tmp/off.cfg || fail "create off"
-await is_gone off || fail "a guest that powered off is still there: $(xl list)"
+await 90 is_gone off || fail "a guest that powered off is still there: $(xl list)"
 guest again 'true'
 xl create /tmp/again.cfg || fail "create again"
 first=$(xl domid again)
 uuid=$(xl list -v again | awk 'NR == 2 { print $7 }')
-timeout 60 xl console again </dev/null | grep -m 1 'guest: up' >/dev/null || fail "again does not come up"
+timeout 60 xl console again </dev/null | grep -q -m 1 'guest: up' || fail "again does not come up"
 xl reboot again || fail "reboot"
-await has_id_above again "$first" || fail "no successor after reboot: $(xl list)"
+await 90 has_id_above again "$first" || fail "no successor after reboot: $(xl list)"
 [ "$(xl list -v again | awk 'NR == 2 { print $7 }')" = "$uuid" ] || fail "the successor has another uuid"
 
 echo '--- the supervisor is killed and started again: it finds the death it missed'
 second=$(xl domid again)
 kill -9 "$(monitor_pid)"
-timeout 60 xl console again </dev/null | grep -m 1 'guest: up' >/dev/null || fail "the successor does not come up"
+timeout 60 xl console again </dev/null | grep -q -m 1 'guest: up' || fail "the successor does not come up"
 xl reboot again || fail "reboot without a supervisor"
-await is_state again s || fail "the guest did not shut down: $(xl list)"
+await 90 has_state again s || fail "the guest did not shut down: $(xl list)"
 xl monitor || fail "xl monitor does not start again"
-await has_id_above again "$second" || fail "the missed death was not carried out: $(xl list)"
+await 90 has_id_above again "$second" || fail "the missed death was not carried out: $(xl list)"
 xl destroy again || fail "destroy again"
 
 echo '--- crash: preserve, rename-restart, restart with a limit, core dump'
-crasher() { # NAME [SETTING...]
-	name=$1
-	shift
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/crash64.bin"'
-		echo 'image_format = "raw"'
-		echo 'memory = 16'
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-}
-
 is_core() { # FILE
 	head -c 4 "$1" | grep -q ELF || fail "$1 is no ELF file"
 	[ "$(stat -c %s "$1")" -ge 16777216 ] || fail "$1 does not hold 16 MiB"
@@ -100,24 +48,24 @@ is_core() { # FILE
 	rm -f "$1"
 }
 
-crasher keep 'on_crash = "preserve"'
+bare keep crash 'memory = 16' 'on_crash = "preserve"'
 xl create -q /tmp/keep.cfg || fail "create keep"
-await is_state keep sc || fail "the crashed guest is not there: $(xl list)"
+await 90 has_state keep sc || fail "the crashed guest is not there: $(xl list)"
 xl dump-core keep /tmp/keep.core || fail "dump-core"
 is_core /tmp/keep.core
 xl destroy keep || fail "destroy keep"
 
-crasher twice 'on_crash = "rename-restart"' 'restart_limit = 1'
+bare twice crash 'memory = 16' 'on_crash = "rename-restart"' 'restart_limit = 1'
 xl create -q /tmp/twice.cfg || fail "create twice"
-await is_gone twice || fail "restart_limit = 1: still there: $(xl list)"
+await 90 is_gone twice || fail "restart_limit = 1: still there: $(xl list)"
 old=$(xl list | awk '$1 ~ /^twice-/ { print $1 }')
 [ "$(echo "$old" | wc -w)" = 1 ] || fail "one old domain expected: $(xl list)"
-is_state "$old" sc || fail "the old domain did not keep its state"
+has_state "$old" sc || fail "the old domain did not keep its state"
 xl destroy "$old" || fail "destroy $old"
 
-crasher core 'on_crash = "coredump-destroy"'
+bare core crash 'memory = 16' 'on_crash = "coredump-destroy"'
 xl create -q /tmp/core.cfg || fail "create core"
-await is_gone core || fail "coredump-destroy: still there: $(xl list)"
+await 90 is_gone core || fail "coredump-destroy: still there: $(xl list)"
 is_core /var/lib/xen/dump/core
 
 echo '--- create -F stays until the guest is gone for good'

@@ -6,36 +6,9 @@
 #
 # Nothing but ours on every machine: toolstack, store and console. A Linux guest comes up, is seen, says what it
 # has to say, shuts down when asked, and another is destroyed while it runs; nothing is left of either.
-set -u
-failed=0
-log=/var/log/xen/console
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-# within SECONDS COMMAND...: true as soon as COMMAND is.
-within() {
-	left=$1
-	shift
-	until "$@" >/dev/null 2>&1; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || return 1
-		sleep 1
-	done
-}
-
-# shellcheck disable=SC2317 # for "within"
-gone() {
-	! xl domid "$1"
-}
-
-if [ "$(uname -m)" = aarch64 ]; then
-	kernel=/guests/Image ramdisk=/guests/initrd
-else
-	kernel=/guests/zImage ramdisk=/guests/initrd32
-fi
 for daemon in xenstored xenconsoled; do
 	[ "$(readlink "/proc/$(cat /run/$daemon.pid)/exe")" = "/usr/local/sbin/$daemon" ] ||
 		fail "$daemon is not ours"
@@ -54,16 +27,16 @@ free=$(xl info free_memory)
 run='echo "cpus $(nproc), $(cat /sys/hypervisor/uuid)"'
 cat >/tmp/guest.cfg <<END
 name = "guest"
-kernel = "$kernel"
-ramdisk = "$ramdisk"
+kernel = "$linux"
+ramdisk = "$initrd"
 memory = 128
 vcpus = 2
 extra = "console=hvc0 quiet run=$(echo "$run" | base64 -w 0)"
 END
 xl create /tmp/guest.cfg || fail 'the guest is not created'
 domid=$(xl domid guest)
-within 180 grep -q 'run exited 0' $log/guest-guest.log || fail 'the guest does not come up'
-tr -d '\r' <$log/guest-guest.log | grep -q '^cpus 2, [0-9a-f-]\{36\}$' ||
+await 180 grep -q 'run exited 0' $console/guest-guest.log || fail 'the guest does not come up'
+tr -d '\r' <$console/guest-guest.log | grep -q '^cpus 2, [0-9a-f-]\{36\}$' ||
 	fail 'the guest does not say what it has'
 xl list guest | grep -q "^guest  *$domid  *128  *2 " || {
 	fail 'xl list does not show the guest as it is'
@@ -71,13 +44,13 @@ xl list guest | grep -q "^guest  *$domid  *128  *2 " || {
 }
 [ "$(xl vcpu-list guest | wc -l)" = 3 ] || fail 'xl vcpu-list does not show two vcpus'
 xl shutdown -w guest || fail 'the guest does not shut down'
-within 60 gone guest || fail 'a guest that shut down stays'
+await 60 is_gone guest || fail 'a guest that shut down stays'
 
 xl create -p /tmp/guest.cfg 'name="paused"' || fail 'a paused guest is not created'
 xl list paused | grep -q ' --p---' || fail 'the paused guest is not paused'
 xl unpause paused || fail 'the guest is not unpaused'
 xl destroy paused || fail 'a guest is not destroyed while it runs'
-within 10 gone paused || fail 'a destroyed guest stays'
+await 10 is_gone paused || fail 'a destroyed guest stays'
 
 after=$(nodes)
 [ "$before" = "$after" ] || {

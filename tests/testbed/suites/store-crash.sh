@@ -5,45 +5,20 @@
 #
 # The store daemon killed and started again, many times, while guests and dom0 keep asking: every guest's connection lives, no
 # answer is lost or wrong, no write is done twice, nothing that dom0 was told is forgotten.
-set -u
-failed=0
-bits=64 rounds=20
-[ "$(uname -m)" = aarch64 ] || bits=32 rounds=5
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
+rounds=20
+[ $bits = 64 ] || rounds=5
 rounds=${1:-$rounds}
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
 
 start_daemon() {
 	/usr/local/sbin/xenstored --pid-file=/run/xenstored.pid || fail "the daemon does not start"
 }
 
-log() {
-	cat "/var/log/xen/console/guest-$1.log"
-}
-
-wait_for() { # WORDS SECONDS COMMAND...
-	words=$1 left=$2
-	shift 2
-	while ! "$@" 2>/dev/null | grep -qF -- "$words"; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || return 1
-		sleep 1
-	done
-}
-
 for n in 1 2; do
-	cat >/tmp/s$n.cfg <<-EOF
-		name = "s$n"
-		kernel = "/guests/store_storm$bits.bin"
-		memory = 32
-		on_poweroff = "preserve"
-	EOF
-	[ $bits = 32 ] || echo 'image_format = "raw"' >>/tmp/s$n.cfg
+	bare s$n store_storm 'on_poweroff = "preserve"'
 	xl create -q -e /tmp/s$n.cfg || exit 1
-	wait_for 'storm: begins' 30 log s$n || { fail "s$n: $(log s$n)"; exit 1; }
+	says s$n 30 'storm: begins' || { fail "s$n: $(said s$n)"; exit 1; }
 done
 
 # dom0: what was acknowledged is written down beside.
@@ -83,9 +58,9 @@ wait $dom0
 for n in 1 2; do
 	id=$(xl domid s$n)
 	xenstore-write "/local/domain/$id/data/stop" 1
-	wait_for ' wrong' 30 log s$n || fail "s$n did not end: $(log s$n)"
-	log s$n | grep storm: | tail -n 1
-	log s$n | grep -q ' 0 wrong' || fail "s$n: $(log s$n)"
+	says s$n 30 ' wrong' || fail "s$n did not end: $(said s$n)"
+	said s$n | grep storm: | tail -n 1
+	said s$n | grep -q ' 0 wrong' || fail "s$n: $(said s$n)"
 	xl destroy s$n || fail "destroy s$n"
 done
 

@@ -4,25 +4,10 @@
 # shellcheck shell=sh
 #
 # Our store daemon under stock's tools: its test of a store, its store clients beside ours, a guest of its xl.
-set -u
-failed=0
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 bin=$(echo /usr/lib/xen-4.*/bin)
 xl=$bin/xl
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-wait_for() { # WORDS SECONDS COMMAND...: until its output has the words
-	words=$1 left=$2
-	shift 2
-	while ! "$@" 2>/dev/null | grep -qF -- "$words"; do
-		left=$((left - 1))
-		[ $left -gt 0 ] || return 1
-		sleep 1
-	done
-}
 
 echo "--- stock's own test"
 "$bin/test-xenstore" >/tmp/out 2>&1 || fail "test-xenstore: $(tail -n 3 /tmp/out)"
@@ -59,7 +44,7 @@ memory = 128
 extra = "console=hvc0 quiet"
 EOF
 $xl create /tmp/g.cfg >/tmp/out 2>&1 || { fail "create: $(tail -n 5 /tmp/out)"; exit 1; }
-wait_for 'guest: up' 120 cat /var/log/xen/console/guest-g.log || fail "guest: $(tail -n 5 /var/log/xen/console/guest-g.log)"
+says g 120 'guest: up' || fail "guest: $(said g | tail -n 5)"
 $xl list | grep -q '^g ' || fail "list"
 $xl destroy g || fail "destroy"
 ! $xl list | grep -q '^g ' || fail "the guest is still there"

@@ -4,14 +4,9 @@
 #
 # Our xl beside upstream's, over the same domains: the same bytes on standard output and the same exit status, for every
 # command that scripts read. Also that each ends the domains of the other.
-set -u
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 stock=$(echo /usr/lib/xen-*/bin/xl)
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
 
 # What moves by itself between two calls is masked: seconds of cpu time, who is running where.
 mask() {

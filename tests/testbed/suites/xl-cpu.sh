@@ -4,43 +4,13 @@
 #
 # vcpus, pools, schedulers and memory of real guests: what is asked for is read back from Xen by upstream's xl, seen inside
 # the guest, and measured by the time it got.
-set -u
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 stock=$(echo /usr/lib/xen-*/bin/xl)
-failed=0
 
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-refused() { # WORDS STATUS COMMAND...
-	words=$1 status=$2
-	shift 2
-	"$@" >/tmp/out 2>/tmp/err
-	got=$?
-	[ $got = "$status" ] || fail "$*: status $got, not $status: $(cat /tmp/err)"
-	grep -qF -- "$words" /tmp/err || fail "$*: no '$words' in: $(cat /tmp/err)"
-	[ "$(grep -c '^xl: ' /tmp/err)" = 1 ] || fail "$*: not one line: $(cat /tmp/err)"
-}
-
-guest() { # NAME RUN [SETTING...]
-	name=$1 run=$(printf %s "$2" | base64 | tr -d '\n')
-	shift 2
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		echo "extra = \"console=hvc0 quiet run=$run\""
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-	xl create -q -e "/tmp/$name.cfg" || fail "create $name"
-}
-
-up() {
-	timeout 300 xl console "$1" </dev/null 2>/dev/null | grep -m 1 -q 'guest: up' || fail "$1 does not come up"
+start() { # NAME RUN [SETTING...]
+	guest "$@"
+	xl create -q -e "/tmp/$1.cfg" || fail "create $1"
 }
 
 same() {
@@ -62,8 +32,8 @@ hard() { # DOMAIN VCPU
 }
 
 echo '--- vcpu-pin'
-guest pin 'while :; do cat /sys/devices/system/cpu/online; sleep 1; done' 'vcpus = 2'
-up pin
+start pin 'while :; do cat /sys/devices/system/cpu/online; sleep 1; done' 'vcpus = 2'
+says pin 300 "guest: up" || fail "pin does not come up"
 xl vcpu-pin pin 0 3 || fail "pin 0 3"
 [ "$(hard pin 0)" = 3 ] || fail "pin 0 3: $(hard pin 0)"
 [ "$(hard pin 1)" = all ] || fail "pin 0 3 moved vcpu 1: $(hard pin 1)"
@@ -118,7 +88,7 @@ refused 'cpupool 0' 1 xl cpupool-destroy Pool-0
 refused "no cpupool 'nosuch'" 1 xl cpupool-list nosuch
 xl cpupool-rename rt real || fail "rename"
 [ "$("$stock" cpupool-list real | tail -n 1 | awk '{ print $1 }')" = real ] || fail "stock does not see the name"
-guest busy 'while :; do :; done' 'pool = "real"' 'vcpus = 1'
+start busy 'while :; do :; done' 'pool = "real"' 'vcpus = 1'
 refused '1 domains' 1 xl cpupool-destroy real
 xl cpupool-migrate busy Pool-0 || fail "migrate"
 xl cpupool-migrate busy real || fail "migrate back"
@@ -144,7 +114,7 @@ share=$(echo "$c0 $u0 $c1 $u1" | awk '{ printf "%d", ($4 - $2) * 100 / ($3 - $1)
 echo "a busy guest with 40 of 100 ms got $share %"
 { [ "$share" -ge 35 ] && [ "$share" -le 45 ]; } || fail "not 40 +/- 5 %"
 xl sched-rtds -d busy -p 10000 -b 10000 -e 0 2>/tmp/err || fail "all of it"
-guest second 'sleep 1000' 'pool = "real"' 'vcpus = 1'
+start second 'sleep 1000' 'pool = "real"' 'vcpus = 1'
 xl sched-rtds -d second -p 10000 -b 5000 2>/tmp/err || fail "more than there is"
 grep -q 'promised 1.500 pcpus and it has 1' /tmp/err || fail "no warning: $(cat /tmp/err)"
 xl destroy second
@@ -156,10 +126,10 @@ xl cpupool-destroy goes || fail "cpupool-destroy"
 
 echo '--- null: each vcpu a pcpu of its own'
 xl cpupool-create 'name="static"' 'sched="null"' 'cpus=[2]' || fail "null"
-guest alone 'sleep 1000' 'pool = "static"' 'vcpus = 1'
-up alone
+start alone 'sleep 1000' 'pool = "static"' 'vcpus = 1'
+says alone 300 "guest: up" || fail "alone does not come up"
 refused 'pcpu of its own' 1 xl create -q -e /tmp/alone.cfg 'name="another"'
-guest two 'sleep 1000' 'vcpus = 1'
+start two 'sleep 1000' 'vcpus = 1'
 refused 'pcpu of its own' 1 xl cpupool-migrate two static
 xl destroy alone
 xl cpupool-destroy static || fail "destroy null"
@@ -184,8 +154,8 @@ xl destroy two
 
 echo '--- memory, as the guest sees it'
 # shellcheck disable=SC2016 # for the guest's shell
-guest mem 'while :; do grep MemTotal /proc/meminfo; sleep 1; done' 'vcpus = 1' 'memory = 192'
-up mem
+start mem 'while :; do grep MemTotal /proc/meminfo; sleep 1; done' 'vcpus = 1' 'memory = 192'
+says mem 300 "guest: up" || fail "mem does not come up"
 full=$(xl list mem | awk 'NR == 2 { print $3 }')
 xl mem-set mem 128 || fail "mem-set"
 for _ in 1 2 3 4 5 6 7 8 9 10; do

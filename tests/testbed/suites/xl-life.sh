@@ -5,44 +5,8 @@
 #
 # The life of guests through our xl alone: created, seen, paused, asked, reached through the console, destroyed, and nothing of
 # them left; and what is wrong is refused in one clear line.
-set -u
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-guest() { # NAME [SETTING...]
-	name=$1
-	shift
-	{
-		echo "name = \"$name\""
-		echo 'kernel = "/guests/Image"'
-		echo 'ramdisk = "/guests/initrd"'
-		echo 'memory = 96'
-		echo 'extra = "console=hvc0 quiet"'
-		for setting; do
-			echo "$setting"
-		done
-	} >"/tmp/$name.cfg"
-}
-
-state() {
-	xl list "$1" | awk 'NR == 2 { print $5 }'
-}
-
-# One line on standard error that has $1 in it, and status $2, for the command that follows.
-refused() {
-	words=$1 status=$2
-	shift 2
-	"$@" >/tmp/out 2>/tmp/err
-	got=$?
-	[ $got = "$status" ] || fail "$*: status $got, not $status: $(cat /tmp/err)"
-	grep -qF -- "$words" /tmp/err || fail "$*: no '$words' in: $(cat /tmp/err)"
-	[ "$(grep -c '^xl: ' /tmp/err)" = 1 ] || fail "$*: not one line: $(cat /tmp/err)"
-	! grep -q Success /tmp/err || fail "$*: 'Success' in: $(cat /tmp/err)"
-}
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
 left_over() {
 	xenstore-ls -f | grep -vE '^/(local/domain/0|local/pool|tool|libxl/0|vm/00000000)' |
@@ -52,16 +16,16 @@ left_over() {
 }
 
 echo '--- a guest from beginning to end'
-guest life 'vcpus = 2'
+guest life '' 'vcpus = 2'
 xl create -e /tmp/life.cfg || fail "create"
 id=$(xl domid life) || fail "domid"
 [ "$(xl domname "$id")" = life ] || fail "domname"
 timeout 60 xl console life </dev/null 2>/tmp/err | grep -m 1 'guest: up' || fail "console: $(cat /tmp/err)"
 xl pause life || fail "pause"
-case $(state life) in ??p*) ;; *) fail "state when paused: $(state life)" ;; esac
+has_state life ..p || fail "state when paused: $(xl list life)"
 refused 'paused' 1 xl shutdown life
 xl unpause life || fail "unpause"
-case $(state life) in ??-*) ;; *) fail "state when unpaused: $(state life)" ;; esac
+has_state life ^..- || fail "state when unpaused: $(xl list life)"
 xl rename life leben || fail "rename"
 [ "$(xl domid leben)" = "$id" ] || fail "domid of the new name"
 # shellcheck disable=SC2016 # for the guest's shell
@@ -72,7 +36,7 @@ grep -q bee42p /tmp/console || fail "the guest's shell did not answer: $(cat /tm
 xl uptime leben | grep -q leben || fail "uptime"
 xl vcpu-list leben | grep -c '^leben' | grep -qx 2 || fail "vcpu-list"
 xl shutdown -w leben 2>/tmp/err || fail "shutdown: $(cat /tmp/err)"
-case $(state leben) in ???s-*) ;; *) fail "state after shutdown: $(state leben)" ;; esac
+has_state leben ...s- || fail "state after shutdown: $(xl list leben)"
 xl destroy leben || fail "destroy"
 left_over && fail "something is left"
 
@@ -80,12 +44,12 @@ echo '--- reboot, crash: without a supervisor they stay to be looked at'
 xl create -q -e /tmp/life.cfg || fail "create"
 timeout 60 xl console life </dev/null | grep -m 1 -q 'guest: up' || fail "console"
 xl reboot -w life 2>/dev/null || fail "reboot"
-case $(state life) in ???sr*) ;; *) fail "state after reboot: $(state life)" ;; esac
+has_state life ...sr || fail "state after reboot: $(xl list life)"
 xl destroy life || fail "destroy"
 
 echo '--- many, and all of them asked at once'
 for n in 1 2 3; do
-	guest "many$n"
+	guest "many$n" ""
 	xl create -q -e "/tmp/many$n.cfg" || fail "create many$n"
 done
 for n in 1 2 3; do
@@ -93,7 +57,7 @@ for n in 1 2 3; do
 done
 xl shutdown -a -w 2>/dev/null || fail "shutdown -a"
 for n in 1 2 3; do
-	case $(state "many$n") in ???s-*) ;; *) fail "many$n: $(state "many$n")" ;; esac
+	has_state "many$n" ...s- || fail "many$n: $(xl list "many$n")"
 	xl destroy "many$n" || fail "destroy many$n"
 done
 
@@ -140,7 +104,7 @@ refused "/nonexistent" 1 xl create -q -e /tmp/x.cfg
 : >/tmp/empty
 printf 'name = "x"\nkernel = "/tmp/empty"\n' >/tmp/x.cfg
 refused "/tmp/empty" 1 xl create -q -e /tmp/x.cfg
-guest x 'memory = 100000'
+guest x '' 'memory = 100000'
 refused "memory" 1 xl create -q -e /tmp/x.cfg
 xl domid x 2>/dev/null && fail "x is there"
 xl destroy life || fail "destroy"

@@ -3,32 +3,11 @@
 # shellcheck shell=sh
 #
 # Static partitions and cyclic schedules on real Xen: applied, read back, kept by guests that start later, refused as a whole, cleared.
-set -u
-failed=0
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
 
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-refused() { # WORDS STATUS COMMAND...
-	words=$1 status=$2
-	shift 2
-	"$@" >/tmp/out 2>/tmp/err
-	got=$?
-	[ $got = "$status" ] || fail "$*: status $got, not $status: $(cat /tmp/err)"
-	grep -qF -- "$words" /tmp/err || fail "$*: no '$words' in: $(cat /tmp/err)"
-}
-
-guest() { # NAME VCPUS
-	cat >"/tmp/$1.cfg" <<-END
-	name = "$1"
-	kernel = "/guests/Image"
-	ramdisk = "/guests/initrd"
-	memory = 96
-	vcpus = $2
-	extra = "console=hvc0 quiet"
-	END
+start() { # NAME VCPUS
+	guest "$1" '' "vcpus = $2"
 	xl create -q -e -p "/tmp/$1.cfg" || fail "create $1"
 }
 
@@ -50,8 +29,8 @@ pin loop 0 3
 pin later 0 2
 exclusive 3
 END
-guest loop 1
-guest apps 2
+start loop 1
+start apps 2
 xl partition show || fail "show"
 pools=$(xl cpupool-list -c)
 
@@ -63,7 +42,7 @@ xl partition apply /tmp/plan || fail "apply"
 [ "$(pool apps)" = rest ] || fail "apps is in $(pool apps)"
 [ "$(pins loop)" = '3 ' ] || fail "loop: $(pins loop)"
 xl sched-null || fail "sched-null"
-guest later 1
+start later 1
 [ "$(pool later) $(pins later)" = 'rest 2 ' ] || fail "later: $(pool later) $(pins later)"
 for g in loop apps later; do
 	xl unpause $g || fail "unpause $g"
@@ -97,8 +76,8 @@ done
 echo '--- a cyclic schedule'
 xl cpupool-cpu-remove Pool-0 3 || fail "cpu-remove"
 xl cpupool-create 'name="cyclic"' 'sched="arinc653"' 'cpus=[3]' || fail "arinc653"
-guest first 1
-guest second 1
+start first 1
+start second 1
 xl cpupool-migrate first cyclic || fail "migrate"
 printf 'major_frame 100ms\nfirst 0 20ms\nsecond 0 60ms\n' >/tmp/schedule
 refused "cpupool-migrate" 1 xl sched-arinc653 /tmp/schedule
