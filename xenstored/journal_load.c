@@ -37,7 +37,6 @@ struct recovery {
 	struct world *world;
 	struct guests *guests;
 	struct revived **by_domid;	/* DOMID_FIRST_RESERVED slots */
-	uint64_t records;
 };
 
 static struct revived *revived_get(struct recovery *r, unsigned domid, struct err *err)
@@ -226,7 +225,6 @@ static int load_other(void *arg, uint32_t type, const void *body, size_t len, st
 	const char *tail;
 	size_t size;
 
-	r->records++;
 	if (type == JFILE_MARK)
 		return 0;
 	if (type < STATE_PRIVATE || type - STATE_PRIVATE >= array_size(sizes))
@@ -257,52 +255,6 @@ static int load_other(void *arg, uint32_t type, const void *body, size_t len, st
 		return 0;
 	}
 }
-
-static int load_node(void *arg, const struct state_node *n, struct err *err)
-{
-	struct recovery *r = arg;
-
-	r->records++;
-	return state_load_node(r->world, n, err);
-}
-
-static int load_watch(void *arg, const struct state_watch *w, struct err *err)
-{
-	return state_load_watch(((struct recovery *)arg)->world, w, err);
-}
-
-static int load_txn(void *arg, uint32_t conn_id, uint32_t txn_id, struct err *err)
-{
-	return state_load_txn(((struct recovery *)arg)->world, conn_id, txn_id, err);
-}
-
-static int load_global_quota(void *arg, const char *name, uint32_t value, struct err *err)
-{
-	return state_load_global_quota(((struct recovery *)arg)->world, name, value, err);
-}
-
-static int load_limits(void *arg, uint16_t domid, uint32_t features, bool has_features,
-		       struct err *err)
-{
-	return state_load_domain(((struct recovery *)arg)->world, domid, features, has_features,
-				 err);
-}
-
-static int load_domain_quota(void *arg, uint16_t domid, const char *name, uint32_t value,
-			     struct err *err)
-{
-	return state_load_domain_quota(((struct recovery *)arg)->world, domid, name, value, err);
-}
-
-static const struct state_reader reader = {
-	.watch = load_watch,
-	.txn = load_txn,
-	.node = load_node,
-	.global_quota = load_global_quota,
-	.domain = load_limits,
-	.domain_quota = load_domain_quota,
-	.other = load_other,
-};
 
 /* Page and port again; a domain that is gone, or is another one now, is buried as usual. */
 static void revive(struct recovery *r, struct revived *v)
@@ -335,6 +287,7 @@ static bool is_of_this_boot(const char *data, size_t len)
 
 int journal_load(struct world *w, struct guests *guests, const char *data, size_t len, struct err *err)
 {
+	static const struct state_reader reader = { .other = load_other };
 	struct recovery r = { .world = w, .guests = guests };
 	int ok;
 
@@ -344,7 +297,7 @@ int journal_load(struct world *w, struct guests *guests, const char *data, size_
 	if (!r.by_domid)
 		return err_set(err, ENOMEM, "no memory");
 	w->restoring = true;
-	ok = state_read(data, len, &reader, &r, NULL, err);
+	ok = state_read(data, len, &reader, &r, w, NULL, err);
 	w->restoring = false;
 	for (unsigned i = 0; i < DOMID_FIRST_RESERVED; i++) {
 		if (ok == 0 && r.by_domid[i] && r.by_domid[i]->ring)
@@ -356,7 +309,6 @@ int journal_load(struct world *w, struct guests *guests, const char *data, size_
 		return -1;
 	if (guests)
 		guests_scan(guests);
-	log_info("journal: %llu records, %u connections", (unsigned long long)r.records,
-		 w->nr_conns);
+	log_info("journal: %zu nodes, %u connections", tree_nr_nodes(w->tree), w->nr_conns);
 	return 1;
 }

@@ -88,34 +88,17 @@ int state_put_tree_node(const struct state_sink *s, const struct node *n, const 
 			struct err *err) must_check;
 int state_put_tree(const struct state_sink *s, const struct node *root, struct err *err) must_check;
 
-/* Who takes what is read; every function may be NULL: such records are passed over. -1 ends the reading. */
+/* Who takes what is not simply part of a world; every function may be NULL: such records are passed over. -1 ends the reading. */
 struct state_reader {
 	int (*global)(void *arg, int socket_fd, int evtchn_fd, struct err *err);
 	int (*conn)(void *arg, const struct state_conn *c, struct err *err);
-	int (*watch)(void *arg, const struct state_watch *w, struct err *err);
-	int (*txn)(void *arg, uint32_t conn_id, uint32_t txn_id, struct err *err);
-	int (*node)(void *arg, const struct state_node *n, struct err *err);
-	int (*global_quota)(void *arg, const char *name, uint32_t value, struct err *err);
-	int (*domain)(void *arg, uint16_t domid, uint32_t features, bool has_features, struct err *err);
-	int (*domain_quota)(void *arg, uint16_t domid, const char *name, uint32_t value,
-			    struct err *err);
 	int (*other)(void *arg, uint32_t type, const void *body, size_t len, struct err *err);
 };
 
-/* Read a whole stream; nothing outside [data, data+len) is looked at whatever it says. EINVAL, naming the record and its
- * offset. *end (may be NULL): where its END record stands. */
-int state_read(const void *data, size_t len, const struct state_reader *r, void *arg, size_t *end,
-	       struct err *err) must_check;
-
-/* The parts of a reader that only need a world: nodes, specials, watches, transactions, quotas, domains. A node without permissions
- * is gone. */
-int state_load_watch(struct world *w, const struct state_watch *rec, struct err *err) must_check;
-int state_load_txn(struct world *w, uint32_t conn_id, uint32_t txn_id, struct err *err) must_check;
-int state_load_node(struct world *w, const struct state_node *n, struct err *err) must_check;
-int state_load_global_quota(struct world *w, const char *name, uint32_t value, struct err *err) must_check;
-int state_load_domain(struct world *w, uint16_t domid, uint32_t features, bool has_features,
-		      struct err *err) must_check;
-int state_load_domain_quota(struct world *w, uint16_t domid, const char *name, uint32_t value,
-			    struct err *err) must_check;
+/* Read a whole stream; nothing outside [data, data+len) is looked at whatever it says. Nodes, watches, transactions, quotas and
+ * domains go into a world (NULL: nowhere); those of connections that are not there are passed over. EINVAL, naming the
+ * record and its offset. *end (may be NULL): where its END record stands. */
+int state_read(const void *data, size_t len, const struct state_reader *r, void *arg, struct world *into,
+	       size_t *end, struct err *err) must_check;
 
 #endif

@@ -373,7 +373,7 @@ int update_read(struct update_state *s, struct err *err)
 	state_path(path, sizeof(path));
 	if (file_read(path, STATE_MAX, &s->data, &s->len, err) < 0)
 		return -1;
-	if (state_read(s->data, s->len, &reader, s, NULL, err) < 0)
+	if (state_read(s->data, s->len, &reader, s, NULL, NULL, err) < 0)
 		return err_wrap(err, "%s", path);
 	return 0;
 }
@@ -419,48 +419,9 @@ static int load_conn(void *arg, const struct state_conn *c, struct err *err)
 	return parts->guests ? restore_ring(c, err) : 0;
 }
 
-static int load_watch(void *arg, const struct state_watch *w, struct err *err)
-{
-	return state_load_watch(arg, w, err);
-}
-
-static int load_txn(void *arg, uint32_t conn_id, uint32_t txn_id, struct err *err)
-{
-	return state_load_txn(arg, conn_id, txn_id, err);
-}
-
-static int load_node(void *arg, const struct state_node *n, struct err *err)
-{
-	return state_load_node(arg, n, err);
-}
-
-static int load_global_quota(void *arg, const char *name, uint32_t value, struct err *err)
-{
-	return state_load_global_quota(arg, name, value, err);
-}
-
-static int load_domain(void *arg, uint16_t domid, uint32_t features, bool has_features, struct err *err)
-{
-	return state_load_domain(arg, domid, features, has_features, err);
-}
-
-static int load_domain_quota(void *arg, uint16_t domid, const char *name, uint32_t value,
-			     struct err *err)
-{
-	return state_load_domain_quota(arg, domid, name, value, err);
-}
-
 int update_restore(const struct update_state *s, const struct update_parts *p, struct err *err)
 {
-	static const struct state_reader reader = {
-		.conn = load_conn,
-		.watch = load_watch,
-		.txn = load_txn,
-		.node = load_node,
-		.global_quota = load_global_quota,
-		.domain = load_domain,
-		.domain_quota = load_domain_quota,
-	};
+	static const struct state_reader reader = { .conn = load_conn };
 	struct world *w = p->server->world;
 	int ok;
 
@@ -469,7 +430,7 @@ int update_restore(const struct update_state *s, const struct update_parts *p, s
 	/* Clients may hold generations of the former daemon. */
 	w->gen += UINT64_C(1) << 40;
 	w->restoring = true;
-	ok = state_read(s->data, s->len, &reader, w, NULL, err);
+	ok = state_read(s->data, s->len, &reader, NULL, w, NULL, err);
 	w->restoring = false;
 	if (ok == 0 && p->guests)
 		guests_scan(p->guests);
