@@ -49,7 +49,7 @@ static void store_open(struct store *s)
 	struct err err = ERR_INIT;
 
 	memset(s, 0, sizeof(*s));
-	if (strchr(dir, 'X'))
+	if (strstr(dir, "XXXXXX"))	/* a random name may have an X of its own */
 		ck_assert_ptr_nonnull(mkdtemp(dir));
 	s->world = world_new(&err);
 	ck_assert_ptr_nonnull(s->world);
