@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <link.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,24 +303,48 @@ static void raise_fd_limit(void)
 	(void)!setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* Code that only the start needed is still resident, of every library whole neighbourhoods. Let go
- * of it: what is needed comes back from the page cache. */
-static int forget_code(struct dl_phdr_info *info, size_t size, void *arg)
+/*
+ * Code that only the start needed is still resident, of every library whole neighbourhoods. Let go of it: what is needed comes
+ * back from the page cache. First all is noted, then all is let go: reading a library's headers would bring them back.
+ */
+struct code {
+	struct {
+		void *start;
+		size_t len;
+	} part[64];
+	unsigned n;
+};
+
+static int note_code(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	struct code *code = arg;
 
 	(void)size;
-	(void)arg;
-	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+	for (unsigned i = 0; i < info->dlpi_phnum && code->n < array_size(code->part); i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t start = info->dlpi_addr + p->p_vaddr;
 		uintptr_t first = start & ~(page - 1);
 
 		/* Never what may have been written to (relocations): only the file can give it back. */
-		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			(void)madvise((void *)first, start + p->p_memsz - first, MADV_DONTNEED);
+		if (p->p_type != PT_LOAD || p->p_flags & PF_W)
+			continue;
+		code->part[code->n].start = (void *)first;
+		code->part[code->n++].len = start + p->p_memsz - first;
 	}
 	return 0;
+}
+
+static void forget_start(void)
+{
+	struct code code = { .n = 0 };
+
+	dl_iterate_phdr(note_code, &code);
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+	for (unsigned i = 0; i < code.n; i++)
+		(void)madvise(code.part[i].start, code.part[i].len, MADV_DONTNEED);
 }
 
 static int run_daemon(struct settings *s, struct server *srv, int ready_fd, struct err *err)
@@ -341,7 +366,7 @@ static int run_daemon(struct settings *s, struct server *srv, int ready_fd, stru
 		log_warn("cannot tell the starting process that the store is ready");
 	if (life_settle_down(&s->life, err) < 0)
 		return -1;
-	dl_iterate_phdr(forget_code, NULL);
+	forget_start();
 	return server_run(srv, err);
 }
 
