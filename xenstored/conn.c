@@ -93,7 +93,7 @@ static void enlist(struct turn *t, struct list *where, struct list *link)
 	if (!list_is_empty(link))
 		return;
 	list_add_tail(where, link);
-	if (t->wake)
+	if (t->wake && !t->running)
 		t->wake(t);
 }
 

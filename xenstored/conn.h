@@ -29,11 +29,9 @@ struct domain;
 
 struct conn_ops {
 	const char *name;	/* "socket", "ring" */
-	/* conn_ready is called once for news: read until there is nothing (else: again while
-	 * something is there) */
-	bool edge;
 	/* Bytes moved, 0 for "not now" (the transport will call conn_ready when it changes), -1
-	 * when the connection is finished or broken. */
+	 * when the connection is finished or broken. conn_ready is called once for news: a read that may have left
+	 * something says so in c->unread. */
 	ssize_t (*read)(struct conn *c, void *buf, size_t len);
 	ssize_t (*write)(struct conn *c, const void *buf, size_t len);
 	/* May be NULL. After the journal's flush and before the first write of a turn in which this
@@ -68,8 +66,13 @@ struct turn {
 	struct list dirty;
 	struct list paused;	/* over a limit: looked at again every turn */
 	struct list dead;	/* to be swept */
-	/* something was put on an empty turn: run it before sleeping */
+	/* something was put on an empty turn: run it before sleeping. Not called in a turn, which
+	 * tells at its end. */
 	void (*wake)(struct turn *t);
+	bool running;
+	/* The connection from which bytes came in the last turn when it was only one, a local
+	 * client: the next request is likely its own. */
+	struct conn *only;
 	/* buffers of CONN_BUF bytes that nobody uses, linked through their first bytes */
 	char *pool;
 	unsigned nr_pool;
@@ -77,6 +80,7 @@ struct turn {
 	uint64_t now_ms;
 	unsigned nr_stalled;	/* connections whose output waits */
 	bool partial;		/* a message came in part: the rest is likely on its way */
+	unsigned nr_came;	/* connections that bytes came from */
 	uint64_t bytes_in, bytes_out, nr_reads, nr_writes;
 };
 
@@ -107,6 +111,8 @@ struct conn {
 	uint16_t domid;
 	bool privileged;
 	bool dead;
+	/* set by the transport's read: there may be more, of which no news will come */
+	bool unread;
 	/* malformed header: nothing more is read; it is not dead (XSA-325) */
 	bool broken;
 	bool stalled_write;		/* the peer does not take its output */

@@ -60,6 +60,7 @@ static ssize_t ring_read(struct conn *c, void *buf, size_t len)
 {
 	struct conn_ring *r = container_of(c, struct conn_ring, conn);
 
+	c->unread = false;
 	if (!r->page || r->error || r->reset_pending || conn_ring_wants_reset(r))
 		return 0;
 	uint32_t prod = atomic_load_explicit(&r->page->req_prod, memory_order_acquire);
@@ -73,6 +74,7 @@ static ssize_t ring_read(struct conn *c, void *buf, size_t len)
 		n = (uint32_t)len;
 	copy_from_ring(buf, r->page->req, r->cons, n);
 	r->cons += n;
+	c->unread = n > 0;	/* the domain rings once, not for as long as there is something */
 	return n;
 }
 
@@ -162,7 +164,6 @@ static void ring_broken(struct conn *c)
 
 static const struct conn_ops ring_ops = {
 	.name = "ring",
-	.edge = true,	/* the domain rings once, not for as long as there is something */
 	.broken = ring_broken,
 	.read = ring_read,
 	.write = ring_write,

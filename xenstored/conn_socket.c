@@ -7,11 +7,15 @@
 #include <sys/socket.h>
 #include "base/mem.h"
 
+/* Edge-triggered: one look at the socket less per request. Whatever is asked for anew is looked at when it is. */
+#define NEWS ((unsigned)EPOLLET | EPOLLRDHUP)
+
 struct conn_socket {
 	struct conn conn;
 	struct ev *ev;
 	struct ev_io io;
 	bool want_read, want_write;
+	bool hung_up;		/* read until the end comes */
 	void (*on_close)(void *arg);
 	void *arg;
 };
@@ -28,6 +32,8 @@ static ssize_t socket_read(struct conn *c, void *buf, size_t len)
 	struct conn_socket *s = container_of(c, struct conn_socket, conn);
 	ssize_t n = recv(s->io.fd, buf, len, 0);
 
+	/* Less than there was room for: it was all, epoll(7). */
+	c->unread = n == (ssize_t)len || s->hung_up;
 	return n ? moved(n) : -1;	/* the end */
 }
 
@@ -40,7 +46,8 @@ static ssize_t socket_write(struct conn *c, const void *buf, size_t len)
 
 static void set_mask(struct conn_socket *s)
 {
-	ev_io_mask(s->ev, &s->io, (s->want_read ? EPOLLIN : 0u) | (s->want_write ? EPOLLOUT : 0u));
+	ev_io_mask(s->ev, &s->io,
+		   NEWS | (s->want_read ? EPOLLIN : 0u) | (s->want_write ? EPOLLOUT : 0u));
 }
 
 static void socket_want_read(struct conn *c, bool want)
@@ -86,9 +93,10 @@ static void on_io(struct ev_io *io, unsigned events)
 	if (events & EPOLLOUT)
 		conn_writable(&s->conn);
 	/* A peer that is gone while it is held back: nothing it sent matters any more. */
+	s->hung_up |= (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
 	if (events & (EPOLLHUP | EPOLLERR) && !s->want_read)
 		conn_kill(&s->conn);
-	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	else if (s->hung_up || events & EPOLLIN)
 		conn_ready(&s->conn);
 }
 
@@ -109,7 +117,7 @@ struct conn *conn_socket_new(struct ev *ev, struct turn *turn, struct account *a
 	s->want_read = true;
 	s->on_close = on_close;
 	s->arg = arg;
-	if (ev_io_add(ev, &s->io, EPOLLIN, err) < 0) {
+	if (ev_io_add(ev, &s->io, NEWS | EPOLLIN, err) < 0) {
 		free(s);
 		return NULL;
 	}

@@ -246,7 +246,9 @@ static void serve(struct world *w, struct conn *c)
 	bool came = has_message(c) || conn_fill(c);
 	bool more = came && handle_input(w, c, c->privileged ? MAX_TRUSTED : MAX_GUEST);
 
-	if ((more || (came && c->ops->edge)) && !c->paused)
+	if (came)
+		w->turn.only = w->turn.nr_came++ || c->domain ? NULL : c;
+	if ((more || c->unread) && !c->paused)
 		conn_ready(c);
 }
 
@@ -279,13 +281,23 @@ static void write_out(struct world *w)
 	}
 }
 
+bool dispatch_again(struct world *w, uint64_t now_ms)
+{
+	w->turn.running = true;
+	conn_ready(w->turn.only);
+	return dispatch_turn(w, now_ms);
+}
+
 bool dispatch_turn(struct world *w, uint64_t now_ms)
 {
 	struct turn *t = &w->turn;
 	struct list ready = LIST_INIT(ready);
 
 	w->now_ms = t->now_ms = now_ms;
+	t->running = true;
 	t->partial = false;
+	t->only = NULL;
+	t->nr_came = 0;
 	wake_paused(w, true);
 	list_splice_tail(&ready, &t->ready);
 	while (!list_is_empty(&ready)) {
@@ -298,5 +310,6 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 	wake_paused(w, false);
 	while (!list_is_empty(&t->dead))
 		world_drop_conn(w, list_first(&t->dead, struct conn, on_dead));
+	t->running = false;
 	return !list_is_empty(&t->ready) || !list_is_empty(&t->dirty);
 }

@@ -25,6 +25,7 @@ static ssize_t local_read(struct conn *c, void *buf, size_t len)
 	struct local *l = container_of(c, struct local, conn);
 	size_t n = len < l->in_len ? len : l->in_len;
 
+	c->unread = n > 0;
 	if (!n)
 		return l->closed ? -1 : 0;
 	memcpy(buf, l->in, n);
@@ -75,7 +76,6 @@ static void local_free(struct conn *c)
 
 static const struct conn_ops local_ops = {
 	.name = "local",
-	.edge = true,
 	.read = local_read,
 	.write = local_write,
 	.close = local_free,

@@ -19,6 +19,9 @@
 
 #define BACKLOG 256
 #define ACCEPT_AGAIN_MS 200u
+#define EAGER_TURNS 32u		/* in a row, then the others are asked for */
+#define EAGER_MS    2u		/* more than this was not worth it */
+#define ALOOF_TURNS 1023u
 
 static void on_tick(struct ev_timer *timer);
 
@@ -40,17 +43,43 @@ static void on_tick(struct ev_timer *timer)
 	ev_defer(s->ev, &s->turn);
 }
 
+/*
+ * A client that shares our core asks again as soon as it has run with its answer, and libxenstore sends a request in two or three
+ * writes. Give it the core and look once more before going to sleep: that saves both the sleep and being woken. Where it
+ * was in vain (the client has a core of its own, or nothing more to ask) or took long (others want the core) it is not tried for
+ * a while, each time for longer.
+ */
+static bool look_again(struct server *s)
+{
+	struct world *w = s->world;
+	uint64_t before = w->now_ms;
+	bool more;
+
+	sched_yield();
+	more = dispatch_again(w, time_ms());
+	if (!w->turn.only || w->now_ms - before > EAGER_MS)
+		s->aloof = s->aloof < ALOOF_TURNS ? 2 * s->aloof + 1 : ALOOF_TURNS;
+	else
+		s->aloof = 0;
+	s->nr_aloof = s->aloof;
+	return more;
+}
+
+static bool is_eager(struct server *s)
+{
+	return s->world->turn.only && !(s->nr_aloof && s->nr_aloof--);
+}
+
 static void on_turn(struct ev_defer *defer)
 {
 	struct server *s = container_of(defer, struct server, turn);
 	struct world *w = s->world;
+	bool more = dispatch_turn(w, ev_now_ms(s->ev));
 
-	if (dispatch_turn(w, ev_now_ms(s->ev)))
+	for (unsigned n = 0; !more && n < EAGER_TURNS && is_eager(s); n++)
+		more = look_again(s);
+	if (more)
 		ev_defer(s->ev, &s->turn);
-	/* libxenstore sends a request in two or three writes. Where it shares our core the rest is
-	 * there when it has had its turn: one wake-up less. */
-	else if (w->turn.partial)
-		sched_yield();
 	/* Most turns leave nothing that needs the clock. */
 	if (w->nr_txns || w->turn.nr_stalled || w->orphans_left || !list_is_empty(&w->turn.paused))
 		schedule_tick(s);

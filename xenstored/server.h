@@ -16,6 +16,8 @@ struct server {
 	struct ev_signal term, interrupt, hup;
 	bool accepting;
 	bool wait_logged;	/* that clients have to wait was said */
+	/* Turns without a second look after one that was in vain; what is left of them. */
+	unsigned aloof, nr_aloof;
 };
 
 /* Everything but the socket. Takes the world. */
