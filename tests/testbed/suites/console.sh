@@ -35,8 +35,8 @@ tty_of() { # NODE
 }
 
 # The testbed's own daemon makes room for one with our options.
-kill "$(cat /run/xenconsoled.pid)"
-await 5 has_ended /run/xenconsoled.pid || fail "the first daemon does not end"
+kill "$(cat /run/xen/xenconsoled.pid)"
+await 5 has_ended /run/xen/xenconsoled.pid || fail "the first daemon does not end"
 start_daemon
 
 echo '--- both ways'

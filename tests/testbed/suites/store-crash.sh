@@ -12,7 +12,7 @@ rounds=20
 rounds=${1:-$rounds}
 
 start_daemon() {
-	/usr/local/sbin/xenstored --pid-file=/run/xenstored.pid || fail "the daemon does not start"
+	/usr/local/sbin/xenstored --pid-file=/run/xen/xenstored.pid || fail "the daemon does not start"
 }
 
 for n in 1 2; do
@@ -37,7 +37,7 @@ s2=$(xl domid s2)
 while [ $round -lt "$rounds" ]; do
 	round=$((round + 1))
 	usleep $((100000 + round * 37000 % 400000))
-	kill -9 "$(cat /run/xenstored.pid)"
+	kill -9 "$(cat /run/xen/xenstored.pid)"
 	acknowledged=$(cat /tmp/acknowledged 2>/dev/null || echo 0)
 	start_daemon
 	now=$(xenstore-read /dom0/count 2>/dev/null || echo 0)
@@ -66,9 +66,9 @@ done
 
 echo '--- orderly stop and start: the same'
 xenstore-write /kept yes
-kill "$(cat /run/xenstored.pid)"
+kill "$(cat /run/xen/xenstored.pid)"
 left=50
-while kill -0 "$(cat /run/xenstored.pid)" 2>/dev/null && [ $left -gt 0 ]; do
+while kill -0 "$(cat /run/xen/xenstored.pid)" 2>/dev/null && [ $left -gt 0 ]; do
 	left=$((left - 1))
 	usleep 100000
 done

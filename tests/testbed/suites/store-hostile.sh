@@ -21,7 +21,7 @@ nodes() {
 	xenstore-ls -f / | wc -l
 }
 
-pid=$(cat /run/xenstored.pid)
+pid=$(cat /run/xen/xenstored.pid)
 xenstore-ls >/dev/null
 rss_before=$(rss)
 
