@@ -122,20 +122,51 @@ static int get(struct vmm *vmm, uint32_t pool, struct hv_cpupool *out, struct er
 
 /* --- pcpus in and out ------------------------------------------------------------------------------------------------------ */
 
+/*
+ * The timer of an rtds scheduler sits on the pcpu that came into its pool first, and Xen panics when that one is taken out: it asks
+ * the pcpu for its pool, which it has just left (xen/common/sched/rt.c, move_repl_timer; mended in what becomes 4.23). Which one it
+ * is nobody tells.
+ */
+#define RTDS_MENDED_MINOR 23
+
+int cpupool_check_shrinkable(struct vmm *vmm, enum vmm_sched sched, struct err *err)
+{
+	char caps[1024];
+	int major, minor;
+
+	if (sched != VMM_SCHED_RTDS)
+		return 0;
+	if (hv_capabilities(vmm->hv, &major, &minor, caps, sizeof(caps), err) < 0)
+		return -1;
+	if (major > 4 || (major == 4 && minor >= RTDS_MENDED_MINOR))
+		return 0;
+	return err_set(err, EPERM, "Xen %d.%d panics when an rtds pool loses the pcpu that holds the scheduler's timer (the first it "
+		       "got), so the pool can only go with a reboot; -f (--force) does it nevertheless", major, minor);
+}
+
+/* A pool whose pcpus are in it for good. */
+static bool is_sticky(struct vmm *vmm, enum hv_sched sched)
+{
+	struct err why = ERR_INIT;
+
+	return cpupool_check_shrinkable(vmm, (enum vmm_sched)sched, &why) < 0;
+}
+
 static int move_cpu(struct hv *hv, uint32_t pool, int cpu, bool is_added, struct err *err)
 {
 	return is_added ? hv_cpupool_add_cpu(hv, pool, cpu, err) : hv_cpupool_remove_cpu(hv, pool, cpu, err);
 }
 
-/* All of `cpus` into the pool or out of it; those moved are moved back when one fails. */
-static int move_cpus(struct hv *hv, uint32_t pool, const struct bitmap *cpus, bool is_added, struct err *err)
+/* All of `cpus` into the pool or out of it; those moved are moved back when one fails, unless they must stay. */
+static int move_cpus(struct hv *hv, uint32_t pool, const struct bitmap *cpus, bool is_added, bool must_stay, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 
 	for (int cpu = bitmap_first(cpus); cpu >= 0; cpu = bitmap_next(cpus, cpu)) {
 		if (move_cpu(hv, pool, cpu, is_added, err) == 0)
 			continue;
-		for (int back = bitmap_first(cpus); back >= 0 && back < cpu; back = bitmap_next(cpus, back))
+		for (int back = bitmap_first(cpus); !must_stay && back >= 0 && back < cpu;
+		     back = bitmap_next(cpus, back))
 			if (move_cpu(hv, pool, back, !is_added, &ignored) < 0)
 				err_clear(&ignored);
 		return err_wrap(err, "pcpu %d", cpu);
@@ -164,13 +195,14 @@ int vmm_cpupool_add_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cp
 {
 	struct hv_cpupool info;
 
+	/* Those that came late can always leave again. */
 	if (get(vmm, pool, &info, err) < 0 || check_free(vmm, cpus, err) < 0 ||
-	    move_cpus(vmm->hv, pool, cpus, true, err) < 0)
+	    move_cpus(vmm->hv, pool, cpus, true, bitmap_is_empty(&info.cpus) && is_sticky(vmm, info.sched), err) < 0)
 		return err_wrap(err, "adding to cpupool %" PRIu32, pool);
 	return 0;
 }
 
-int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, struct err *err)
+int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, bool force, struct err *err)
 {
 	struct hv_cpupool info;
 	struct bitmap strange = *cpus, rest;
@@ -187,8 +219,11 @@ int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap 
 		ret = err_set(err, EINVAL, "the pool has only pcpus %s", text);
 	} else if (bitmap_is_empty(&rest) && info.nr_domains) {
 		ret = err_set(err, EBUSY, "its %" PRIu32 " domains would have no pcpu left", info.nr_domains);
+	} else if (!force && !(pool == 0 && !bitmap_has(cpus, 0)) &&	/* pcpu 0 booted, so it was Pool-0's first */
+		   cpupool_check_shrinkable(vmm, (enum vmm_sched)info.sched, err) < 0) {
+		ret = -1;
 	} else {
-		ret = move_cpus(vmm->hv, pool, cpus, false, err);
+		ret = move_cpus(vmm->hv, pool, cpus, false, false, err);
 	}
 	return ret < 0 ? err_wrap(err, "removing from cpupool %" PRIu32, pool) : 0;
 }
@@ -226,15 +261,22 @@ static int write_names(struct store *store, uint32_t pool, const char *name, str
 	return store_txn_commit(&t, err);
 }
 
-/* Back to nothing, without a word: the failure that led here is the one to report. */
-static void unmake(struct hv *hv, uint32_t pool, const struct bitmap *cpus)
+/* Back to nothing; the failure that led here is the one to report. */
+static void unmake(struct vmm *vmm, uint32_t pool, bool must_stay, struct err *err)
 {
+	autofree char *path = str_printf("/local/pool/%" PRIu32, pool);
 	struct err ignored = ERR_INIT;
+	struct hv_cpupool info;
 
-	for (int cpu = bitmap_first(cpus); cpu >= 0; cpu = bitmap_next(cpus, cpu))
-		if (hv_cpupool_remove_cpu(hv, pool, cpu, &ignored) < 0)
-			err_clear(&ignored);
-	if (hv_cpupool_destroy(hv, pool, &ignored) < 0)
+	if (get(vmm, pool, &info, &ignored) < 0)
+		return;
+	if (must_stay && !bitmap_is_empty(&info.cpus)) {
+		err_append(err, "the pool stays with the pcpus it has, since this Xen panics when an rtds pool loses them");
+		return;
+	}
+	if (hv_cpupool_destroy(vmm->hv, pool, &ignored) < 0)
+		err_clear(&ignored);
+	if (store_rm(vmm->store, path, &ignored) < 0)
 		err_clear(&ignored);
 }
 
@@ -266,6 +308,7 @@ int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, ui
 	struct hv *hv = vmm_hv(vmm, err);
 	struct store *store = hv ? vmm_store(vmm, err) : NULL;
 	struct hv_cpupool made;
+	bool must_stay;
 
 	if (!store)
 		return -1;
@@ -275,35 +318,62 @@ int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, ui
 	if (hv_cpupool_create(hv, made.sched, pool, err) < 0)
 		return err_wrap(err, "creating cpupool '%s' with scheduler %s, which Xen may lack", cfg->name,
 				vmm_sched_name((enum vmm_sched)made.sched));
-	if (move_cpus(hv, *pool, &made.cpus, true, err) < 0 || write_names(store, *pool, cfg->name, err) < 0) {
-		unmake(hv, *pool, &made.cpus);
-		return err_wrap(err, "creating cpupool '%s'", cfg->name);
-	}
-	return 0;
+	must_stay = is_sticky(vmm, made.sched);
+	/* The name first: what came after the pcpus could fail with no way back. */
+	if (write_names(store, *pool, cfg->name, err) == 0 && move_cpus(hv, *pool, &made.cpus, true, must_stay, err) == 0)
+		return 0;
+	err_wrap(err, "creating cpupool '%s'", cfg->name);
+	unmake(vmm, *pool, must_stay, err);
+	return -1;
 }
 
-int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, struct err *err)
+/* The nodes and pcpus of a pool that could not be destroyed. */
+static void keep(struct vmm *vmm, const struct hv_cpupool *info, const char *name, const char *uuid)
 {
-	struct store *store = vmm_store(vmm, err);
-	autofree char *path = str_printf("/local/pool/%" PRIu32, pool);
+	autotxn struct store_txn t = STORE_TXN(vmm->store);
 	struct err ignored = ERR_INIT;
+
+	if (move_cpus(vmm->hv, info->id, &info->cpus, true, true, &ignored) < 0)
+		err_clear(&ignored);
+	if (name)
+		store_txn_write(&t, name, "/local/pool/%" PRIu32 "/name", info->id);
+	if (uuid)
+		store_txn_write(&t, uuid, "/local/pool/%" PRIu32 "/uuid", info->id);
+	if ((name || uuid) && store_txn_commit(&t, &ignored) < 0)
+		err_clear(&ignored);
+}
+
+static int unmake_or_keep(struct vmm *vmm, const struct hv_cpupool *info, struct err *err)
+{
+	autofree char *path = str_printf("/local/pool/%" PRIu32, info->id);
+	autofree char *name = NULL, *uuid = NULL;
+
+	if (store_read_opt(vmm->store, &name, err, "%s/name", path) < 0 ||
+	    store_read_opt(vmm->store, &uuid, err, "%s/uuid", path) < 0 ||
+	    move_cpus(vmm->hv, info->id, &info->cpus, false, false, err) < 0)
+		return -1;
+	if (store_rm(vmm->store, path, err) == 0 && hv_cpupool_destroy(vmm->hv, info->id, err) == 0)
+		return 0;
+	keep(vmm, info, name, uuid);
+	return -1;
+}
+
+int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, bool force, struct err *err)
+{
 	struct hv_cpupool info;
 
-	if (!store || get(vmm, pool, &info, err) < 0)
+	if (!vmm_store(vmm, err) || get(vmm, pool, &info, err) < 0)
 		return -1;
 	if (pool == 0)
 		return err_set(err, EPERM, "cpupool 0 cannot be destroyed");
 	if (info.nr_domains)
 		return err_set(err, EBUSY, "cpupool %" PRIu32 " has %" PRIu32 " domains; 'xl cpupool-migrate' them first", pool,
 			       info.nr_domains);
-	if (move_cpus(vmm->hv, pool, &info.cpus, false, err) < 0)
+	if ((!force && !bitmap_is_empty(&info.cpus) &&
+	     cpupool_check_shrinkable(vmm, (enum vmm_sched)info.sched, err) < 0) ||
+	    unmake_or_keep(vmm, &info, err) < 0)
 		return err_wrap(err, "destroying cpupool %" PRIu32, pool);
-	if (hv_cpupool_destroy(vmm->hv, pool, err) < 0) {
-		if (move_cpus(vmm->hv, pool, &info.cpus, true, &ignored) < 0)
-			err_clear(&ignored);
-		return err_wrap(err, "destroying cpupool %" PRIu32, pool);
-	}
-	return store_rm(store, path, err);
+	return 0;
 }
 
 int vmm_cpupool_rename(struct vmm *vmm, uint32_t pool, const char *new_name, struct err *err)
@@ -374,7 +444,7 @@ static int split_off(struct vmm *vmm, const struct hv_cpupool *pool0, uint32_t n
 	struct err ignored = ERR_INIT;
 	uint32_t pool;
 
-	if (vmm_cpupool_remove_cpus(vmm, 0, cpus, err) < 0)
+	if (vmm_cpupool_remove_cpus(vmm, 0, cpus, false, err) < 0)
 		return -1;
 	if (vmm_cpupool_create(vmm, &cfg, &pool, err) == 0)
 		return 0;

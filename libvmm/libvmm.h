@@ -130,7 +130,10 @@ int vmm_domain_names(struct vmm *vmm, const struct vmm_dominfo *list, size_t nr,
 int vmm_domain_name(struct vmm *vmm, uint32_t domid, char **name, struct err *err) must_check;
 /* ENOENT: the domain has no name. */
 
+/* Whether dom0 is to give up memory that a new domain lacks; auto: unless dom0_mem= is on Xen's command line. */
+enum vmm_balloon { VMM_BALLOON_OFF, VMM_BALLOON_ON, VMM_BALLOON_AUTO };
 struct vmm_create_options {
+	enum vmm_balloon autoballoon;
 	bool paused;			/* leave it paused */
 	bool ignore_global_affinity;	/* --ignore-global-affinity-masks */
 	const char *default_pool_mask;	/* vm.cpumask of xl.conf; may be NULL */
@@ -338,6 +341,14 @@ int vmm_rtds_vcpu_get(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, st
 		      struct err *err) must_check;
 int vmm_rtds_vcpu_set(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, const struct vmm_rtds *in, unsigned nr,
 		      struct err *err) must_check;
+/* How a domain is scheduled, whatever its scheduler: arinc653 and null have no parameters of domains, vcpus under rtds may differ. */
+struct vmm_sched_params {
+	enum vmm_sched sched;
+	bool has_credit, has_rtds;
+	struct vmm_credit credit;
+	struct vmm_rtds rtds;
+};
+int vmm_sched_params(struct vmm *vmm, uint32_t domid, struct vmm_sched_params *out, struct err *err) must_check;
 /* What the vcpus of a pool were promised, as a sum of budget/period in thousandths of a pcpu, and the pcpus there are. More promised than
  * there is cannot be kept. */
 int vmm_rtds_load(struct vmm *vmm, uint32_t pool, uint64_t *promised_permille, unsigned *nr_cpus, struct err *err)
@@ -388,10 +399,12 @@ int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src
 			    struct err *err) must_check;
 /* These change all that was asked or nothing. */
 int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, uint32_t *pool, struct err *err) must_check;
-int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, struct err *err) must_check;
+/* EPERM where it would make Xen panic, as rtds pools of Xen before 4.23 do, unless `force`. */
+int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, bool force, struct err *err) must_check;
 int vmm_cpupool_rename(struct vmm *vmm, uint32_t pool, const char *new_name, struct err *err) must_check;
 int vmm_cpupool_add_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, struct err *err) must_check;
-int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, struct err *err) must_check;
+int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, bool force, struct err *err)
+	must_check;	/* EPERM as above */
 int vmm_cpupool_free_cpus(struct vmm *vmm, struct bitmap *cpus, struct err *err) must_check;
 int vmm_cpupool_move_domain(struct vmm *vmm, uint32_t domid, uint32_t pool, struct err *err) must_check;
 /* One pool a NUMA node. */
@@ -420,10 +433,21 @@ int vmm_plan_apply(struct vmm *vmm, const struct vmm_plan *plan, struct err *err
 /* The plan in force is forgotten: its pools go, its domains come back to Pool-0 and may run everywhere. ENOENT: there is none. */
 int vmm_plan_clear(struct vmm *vmm, struct err *err) must_check;
 
-/* Where a vcpu can run as things are: its hard affinity within its pool. */
-struct vmm_placement { uint32_t domid, vcpu, pool; bool is_online; uint32_t pcpu; struct bitmap cpus; };
-/* Of every vcpu of every domain; *out is yours (free). */
+/* Where a vcpu can run: its hard affinity within its pool. */
+struct vmm_placement {
+	char *name, *pool;
+	uint32_t domid;		/* UINT32_MAX: a guest of a plan that does not run */
+	uint32_t vcpu;		/* VMM_VCPU_ALL: all of a guest that does not run */
+	bool is_online;
+	uint32_t pcpu;		/* when it is online: where it ran last */
+	struct bitmap cpus;
+};
+/* Of every vcpu of every domain, as things are. Free with vmm_placement_free. */
 int vmm_placement(struct vmm *vmm, struct vmm_placement **out, size_t *nr, struct err *err) must_check;
+/* As they would be once the plan is applied; with the plan's guests that do not run yet. */
+int vmm_plan_placement(struct vmm *vmm, const struct vmm_plan *plan, struct vmm_placement **out, size_t *nr, struct err *err)
+	must_check;
+void vmm_placement_free(struct vmm_placement *list, size_t nr);
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 

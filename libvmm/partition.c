@@ -11,8 +11,9 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/str.h"
-#include "libvmm/internal.h"
+#include "libvmm/cpupool.h"
 #include "libvmm/partition.h"
+#include "libvmm/placement.h"
 #include "libvmm/plan.h"
 
 char *partition_path(void)
@@ -29,99 +30,16 @@ int vmm_plan_load(struct vmm *vmm, const char *path, struct vmm_plan *out, struc
 	return plan_read(vmm, path ? path : in_force, out, err);
 }
 
-/* --- how things are ------------------------------------------------------------------------------------------------------ */
-
-struct domain_state {
-	struct vmm_dominfo info;
-	char *name;		/* may be NULL */
-	struct vmm_vcpuinfo *vcpus;
-	size_t nr_vcpus;
-};
-
-struct state {
-	struct vmm_cpupool *pools;
-	struct domain_state *domains;
-	size_t nr_pools, nr_domains;
-};
-
-static void state_free(struct state *s)
-{
-	for (size_t i = 0; i < s->nr_domains; i++) {
-		free(s->domains[i].name);
-		free(s->domains[i].vcpus);
-	}
-	free(s->domains);
-	vmm_cpupools_free(s->pools, s->nr_pools);
-}
-#define autostate __attribute__((cleanup(state_free)))
-
-static int add_domain(struct vmm *vmm, struct state *s, const struct vmm_dominfo *info, char *take_name, struct err *err)
-{
-	struct domain_state *d;
-
-	s->domains = xreallocarray(s->domains, s->nr_domains + 1, sizeof(*s->domains));
-	d = &s->domains[s->nr_domains++];
-	*d = (struct domain_state){ .info = *info, .name = take_name };
-	return vmm_vcpu_list(vmm, info->domid, &d->vcpus, &d->nr_vcpus, err);
-}
-
-static int state_take(struct vmm *vmm, struct state *s, struct err *err)
-{
-	autofree struct vmm_dominfo *list = NULL;
-	autofree char **names = NULL;
-	size_t nr;
-	int ret = 0;
-
-	memset(s, 0, sizeof(*s));
-	if (vmm_cpupool_list(vmm, &s->pools, &s->nr_pools, err) < 0 || vmm_domain_list(vmm, &list, &nr, err) < 0)
-		return -1;
-	names = xcalloc(nr, sizeof(*names));
-	if (vmm_domain_names(vmm, list, nr, names, err) < 0)
-		return -1;
-	for (size_t i = 0; i < nr; i++) {
-		if (list[i].is_dying || ret < 0)
-			free(names[i]);
-		else
-			ret = add_domain(vmm, s, &list[i], names[i], err);
-	}
-	return ret;
-}
-
-static const struct vmm_cpupool *pool_named(const struct state *s, const char *name)
-{
-	for (size_t i = 0; i < s->nr_pools; i++)
-		if (str_eq(s->pools[i].name, name))
-			return &s->pools[i];
-	return NULL;
-}
-
-int vmm_placement(struct vmm *vmm, struct vmm_placement **out, size_t *nr, struct err *err)
-{
-	autostate struct state s;
-	struct vmm_placement *list = NULL;
-	size_t n = 0;
-
-	if (state_take(vmm, &s, err) < 0)
-		return -1;
-	for (size_t i = 0; i < s.nr_domains; i++) {
-		const struct domain_state *d = &s.domains[i];
-
-		list = xreallocarray(list, n + d->nr_vcpus + 1, sizeof(*list));
-		for (size_t v = 0; v < d->nr_vcpus; v++) {
-			list[n] = (struct vmm_placement){ d->info.domid, (uint32_t)v, d->info.cpupool,
-							  d->vcpus[v].is_online, d->vcpus[v].pcpu, d->vcpus[v].hard };
-			for (size_t k = 0; k < s.nr_pools; k++)
-				if (s.pools[k].id == d->info.cpupool)
-					bitmap_and(&list[n].cpus, &s.pools[k].cpus);
-			n++;
-		}
-	}
-	*out = list;
-	*nr = n;
-	return 0;
-}
-
 /* --- back ---------------------------------------------------------------------------------------------------------------- */
+
+static void pins_back(struct vmm *vmm, const struct domain_state *d)
+{
+	struct err ignored = ERR_INIT;
+
+	for (size_t v = 0; v < d->nr_vcpus; v++)
+		if (vmm_vcpu_pin(vmm, d->info.domid, (uint32_t)v, &d->vcpus[v].hard, &d->vcpus[v].soft, false, &ignored) < 0)
+			err_clear(&ignored);
+}
 
 static void domain_back(struct vmm *vmm, const struct domain_state *d)
 {
@@ -129,9 +47,7 @@ static void domain_back(struct vmm *vmm, const struct domain_state *d)
 
 	if (vmm_cpupool_move_domain(vmm, d->info.domid, d->info.cpupool, &ignored) < 0)
 		err_clear(&ignored);
-	for (size_t v = 0; v < d->nr_vcpus; v++)
-		if (vmm_vcpu_pin(vmm, d->info.domid, (uint32_t)v, &d->vcpus[v].hard, &d->vcpus[v].soft, false, &ignored) < 0)
-			err_clear(&ignored);
+	pins_back(vmm, d);
 }
 
 /* A pool's pcpus as they were; others must have given them up. */
@@ -147,8 +63,9 @@ static void pool_back(struct vmm *vmm, const struct vmm_cpupool *pool)
 		err_clear(&ignored);
 }
 
-/* To the state taken down: domains leave pools that were not there, those pools go, pcpus return, affinities follow. */
-static void go_back(struct vmm *vmm, const struct state *before)
+/* To the state taken down: domains leave pools that were not there, those pools go, pcpus return, affinities follow. A pool that
+ * cannot go is told; it is in nobody's way but keeps its pcpus, and applying the plan again finds it. */
+static void go_back(struct vmm *vmm, const struct placement_state *before, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 	struct vmm_cpupool *now;
@@ -159,8 +76,10 @@ static void go_back(struct vmm *vmm, const struct state *before)
 	if (vmm_cpupool_list(vmm, &now, &nr, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < nr; i++)
-		if (!pool_named(before, now[i].name) && vmm_cpupool_destroy(vmm, now[i].id, &ignored) < 0)
+		if (!placement_pool(before, now[i].name) && vmm_cpupool_destroy(vmm, now[i].id, false, &ignored) < 0) {
+			err_append(err, "cpupool '%s' is left over: %s", now[i].name, ignored.msg);
 			err_clear(&ignored);
+		}
 	vmm_cpupools_free(now, nr);
 	for (size_t i = 0; i < before->nr_pools; i++)
 		pool_back(vmm, &before->pools[i]);
@@ -170,9 +89,9 @@ static void go_back(struct vmm *vmm, const struct state *before)
 
 /* --- there --------------------------------------------------------------------------------------------------------------- */
 
-static int make_pool(struct vmm *vmm, const struct state *before, const struct vmm_plan_pool *want, struct err *err)
+static int make_pool(struct vmm *vmm, const struct placement_state *before, const struct vmm_plan_pool *want, struct err *err)
 {
-	const struct vmm_cpupool *there = pool_named(before, want->name);
+	const struct vmm_cpupool *there = placement_pool(before, want->name);
 	struct vmm_cpupool_config cfg = { want->name, true, true, want->sched, want->cpus };
 	struct bitmap taken;
 	uint32_t pool;
@@ -189,7 +108,7 @@ static int make_pool(struct vmm *vmm, const struct state *before, const struct v
 
 	bitmap_andnot(&from_pool0, &taken);
 	bitmap_and(&from_pool0, &before->pools[0].cpus);
-	if (!bitmap_is_empty(&from_pool0) && vmm_cpupool_remove_cpus(vmm, 0, &from_pool0, err) < 0)
+	if (!bitmap_is_empty(&from_pool0) && vmm_cpupool_remove_cpus(vmm, 0, &from_pool0, false, err) < 0)
 		return -1;
 	return vmm_cpupool_create(vmm, &cfg, &pool, err);
 }
@@ -245,7 +164,7 @@ static int place(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, c
 	return keep_off(vmm, plan, domid, name, err);
 }
 
-static int carry_out(struct vmm *vmm, const struct vmm_plan *plan, const struct state *before, struct err *err)
+static int carry_out(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *before, struct err *err)
 {
 	autofree char *path = partition_path();
 
@@ -260,14 +179,15 @@ static int carry_out(struct vmm *vmm, const struct vmm_plan *plan, const struct 
 
 int vmm_plan_apply(struct vmm *vmm, const struct vmm_plan *plan, struct err *err)
 {
-	autostate struct state before;
+	autostate struct placement_state before;
 
-	if (state_take(vmm, &before, err) < 0)
+	if (placement_take(vmm, &before, err) < 0)
 		return -1;
 	if (carry_out(vmm, plan, &before, err) == 0)
 		return 0;
-	go_back(vmm, &before);
-	return err_wrap(err, "applying the partition");
+	err_wrap(err, "applying the partition");
+	go_back(vmm, &before, err);
+	return -1;
 }
 
 int partition_join(struct vmm *vmm, uint32_t domid, const char *name, struct err *err)
@@ -288,27 +208,27 @@ int partition_join(struct vmm *vmm, uint32_t domid, const char *name, struct err
 /* --- and away ------------------------------------------------------------------------------------------------------------- */
 
 /* Its pools go, their pcpus to Pool-0. */
-static int pools_away(struct vmm *vmm, const struct vmm_plan *plan, const struct state *s, struct err *err)
+static int pools_away(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s, struct err *err)
 {
 	struct bitmap back;
 
 	bitmap_zero(&back);
 	for (size_t i = 0; i < plan->nr_pools; i++) {
-		const struct vmm_cpupool *there = pool_named(s, plan->pools[i].name);
+		const struct vmm_cpupool *there = placement_pool(s, plan->pools[i].name);
 
 		if (!there)
 			continue;
-		if (vmm_cpupool_destroy(vmm, there->id, err) < 0)
+		if (vmm_cpupool_destroy(vmm, there->id, false, err) < 0)
 			return -1;
 		bitmap_or(&back, &there->cpus);
 	}
 	return bitmap_is_empty(&back) ? 0 : vmm_cpupool_add_cpus(vmm, 0, &back, err);
 }
 
-static bool is_in_plans_pool(const struct vmm_plan *plan, const struct state *s, const struct domain_state *d)
+static bool is_in_plans_pool(const struct vmm_plan *plan, const struct placement_state *s, const struct domain_state *d)
 {
 	for (size_t i = 0; i < plan->nr_pools; i++) {
-		const struct vmm_cpupool *there = pool_named(s, plan->pools[i].name);
+		const struct vmm_cpupool *there = placement_pool(s, plan->pools[i].name);
 
 		if (there && there->id == d->info.cpupool)
 			return true;
@@ -317,7 +237,7 @@ static bool is_in_plans_pool(const struct vmm_plan *plan, const struct state *s,
 }
 
 /* What the plan pinned or kept off somewhere; other people's pools are left alone. */
-static bool is_bound(const struct vmm_plan *plan, const struct state *s, const struct domain_state *d)
+static bool is_bound(const struct vmm_plan *plan, const struct placement_state *s, const struct domain_state *d)
 {
 	if (is_in_plans_pool(plan, s, d) || (d->info.cpupool == 0 && !bitmap_is_empty(&plan->exclusive)))
 		return true;
@@ -327,11 +247,16 @@ static bool is_bound(const struct vmm_plan *plan, const struct state *s, const s
 	return false;
 }
 
-static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct state *s, struct err *err)
+static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s, struct err *err)
 {
 	struct bitmap all;
 	unsigned nr_cpus, nr_nodes;
 
+	/* Before anything is moved: all of it or nothing. */
+	for (size_t i = 0; i < plan->nr_pools; i++)
+		if (placement_pool(s, plan->pools[i].name) &&
+		    cpupool_check_shrinkable(vmm, plan->pools[i].sched, err) < 0)
+			return err_wrap(err, "cpupool '%s'", plan->pools[i].name);
 	if (vmm_host_size(vmm, &nr_cpus, &nr_nodes, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->nr_domains; i++)
@@ -349,18 +274,30 @@ static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct s
 	return 0;
 }
 
+/* It could not be cleared: then it stays in force as a whole. */
+static void stay(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *before)
+{
+	struct err ignored = ERR_INIT;
+	autostate struct placement_state now;
+
+	if (placement_take(vmm, &now, &ignored) < 0 || carry_out(vmm, plan, &now, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < before->nr_domains; i++)
+		pins_back(vmm, &before->domains[i]);
+}
+
 int vmm_plan_clear(struct vmm *vmm, struct err *err)
 {
 	autofree char *path = partition_path();
-	autostate struct state s = { NULL, NULL, 0, 0 };
+	autostate struct placement_state s = { NULL, NULL, 0, 0 };
 	struct vmm_plan plan;
 	int ret;
 
 	if (plan_read(vmm, path, &plan, err) < 0)
 		return err->code == ENOENT ? err_set(err, ENOENT, "no partition is in force") : -1;
-	ret = state_take(vmm, &s, err);
-	if (ret == 0)
-		ret = set_free(vmm, &plan, &s, err);
+	ret = placement_take(vmm, &s, err);
+	if (ret == 0 && (ret = set_free(vmm, &plan, &s, err)) < 0)
+		stay(vmm, &plan, &s);
 	vmm_plan_free(&plan);
 	if (ret == 0 && unlink(path) < 0)
 		ret = err_set(err, errno, "%s: %s", path, strerror(errno));

@@ -80,11 +80,27 @@ static const char plan_text[] =
 	"exclusive 6-7,5\n"
 	"pin apps 3 5\n";
 
-/* "domid vcpu: pool cpus" of every vcpu, and the pools' pcpus. */
+/* "domid.vcpu:cpus" of every vcpu but dom0's. */
+static char *rows(const struct vmm_placement *list, size_t nr)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (size_t i = 0; i < nr; i++) {
+		autofree char *cpus = bitmap_str(&list[i].cpus, BITMAP_BITS);
+
+		if (list[i].domid == UINT32_MAX)
+			strbuf_printf(&b, " %s.all:%s", list[i].name, cpus);
+		else if (list[i].domid)
+			strbuf_printf(&b, " %u.%u:%s", list[i].domid, list[i].vcpu, cpus);
+	}
+	return strbuf_steal(&b);
+}
+
+/* The same, behind the pools' pcpus. */
 static char *picture(void)
 {
 	struct strbuf b = STRBUF_INIT;
-	autofree struct vmm_placement *list = NULL;
+	struct vmm_placement *list;
 	struct vmm_cpupool *pools;
 	size_t nr, nr_pools;
 
@@ -96,12 +112,10 @@ static char *picture(void)
 		strbuf_printf(&b, "%s=%s;", pools[i].name, cpus);
 	}
 	vmm_cpupools_free(pools, nr_pools);
-	for (size_t i = 0; i < nr; i++) {
-		autofree char *cpus = bitmap_str(&list[i].cpus, BITMAP_BITS);
+	autofree char *vcpus = rows(list, nr);
 
-		if (list[i].domid)
-			strbuf_printf(&b, " %u.%u:%s", list[i].domid, list[i].vcpu, cpus);
-	}
+	strbuf_add(&b, vcpus);
+	vmm_placement_free(list, nr);
 	return strbuf_steal(&b);
 }
 
@@ -136,6 +150,29 @@ START_TEST(applied_and_cleared)
 	ck_ok(vmm_plan_clear(vmm, &err), &err);
 	is(before);
 	ck_assert_int_lt(access(path, F_OK), 0);
+	finish();
+}
+END_TEST
+
+/* What `check` draws is what `apply` makes, and guests that do not run are there too. */
+START_TEST(foreseen_as_it_comes)
+{
+	autofree char *foreseen = NULL;
+	struct vmm_placement *list;
+	struct vmm_plan plan;
+	size_t nr;
+
+	start();
+	ck_ok(load(plan_text, &plan), &err);
+	ck_ok(vmm_plan_placement(vmm, &plan, &list, &nr, &err), &err);
+	foreseen = rows(list, nr);
+	vmm_placement_free(list, nr);
+	ck_assert_str_eq(foreseen, " 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5 later.all:2-3");
+	is(before);
+	ck_ok(vmm_plan_apply(vmm, &plan, &err), &err);
+	is(after);
+	vmm_plan_free(&plan);
+	ck_ok(vmm_plan_clear(vmm, &err), &err);
 	finish();
 }
 END_TEST
@@ -246,5 +283,5 @@ START_TEST(a_plan_with_no_room_changes_nothing)
 }
 END_TEST
 
-TEST_MAIN("partition", applied_and_cleared, who_comes_later_finds_its_place, all_or_nothing, plans_that_cannot_be,
+TEST_MAIN("partition", applied_and_cleared, foreseen_as_it_comes, who_comes_later_finds_its_place, all_or_nothing, plans_that_cannot_be,
 	  a_plan_with_no_room_changes_nothing)

@@ -143,10 +143,18 @@ static int cpupool_list(struct xl *xl, const void *opts, char **args, struct err
 
 /* --- the others ----------------------------------------------------------------------------------------------------------- */
 
+struct shrink_opts { bool force; };
+
+static const struct xl_option shrink_options[] = {
+	OPT_BOOL('f', "force", struct shrink_opts, force, "Also where this Xen is known to panic: an rtds pool before 4.23"),
+	OPT_END
+};
+
 static xl_run_fn cpupool_destroy, cpupool_rename, cpupool_cpu_add, cpupool_cpu_remove, cpupool_migrate, cpupool_numa_split;
 
 const struct xl_command cmd_cpupool_destroy = {
-	.name = "cpupool-destroy", .args = "<CPU Pool>", .summary = "Destroy a cpupool that has no domains",
+	.name = "cpupool-destroy", .args = "[-f] <CPU Pool>", .summary = "Destroy a cpupool that has no domains",
+	.options = shrink_options, .opts_size = sizeof(struct shrink_opts),
 	.min = 1, .max = 1, .flags = XL_MODIFIES, .run = cpupool_destroy,
 };
 
@@ -161,7 +169,8 @@ const struct xl_command cmd_cpupool_cpu_add = {
 };
 
 const struct xl_command cmd_cpupool_cpu_remove = {
-	.name = "cpupool-cpu-remove", .args = "<CPU Pool> <CPU nr>|node:<node nr>", .summary = "Take pcpus out of a cpupool",
+	.name = "cpupool-cpu-remove", .args = "[-f] <CPU Pool> <CPU nr>|node:<node nr>",
+	.summary = "Take pcpus out of a cpupool", .options = shrink_options, .opts_size = sizeof(struct shrink_opts),
 	.min = 2, .max = 2, .flags = XL_MODIFIES, .run = cpupool_cpu_remove,
 };
 
@@ -177,9 +186,10 @@ const struct xl_command cmd_cpupool_numa_split = {
 
 static int cpupool_destroy(struct xl *xl, const void *opts, char **args, struct err *err)
 {
+	const struct shrink_opts *o = opts;
 	uint32_t pool;
 
-	return find_pool(xl, args[0], &pool, err) < 0 ? -1 : vmm_cpupool_destroy(xl->vmm, pool, err);
+	return find_pool(xl, args[0], &pool, err) < 0 ? -1 : vmm_cpupool_destroy(xl->vmm, pool, o->force, err);
 }
 
 static int cpupool_rename(struct xl *xl, const void *opts, char **args, struct err *err)
@@ -201,12 +211,13 @@ static int cpupool_cpu_add(struct xl *xl, const void *opts, char **args, struct 
 
 static int cpupool_cpu_remove(struct xl *xl, const void *opts, char **args, struct err *err)
 {
+	const struct shrink_opts *o = opts;
 	struct bitmap cpus;
 	uint32_t pool;
 
 	if (find_pool(xl, args[0], &pool, err) < 0 || vmm_pcpus_parse(xl->vmm, args[1], "pcpus", &cpus, err) < 0)
 		return -1;
-	return vmm_cpupool_remove_cpus(xl->vmm, pool, &cpus, err);
+	return vmm_cpupool_remove_cpus(xl->vmm, pool, &cpus, o->force, err);
 }
 
 static int cpupool_migrate(struct xl *xl, const void *opts, char **args, struct err *err)
