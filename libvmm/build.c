@@ -100,7 +100,6 @@ static int ask_host(struct build *b, struct err *err)
 	if (hv_capabilities(b->vmm->hv, &b->xen_major, &b->xen_minor, caps, sizeof(caps), err) < 0 ||
 	    hv_physinfo(b->vmm->hv, &phys, err) < 0)
 		return -1;
-	b->free_pages = phys.free_pages;
 	b->max_sve_vl = phys.arch_capabilities & SVE_VL_MASK;
 	if (b->cfg->sve_vl && !b->max_sve_vl)
 		return err_set(err, ENODEV, "sve= needs processors with the scalable vector extension, which this host lacks (or its "
@@ -122,16 +121,9 @@ static int ask_host(struct build *b, struct err *err)
 	return 0;
 }
 
-static int check_memory(const struct build *b, struct err *err)
+uint64_t build_need_kb(const struct vmm_config *cfg)
 {
-	uint64_t need_kb = b->cfg->max_kb + build_p2m_pool_kb(b->cfg) + NR_MAGIC * 4;
-	uint64_t free_kb;
-
-	if (!num_mul(b->free_pages, HV_PAGE_SIZE / 1024, &free_kb) || need_kb <= free_kb)
-		return 0;
-	return err_set(err, ENOMEM, "the domain needs %llu MiB with its page tables, the host has %llu MiB free; lower memory=, "
-		       "shrink dom0 (dom0_mem=) or end another domain", (unsigned long long)(need_kb + 1023) / 1024,
-		       (unsigned long long)free_kb / 1024);
+	return cfg->max_kb + build_p2m_pool_kb(cfg) + NR_MAGIC * 4;
 }
 
 int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, struct err *err)
@@ -150,9 +142,7 @@ int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, s
 		return err_wrap(err, "ramdisk");
 	if (cfg->device_tree && dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
 		return -1;
-	if (!vmm_hv(vmm, err) || ask_host(b, err) < 0)
-		return -1;
-	return check_memory(b, err);
+	return vmm_hv(vmm, err) ? ask_host(b, err) : -1;
 }
 
 void build_close(struct build *b)
@@ -268,7 +258,12 @@ static int populate(struct build *b, struct err *err)
 	for (unsigned i = 0; i < b->map.nr_banks; i++)
 		if (populate_bank(b, &b->map.bank[i], err) < 0)
 			return -1;
-	return populate_bank(b, &magic, err);
+	if (populate_bank(b, &magic, err) < 0)
+		return -1;
+	/* memory < maxmem: Arm has no populate-on-demand, so the guest starts with all of it and its balloon driver gives back what is
+	 * above memory=. What came back stays back: from here on Xen holds it to the target. */
+	return b->cfg->target_kb == b->cfg->max_kb ? 0 :
+	       hv_domain_max_mem(b->vmm->hv, b->created.domid, b->cfg->target_kb + MAXMEM_SLACK_KB, err);
 }
 
 /* --- what is loaded -------------------------------------------------------------------------------------------- */
@@ -369,7 +364,7 @@ static int set_limits(struct build *b, struct err *err)
 	uint32_t domid = b->created.domid;
 
 	if (hv_domain_max_vcpus(hv, domid, b->cfg->max_vcpus, err) < 0 ||
-	    hv_domain_max_mem(hv, domid, b->cfg->target_kb + MAXMEM_SLACK_KB, err) < 0 ||
+	    hv_domain_max_mem(hv, domid, b->cfg->max_kb + MAXMEM_SLACK_KB, err) < 0 ||
 	    hv_evtchn_alloc_unbound(hv, domid, b->store_domid, &b->store_port, err) < 0 ||
 	    hv_evtchn_alloc_unbound(hv, domid, b->console_domid, &b->console_port, err) < 0 ||
 	    hv_p2m_pool_set(hv, domid, build_p2m_pool_kb(b->cfg) * 1024, err) < 0)

@@ -21,7 +21,6 @@ struct build {
 	struct image kernel, ramdisk;	/* ramdisk.path NULL: none */
 	bool is_64bit;
 	int xen_major, xen_minor;
-	uint64_t free_pages;		/* of the host */
 	uint32_t max_grant_version;
 	uint32_t max_sve_vl;		/* vector length / 128; 0: no SVE */
 	void *partial;			/* device_tree=, checked; owned; NULL: none */
@@ -43,6 +42,8 @@ void build_close(struct build *b);
 
 /* KiB of the pool that the domain's second-stage page tables come from. */
 uint64_t build_p2m_pool_kb(const struct vmm_config *cfg);
+/* KiB that Xen must have free for the domain: its RAM, tables, magic pages. */
+uint64_t build_need_kb(const struct vmm_config *cfg);
 /* Guest physical address of a magic page. */
 uint64_t build_magic(enum layout_magic page);
 

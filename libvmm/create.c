@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "libvmm/balloon.h"
 #include "libvmm/build.h"
 #include "libvmm/cfgjson.h"
 #include "libvmm/create_cpus.h"
@@ -159,7 +160,7 @@ static int save_config(struct build *b, struct err *err)
 	const struct vmm_config *cfg = b->cfg;
 	autofree char *json = NULL;
 
-	if (cfgjson_saved(cfg, &json, err) < 0 ||
+	if (cfgjson_saved(cfg, NULL, &json, err) < 0 ||
 	    userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err) < 0)
 		return -1;
 	if (!cfg->source_text)
@@ -198,7 +199,7 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 }
 
 static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
-		  uint32_t *domid, struct err *err)
+		  uint32_t *domid, uint64_t *dom0_kb, struct err *err)
 {
 	autobuild struct build b = { .vmm = NULL };
 	autoabandon struct newborn dom = { vmm, HV_DOMID_ANY, err };
@@ -209,6 +210,7 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 	    passthrough_check(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
 	    create_pool(vmm, cfg, &pool, err) < 0 ||
 	    nodes_daemons(vmm, &b.store_domid, &b.console_domid, err) < 0 ||
+	    balloon_make_room(vmm, options->autoballoon, build_need_kb(cfg), dom0_kb, err) < 0 ||
 	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, pool, err) < 0)
 		return -1;
 	dom.domid = b.created.domid;
@@ -223,7 +225,10 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 int vmm_domain_create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
 		      uint32_t *domid, struct err *err)
 {
-	if (create(vmm, cfg, options, domid, err) < 0)
-		return err_wrap(err, "creating domain '%s'", cfg->name);
-	return 0;
+	uint64_t dom0_kb = 0;
+
+	if (create(vmm, cfg, options, domid, &dom0_kb, err) == 0)
+		return 0;
+	balloon_undo(vmm, dom0_kb);
+	return err_wrap(err, "creating domain '%s'", cfg->name);
 }

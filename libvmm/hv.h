@@ -64,6 +64,8 @@ struct hv_nodeinfo { uint64_t memsize, memfree; uint32_t distance[64]; };	/* byt
 
 int hv_version(struct hv *hv, struct hv_version *out, struct err *err) must_check;
 /* Only the capabilities string and the release: what create needs, in two calls. */
+/* Whether this domain's memory lies at the same guest and host addresses: then Xen keeps the frames it balloons out. */
+int hv_is_direct_mapped(struct hv *hv, bool *is_direct, struct err *err) must_check;
 int hv_capabilities(struct hv *hv, int *major, int *minor, char *caps, size_t caps_size,
 		    struct err *err) must_check;
 int hv_physinfo(struct hv *hv, struct hv_physinfo *out, struct err *err) must_check;

@@ -106,6 +106,16 @@ int hv_version(struct hv *hv, struct hv_version *out, struct err *err)
 	return 0;
 }
 
+int hv_is_direct_mapped(struct hv *hv, bool *is_direct, struct err *err)
+{
+	xen_feature_info_t features = { .submap_idx = 0 };
+
+	if (version_of(hv, XENVER_get_features, &features, "features", err) < 0)
+		return -1;
+	*is_direct = features.submap & 1u << XENFEAT_direct_mapped;
+	return 0;
+}
+
 /* --- physical resources ---------------------------------------------------------------------------------------- */
 
 int hv_physinfo(struct hv *hv, struct hv_physinfo *out, struct err *err)

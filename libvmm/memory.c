@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include "base/num.h"
 #include "base/str.h"
-#include "libvmm/internal.h"
+#include "libvmm/memory.h"
 
 /* Xen's limit lies above the target by this, for pages that are not RAM; upstream's LIBXL_MAXMEM_CONSTANT. */
 #define SLACK_KB 1024
@@ -32,6 +32,23 @@ static int fill_dom0(struct hv *hv, struct store *store, struct err *err)
 	store_txn_write(&t, now, "/local/domain/0/memory/target");
 	store_txn_write(&t, now, "/local/domain/0/memory/static-max");
 	return store_txn_commit(&t, err);
+}
+
+int memory_dom0_target(struct vmm *vmm, uint64_t *kb, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+
+	if (!store || fill_dom0(vmm->hv, store, err) < 0)
+		return -1;
+	return store_read_u64(store, kb, err, "/local/domain/0/memory/target");
+}
+
+int memory_ask_dom0(struct vmm *vmm, uint64_t target_kb, struct err *err)
+{
+	autofree char *text = str_printf("%" PRIu64, target_kb);
+	struct store *store = vmm_store(vmm, err);
+
+	return store ? store_write(store, "/local/domain/0/memory/target", text, err) : -1;
 }
 
 static int static_max(struct store *store, uint32_t domid, uint64_t *kb, struct err *err)
@@ -109,7 +126,8 @@ int vmm_memory_set_target(struct vmm *vmm, uint32_t domid, uint64_t target_kb, s
 	autofree char *text = str_printf("%" PRIu64, target_kb);
 	struct hv_dominfo dom;
 
-	if (!hv || (domid == 0 && fill_dom0(hv, store, err) < 0) || hv_domain_info(hv, domid, &dom, err) < 0 || check_target(hv, store, &dom, target_kb, err) < 0)
+	if (!hv || (domid == 0 && fill_dom0(hv, store, err) < 0) || hv_domain_info(hv, domid, &dom, err) < 0 ||
+	    check_target(hv, store, &dom, target_kb, err) < 0)
 		return -1;
 	/* First the room, then the word to use it. */
 	if (hv_domain_max_mem(hv, domid, target_kb + SLACK_KB, err) < 0)

@@ -40,7 +40,7 @@ START_TEST(defaults_without_a_file)
 	ck_assert_ptr_null(warnings.data);
 	ck_assert_str_eq(conf.lockfile, "/var/lock/xl");
 	ck_assert_str_eq(conf.blkdev_start, "xvda");
-	ck_assert_int_eq(conf.autoballoon, XL_BALLOON_AUTO);
+	ck_assert_int_eq(conf.autoballoon, VMM_BALLOON_AUTO);
 	ck_assert(conf.claim_mode == 1 && conf.max_grant_frames == -1 && !conf.random_domid && !conf.print_sxp);
 	done();
 }
@@ -53,7 +53,7 @@ START_TEST(every_kind_of_value)
 	     "vm.cpumask=\"0-1\"\nremus.default.netbufscript=\"x\"");
 	ck_assert_str_eq(warnings.data, "");
 	ck_assert_str_eq(conf.lockfile, "/run/xl.lock");
-	ck_assert_int_eq(conf.autoballoon, XL_BALLOON_OFF);
+	ck_assert_int_eq(conf.autoballoon, VMM_BALLOON_OFF);
 	ck_assert(conf.claim_mode == 0 && conf.max_grant_frames == 64 && conf.random_domid && conf.print_sxp);
 	ck_assert_str_eq(conf.vif_bridge, "br1");
 	ck_assert_str_eq(conf.vm_cpumask, "0-1");
@@ -66,7 +66,7 @@ START_TEST(old_names_and_old_numbers)
 	load("defaultbridge=\"br0\"\nautoballoon=1\n");
 	ck_assert_str_eq(warnings.data, "");
 	ck_assert_str_eq(conf.vif_bridge, "br0");
-	ck_assert_int_eq(conf.autoballoon, XL_BALLOON_ON);
+	ck_assert_int_eq(conf.autoballoon, VMM_BALLOON_ON);
 	done();
 }
 END_TEST

@@ -197,6 +197,7 @@ static int build(struct xl *xl, const struct create_opts *o, const struct vmm_co
 		.ignore_global_affinity = o->ignore_masks,
 		.default_pool_mask = xl->conf.vm_hvm_cpumask ? xl->conf.vm_hvm_cpumask : xl->conf.vm_cpumask,
 		.random_domid = xl->conf.random_domid,
+		.autoballoon = xl->conf.autoballoon,
 		.before_unpause = o->no_monitor || o->foreground ? NULL : look_after,
 		.arg = xl,
 	};

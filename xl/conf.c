@@ -98,7 +98,7 @@ static int set(struct xl_conf *conf, const struct key *key, const char *value, s
 	case BALLOON:
 		if (choose(value, balloon, 5, key->name, &n, err) < 0)
 			return -1;
-		conf->autoballoon = n < 3 ? (enum xl_autoballoon)n : (enum xl_autoballoon)(n - 3);
+		conf->autoballoon = n < 3 ? (enum vmm_balloon)n : (enum vmm_balloon)(n - 3);
 		return 0;
 	case FORMAT:
 		if (choose(value, formats, 2, key->name, &n, err) < 0)
@@ -169,7 +169,7 @@ void xl_conf_load(struct xl_conf *conf, const char *path, xl_conf_warn_fn *warn,
 	char *next;
 
 	*conf = (struct xl_conf){
-		.autoballoon = XL_BALLOON_AUTO, .lockfile = xstrdup("/var/lock/xl"),
+		.autoballoon = VMM_BALLOON_AUTO, .lockfile = xstrdup("/var/lock/xl"),
 		.run_hotplug_scripts = 1, .claim_mode = 1, .max_grant_frames = -1,
 		.max_maptrack_frames = -1, .max_grant_version = -1, .blkdev_start = xstrdup("xvda"),
 	};

@@ -5,14 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "libvmm/libvmm.h"
 
 /* xl.conf(5): what the administrator set for all commands. Owns its strings. */
-
-enum xl_autoballoon { XL_BALLOON_OFF, XL_BALLOON_ON, XL_BALLOON_AUTO };
-
 struct xl_conf {
 	bool random_domid;
-	enum xl_autoballoon autoballoon;
+	enum vmm_balloon autoballoon;
 	char *lockfile;
 	int64_t run_hotplug_scripts, claim_mode;
 	int64_t max_grant_frames, max_maptrack_frames, max_grant_version;	/* -1: not set */

@@ -22,6 +22,8 @@ struct fake_host {
 	int xen_minor;			/* 4.N */
 	unsigned gic_version;		/* 2 or 3 */
 	bool has_acquire_resource;	/* else the old way to a grant table must do */
+	bool is_dom0_movable;		/* dom0 is not mapped 1:1, as with LLC colours */
+	const char *commandline;	/* Xen's; NULL: one without anything of interest */
 	const char *console_ring;	/* what readconsole gives */
 	const char *dt_devices[8];	/* paths that may be assigned */
 };

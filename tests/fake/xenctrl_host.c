@@ -33,13 +33,17 @@ int xc_version(xc_interface *xch, int cmd, void *arg)
 		FILL(*(xen_changeset_info_t *)arg, "unavailable");
 		return 0;
 	case XENVER_commandline:
-		FILL(*(xen_commandline_t *)arg, "console=dtuart");
+		FILL(*(xen_commandline_t *)arg, fake_host.commandline ? fake_host.commandline : "console=dtuart");
 		return 0;
 	case XENVER_platform_parameters:
 		((xen_platform_parameters_t *)arg)->virt_start = 0x200000;
 		return 0;
 	case XENVER_pagesize:
 		return FAKE_PAGE;
+	case XENVER_get_features:
+		((xen_feature_info_t *)arg)->submap = fake_host.is_dom0_movable ? 1u << XENFEAT_not_direct_mapped :
+										  1u << XENFEAT_direct_mapped;
+		return 0;
 	default:
 		return fake_fail(ENODATA);
 	}
