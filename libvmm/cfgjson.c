@@ -124,16 +124,14 @@ static void write_cpus(const struct vmm_config *cfg, struct json_writer *w)
 
 static void write_sched(const struct vmm_config *cfg, const struct cfgjson_live *live, struct json_writer *w)
 {
-	bool is_live = live != NULL && live->sched != NULL;
-
 	json_open_object(w, "sched_params");
-	if (is_live)
+	if (live != NULL)
 		json_str(w, "sched", live->sched);
-	int_member(w, "weight", is_live ? live->weight : cfg->cpu_weight);
-	int_member(w, "cap", is_live ? live->cap : cfg->cap);
-	int_member(w, "period", cfg->period_us);
-	int_member(w, "budget", cfg->budget_us);
-	int_member(w, "extratime", cfg->extratime);
+	int_member(w, "weight", live != NULL ? live->weight : cfg->cpu_weight);
+	int_member(w, "cap", live != NULL ? live->cap : cfg->cap);
+	int_member(w, "period", live != NULL ? live->period_us : cfg->period_us);
+	int_member(w, "budget", live != NULL ? live->budget_us : cfg->budget_us);
+	int_member(w, "extratime", live != NULL ? live->extratime : cfg->extratime);
 	json_close_object(w);
 }
 
@@ -320,22 +318,22 @@ void cfgjson_write(const struct vmm_config *cfg, const char *key, bool is_saved,
 	json_close_object(w);
 }
 
-static int to_text(const struct vmm_config *cfg, bool is_saved, char **json, struct err *err)
+static int to_text(const struct vmm_config *cfg, bool is_saved, const struct cfgjson_live *live, char **json, struct err *err)
 {
 	struct json_writer *w = json_writer_new();
 
-	cfgjson_write(cfg, NULL, is_saved, NULL, w);
+	cfgjson_write(cfg, NULL, is_saved, live, w);
 	return json_writer_end(w, json, err);
 }
 
 int vmm_config_to_json(const struct vmm_config *cfg, char **json, struct err *err)
 {
-	return to_text(cfg, false, json, err);
+	return to_text(cfg, false, NULL, json, err);
 }
 
-int cfgjson_saved(const struct vmm_config *cfg, char **json, struct err *err)
+int cfgjson_saved(const struct vmm_config *cfg, const struct cfgjson_live *live, char **json, struct err *err)
 {
-	return to_text(cfg, true, json, err);
+	return to_text(cfg, true, live, json, err);
 }
 
 /* --- in ------------------------------------------------------------------------------------------------------- */

@@ -419,18 +419,29 @@ int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_con
 	autofree char *json = NULL;
 	struct vmm_dominfo info;
 
-	if (vmm_domain_info(vmm, domid, &info, err) < 0 || cfgjson_saved(cfg, &json, err) < 0)
+	if (vmm_domain_info(vmm, domid, &info, err) < 0 || cfgjson_saved(cfg, NULL, &json, err) < 0)
 		return -1;
 	/* Upstream's readers want the terminating NUL in the file. */
 	return userdata_write(domid, info.uuid, "libxl-json", json, strlen(json) + 1, err);
 }
 
-/* What may have changed since it was saved: the name and the memory target. */
+/* "online" from vcpu 0 on: what vcpu-set asked for last. Nobody took boot-time guests' nodes down: then it is as it was. */
+static void count_online(struct vmm_config *cfg, char **availability)
+{
+	uint32_t nr = 0;
+
+	while (nr < cfg->max_vcpus && str_eq(availability[nr], "online"))
+		nr++;
+	if (nr)
+		cfg->vcpus = nr;
+}
+
+/* What may have changed since it was saved: the name, the memory target, the vcpus online. */
 static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, struct err *err)
 {
 	const char *const keys[] = { "name", "memory/target", "memory/static-max" };
 	autostrlist struct strlist paths = STRLIST_INIT;
-	char *values[array_size(keys)] = { NULL };
+	autofree char **values = xcalloc(array_size(keys) + cfg->max_vcpus, sizeof(*values));
 	struct store *store = vmm_store(vmm, err);
 	uint64_t kb;
 	int ret;
@@ -439,6 +450,8 @@ static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *
 		return -1;
 	for (size_t i = 0; i < array_size(keys); i++)
 		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/%s", domid, keys[i]));
+	for (uint32_t i = 0; i < cfg->max_vcpus; i++)
+		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/cpu/%" PRIu32 "/availability", domid, i));
 	ret = store_read_many(store, (const char *const *)paths.v, paths.n, values, err);
 	if (ret == 0) {
 		struct err ignored = ERR_INIT;
@@ -452,8 +465,9 @@ static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *
 			cfg->max_kb = kb;
 		if (values[1] && num_dec(values[1], cfg->max_kb, "target", &kb, &ignored) == 0)
 			cfg->target_kb = kb;
+		count_online(cfg, values + array_size(keys));
 	}
-	for (size_t i = 0; i < array_size(keys); i++)
+	for (size_t i = 0; i < paths.n; i++)
 		free(values[i]);
 	return ret;
 }
@@ -478,14 +492,35 @@ int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, 
 	return 0;
 }
 
+static int live_scheduling(struct vmm *vmm, uint32_t domid, struct cfgjson_live *live, struct err *err)
+{
+	struct vmm_sched_params p;
+
+	if (vmm_sched_params(vmm, domid, &p, err) < 0)
+		return -1;
+	*live = (struct cfgjson_live){ vmm_sched_name(p.sched), CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET,
+				       CONFIG_UNSET };
+	if (p.has_credit) {
+		live->weight = (int32_t)p.credit.weight;
+		live->cap = (int32_t)p.credit.cap;
+	}
+	if (p.has_rtds) {
+		live->period_us = (int32_t)p.rtds.period_us;
+		live->budget_us = (int32_t)p.rtds.budget_us;
+		live->extratime = p.rtds.extratime;
+	}
+	return 0;
+}
+
 int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err)
 {
+	struct cfgjson_live live;
 	struct vmm_config *cfg;
 	int ret;
 
-	if (vmm_domain_config(vmm, domid, &cfg, err) < 0)
+	if (live_scheduling(vmm, domid, &live, err) < 0 || vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
-	ret = cfgjson_saved(cfg, json, err);
+	ret = cfgjson_saved(cfg, &live, json, err);
 	vmm_config_free(cfg);
 	return ret;
 }

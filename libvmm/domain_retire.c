@@ -51,7 +51,7 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	vmm_uuid_text(old, old_uuid);
 	vmm_uuid_text(cfg->uuid, new_uuid);
 	/* The record first: files of a uuid that no domain has are harmless, a domain without its record is not. */
-	r = cfgjson_saved(cfg, &json, err);
+	r = cfgjson_saved(cfg, NULL, &json, err);
 	if (r == 0)
 		r = userdata_write(domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err);
 	if (r == 0)

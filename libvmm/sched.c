@@ -81,13 +81,27 @@ int vmm_credit_set(struct vmm *vmm, uint32_t domid, enum vmm_sched sched, const 
 	return hv_sched_credit_set(hv, domid, (enum hv_sched)sched, &s, err);
 }
 
+static int check_pool(struct hv *hv, uint32_t pool, enum vmm_sched sched, struct err *err)
+{
+	struct hv_cpupool info;
+
+	if (hv_cpupool_info(hv, pool, &info, err) < 0)
+		return -1;
+	if (info.id != pool)
+		return err_set(err, ENOENT, "there is no cpupool %" PRIu32, pool);
+	if ((enum vmm_sched)info.sched == sched)
+		return 0;
+	return err_set(err, EINVAL, "the scheduler of cpupool %" PRIu32 " is %s, not %s", pool,
+		       vmm_sched_name((enum vmm_sched)info.sched), vmm_sched_name(sched));
+}
+
 int vmm_credit_params_get(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, struct vmm_credit_params *out,
 			  struct err *err)
 {
 	struct hv *hv = vmm_hv(vmm, err);
 	struct hv_sched_credit_params p;
 
-	if (!hv || hv_sched_credit_params_get(hv, pool, (enum hv_sched)sched, &p, err) < 0)
+	if (!hv || check_pool(hv, pool, sched, err) < 0 || hv_sched_credit_params_get(hv, pool, (enum hv_sched)sched, &p, err) < 0)
 		return -1;
 	*out = (struct vmm_credit_params){ p.tslice_ms, p.ratelimit_us, p.migration_delay_us };
 	return 0;
@@ -99,7 +113,7 @@ int vmm_credit_params_set(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, 
 	struct hv_sched_credit_params p = { in->tslice_ms, in->ratelimit_us, in->migration_delay_us };
 	struct hv *hv = vmm_hv(vmm, err);
 
-	if (!hv)
+	if (!hv || check_pool(hv, pool, sched, err) < 0)
 		return -1;
 	/* Bounds: public/sysctl.h, XEN_SYSCTL_CSCHED_* and XEN_SYSCTL_SCHED_RATELIMIT_*. */
 	if (sched == VMM_SCHED_CREDIT && (in->tslice_ms < 1 || in->tslice_ms > 1000))
@@ -207,6 +221,48 @@ static int promised_to(struct hv *hv, const struct hv_dominfo *dom, uint64_t *pe
 	for (uint32_t i = 0; i < dom->nr_vcpus; i++)
 		if (s[i].period_us)
 			*permille += (uint64_t)s[i].budget_us * 1000 / s[i].period_us;
+	return 0;
+}
+
+/* Of all its vcpus, when they agree. Xen's answer for the domain is not it: that is the same for every domain. */
+static int rtds_of_all(struct hv *hv, const struct hv_dominfo *dom, struct vmm_sched_params *out, struct err *err)
+{
+	autofree uint32_t *vcpus = xcalloc(dom->nr_vcpus + 1, sizeof(*vcpus));
+	autofree struct hv_sched_rtds *s = xcalloc(dom->nr_vcpus + 1, sizeof(*s));
+
+	for (uint32_t i = 0; i < dom->nr_vcpus; i++)
+		vcpus[i] = i;
+	if (dom->nr_vcpus == 0)
+		return 0;
+	if (hv_sched_rtds_vcpu_get(hv, dom->domid, vcpus, s, dom->nr_vcpus, err) < 0)
+		return -1;
+	for (uint32_t i = 1; i < dom->nr_vcpus; i++)
+		if (s[i].period_us != s[0].period_us || s[i].budget_us != s[0].budget_us || s[i].extratime != s[0].extratime)
+			return 0;
+	out->has_rtds = true;
+	out->rtds = (struct vmm_rtds){ s[0].period_us, s[0].budget_us, s[0].extratime };
+	return 0;
+}
+
+int vmm_sched_params(struct vmm *vmm, uint32_t domid, struct vmm_sched_params *out, struct err *err)
+{
+	struct hv *hv = vmm_hv(vmm, err);
+	struct hv_sched_credit s;
+	struct hv_cpupool pool;
+	struct hv_dominfo dom;
+
+	*out = (struct vmm_sched_params){ .has_credit = false };
+	if (!hv || hv_domain_info(hv, domid, &dom, err) < 0 || hv_cpupool_info(hv, dom.cpupool, &pool, err) < 0)
+		return -1;
+	out->sched = (enum vmm_sched)pool.sched;
+	if (pool.sched == HV_SCHED_RTDS)
+		return rtds_of_all(hv, &dom, out, err);
+	if (pool.sched != HV_SCHED_CREDIT && pool.sched != HV_SCHED_CREDIT2)
+		return 0;
+	if (hv_sched_credit_get(hv, domid, pool.sched, &s, err) < 0)
+		return -1;
+	out->has_credit = true;
+	out->credit = (struct vmm_credit){ s.weight, s.cap };
 	return 0;
 }
 

@@ -205,10 +205,10 @@ START_TEST(pools_come_and_go)
 	domid = guest(1);
 	cpus = set_of("2-3");
 	all = set_of("all");
-	cfg = pool_config(rt, VMM_SCHED_RTDS, "2-3");
+	cfg = pool_config(rt, VMM_SCHED_CREDIT, "2-3");
 	ck_fails(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err, EBUSY, "pcpu 2-3 belongs to a pool already");
-	ck_fails(vmm_cpupool_remove_cpus(vmm, 0, &all, &err), &err, EBUSY, "no pcpu left");
-	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, &err), &err);
+	ck_fails(vmm_cpupool_remove_cpus(vmm, 0, &all, false, &err), &err, EBUSY, "no pcpu left");
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
 	ck_ok(vmm_cpupool_find(vmm, "rt", &found, &err), &err);
 	ck_assert_uint_eq(found, pool);
@@ -219,13 +219,38 @@ START_TEST(pools_come_and_go)
 	ck_fails(vmm_cpupool_find(vmm, "nosuch", &found, &err), &err, ENOENT, "no cpupool 'nosuch'");
 	ck_fails(vmm_cpupool_find(vmm, "99", &found, &err), &err, ENOENT, "no cpupool '99'");
 	ck_ok(vmm_cpupool_move_domain(vmm, domid, pool, &err), &err);
-	ck_fails(vmm_cpupool_destroy(vmm, pool, &err), &err, EBUSY, "1 domains");
+	ck_fails(vmm_cpupool_destroy(vmm, pool, false, &err), &err, EBUSY, "1 domains");
 	ck_ok(vmm_cpupool_move_domain(vmm, domid, 0, &err), &err);
-	ck_fails(vmm_cpupool_destroy(vmm, 0, &err), &err, EPERM, "cpupool 0");
+	ck_fails(vmm_cpupool_destroy(vmm, 0, false, &err), &err, EPERM, "cpupool 0");
 	ck_ok(vmm_cpupool_rename(vmm, pool, "real", &err), &err);
-	ck_ok(vmm_cpupool_destroy(vmm, pool, &err), &err);
-	ck_fails(vmm_cpupool_destroy(vmm, pool, &err), &err, ENOENT, "no cpupool");
+	ck_ok(vmm_cpupool_destroy(vmm, pool, false, &err), &err);
+	ck_fails(vmm_cpupool_destroy(vmm, pool, false, &err), &err, ENOENT, "no cpupool");
 	ck_ok(vmm_cpupool_add_cpus(vmm, 0, &cpus, &err), &err);
+	finish();
+}
+END_TEST
+
+/* Xen before 4.23 would panic. Nor may a pool that is only half made be taken down. */
+START_TEST(rtds_pools_stay)
+{
+	char name[] = "rt";
+	struct vmm_cpupool_config cfg;
+	struct bitmap cpus, last;
+	uint32_t pool;
+
+	start(4);
+	cpus = set_of("2-3");
+	last = set_of("3");
+	cfg = pool_config(name, VMM_SCHED_RTDS, "2-3");
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
+	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
+	ck_fails(vmm_cpupool_remove_cpus(vmm, pool, &last, false, &err), &err, EPERM, "Xen 4.17 panics when an rtds pool loses");
+	ck_fails(vmm_cpupool_destroy(vmm, pool, false, &err), &err, EPERM, "Xen 4.17 panics");
+	ck_ok(vmm_cpupool_remove_cpus(vmm, pool, &last, true, &err), &err);
+	ck_ok(vmm_cpupool_destroy(vmm, pool, true, &err), &err);
+	fake_host.xen_minor = 23;
+	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
+	ck_ok(vmm_cpupool_destroy(vmm, pool, false, &err), &err);
 	finish();
 }
 END_TEST
@@ -242,7 +267,7 @@ START_TEST(null_has_room_for_one_vcpu_a_pcpu)
 	two = guest(2);
 	cpus = set_of("2-3");
 	cfg = pool_config(name, VMM_SCHED_NULL, "2-3");
-	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, &err), &err);
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
 	ck_ok(vmm_cpupool_move_domain(vmm, one, pool, &err), &err);
 	ck_fails(vmm_cpupool_move_domain(vmm, two, pool, &err), &err, EBUSY, "2 pcpus and 1 vcpus");
@@ -273,7 +298,7 @@ START_TEST(a_pool_is_made_or_not)
 
 	start(4);
 	cpus = set_of("2-3");
-	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, &err), &err);
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	cfg = pool_config(name, VMM_SCHED_CREDIT2, "2-3");
 	for (unsigned nth = 1;; nth++) {
 		bool failed;
@@ -287,7 +312,7 @@ START_TEST(a_pool_is_made_or_not)
 			break;
 		}
 		if (ret == 0) {		/* tried again inside and came through */
-			ck_ok(vmm_cpupool_destroy(vmm, pool, &err), &err);
+			ck_ok(vmm_cpupool_destroy(vmm, pool, false, &err), &err);
 			continue;
 		}
 		ck_assert_msg(err.code && *err.msg && !strstr(err.msg, "Success"), "point %u, %s: %s", nth, point_name(),
@@ -343,7 +368,7 @@ START_TEST(promises_add_up)
 	start(4);
 	domid = guest(2);
 	cpus = set_of("3");
-	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, &err), &err);
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	cfg = pool_config(name, VMM_SCHED_RTDS, "3");
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
 	ck_ok(vmm_cpupool_move_domain(vmm, domid, pool, &err), &err);
@@ -393,6 +418,6 @@ START_TEST(limits_and_targets_in_step)
 }
 END_TEST
 
-TEST_MAIN("cpu", a_thousand_lists, one_vcpu_or_all, all_vcpus_or_none, online_and_offline, pools_come_and_go,
+TEST_MAIN("cpu", a_thousand_lists, one_vcpu_or_all, all_vcpus_or_none, online_and_offline, pools_come_and_go, rtds_pools_stay,
 	  null_has_room_for_one_vcpu_a_pcpu, a_pool_is_made_or_not, bounds_are_said_with_their_figures, promises_add_up,
 	  limits_and_targets_in_step)

@@ -196,6 +196,30 @@ static void show_json(struct xl *xl, const struct vmm_arinc653 *s)
 	jsonw_end(&j);
 }
 
+static bool has_window(const struct vmm_arinc653 *s, const struct vmm_dominfo *d, uint32_t vcpu)
+{
+	for (unsigned i = 0; i < s->nr; i++)
+		if (s->windows[i].vcpu == vcpu && memcmp(s->windows[i].uuid, d->uuid, sizeof(d->uuid)) == 0)
+			return true;
+	return false;
+}
+
+/* A vcpu without a window never runs: allowed, since a schedule may be set before the last guest is described, but said. */
+static void warn_idle(struct xl *xl, uint32_t pool, const struct vmm_arinc653 *s)
+{
+	autofree struct vmm_dominfo *list = NULL;
+	struct err ignored = ERR_INIT;
+	size_t nr;
+
+	if (vmm_domain_list(xl->vmm, &list, &nr, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < nr; i++)
+		for (uint32_t v = 0; list[i].cpupool == pool && v < list[i].nr_vcpus; v++)
+			if (!has_window(s, &list[i], v))
+				xl_note(xl, "xl: warning: vcpu %" PRIu32 " of domain %" PRIu32 " has no window and never runs", v,
+					list[i].domid);
+}
+
 static int sched_arinc653(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct arinc_opts *o = opts;
@@ -207,8 +231,12 @@ static int sched_arinc653(struct xl *xl, const void *opts, char **args, struct e
 	if (args[0]) {
 		if (read_schedule(xl, args[0], s, err) < 0)
 			return -1;
-		if (!xl->dry_run)
-			return vmm_arinc653_set(xl->vmm, pool, s, err);
+		if (!xl->dry_run) {
+			if (vmm_arinc653_set(xl->vmm, pool, s, err) < 0)
+				return -1;
+			warn_idle(xl, pool, s);
+			return 0;
+		}
 	} else if (vmm_arinc653_get(xl->vmm, pool, s, err) < 0) {
 		return -1;
 	}

@@ -4,6 +4,7 @@
  * domain's /sys. A terminal is redrawn with plain control sequences; -b is for pipes.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -146,22 +147,54 @@ static const struct column top_columns[] = {
 	{ "  NETRX(k)", " ", 9, CELL_UINT, "net_rx_kib" },
 	{ " VBD_RD(k)", " ", 9, CELL_UINT, "disk_read_kib" },
 	{ " VBD_WR(k)", " ", 9, CELL_UINT, "disk_written_kib" },
-	{ " POOL", " ", 0, CELL_STR, "cpupool" },
+	{ " POOL        ", " ", -12, CELL_STR, "cpupool" },
+	{ " SCHED   ", " ", -8, CELL_STR, "scheduler" },
+	{ " PARAMETERS", " ", 0, CELL_STR, NULL },
+	{ .kind = CELL_UINT, .key = "weight", .json_only = true },
+	{ .kind = CELL_UINT, .key = "cap", .json_only = true },
+	{ .kind = CELL_UINT, .key = "period_us", .json_only = true },
+	{ .kind = CELL_UINT, .key = "budget_us", .json_only = true },
+	{ .kind = CELL_BOOL, .key = "extratime", .json_only = true },
 };
 
-static void row(struct table *t, const struct sample *old, const struct sample *now, size_t i, const char *pool)
+/* In few characters; yours to free. Under rtds vcpus may differ, arinc653 and null have nothing to say of a domain. */
+static char *params_text(const struct vmm_sched_params *p)
+{
+	if (p->has_credit)
+		return str_printf("weight %" PRIu32 " cap %" PRIu32, p->credit.weight, p->credit.cap);
+	if (p->has_rtds)
+		return str_printf("%" PRIu32 "/%" PRIu32 " us%s", p->rtds.budget_us, p->rtds.period_us,
+				  p->rtds.extratime ? " +extra" : "");
+	return xstrdup(p->sched == VMM_SCHED_RTDS ? "vcpus differ" : "-");
+}
+
+static int row(struct xl *xl, struct table *t, const struct sample *old, const struct sample *now, size_t i, const char *pool,
+	       struct err *err)
 {
 	const struct vmm_dominfo *d = &now->list[i];
 	char state[7] = { d->is_dying ? 'd' : '-', d->is_shutdown ? 's' : '-', d->is_blocked ? 'b' : '-',
 			  d->is_paused ? 'p' : '-', d->is_running ? 'r' : '-', '\0' };
+	autofree char *params = NULL;
+	struct vmm_sched_params p;
 	struct traffic io;
 
+	if (vmm_sched_params(xl->vmm, d->domid, &p, err) < 0) {
+		if (err->code != ESRCH)
+			return -1;
+		err_clear(err);		/* it has gone since the sample was taken */
+		return 0;
+	}
+	params = params_text(&p);
 	read_traffic(d->domid, &io);
 	table_row(t, (struct cell[]){
 		{ .s = now->names[i] }, { .u = d->domid }, { .s = state }, { .r = (double)d->cpu_time_ns / 1e9 },
 		{ .r = cpu_percent(old, now, i) }, { .u = d->memory_kb }, { .u = d->nr_online_vcpus },
 		{ .u = io.net_tx / 1024 }, { .u = io.net_rx / 1024 }, { .u = io.disk_rd / 1024 }, { .u = io.disk_wr / 1024 },
-		{ .s = pool } });
+		{ .s = pool }, { .s = vmm_sched_name(p.sched) }, { .s = params },
+		{ .is_unset = !p.has_credit, .u = p.credit.weight }, { .is_unset = !p.has_credit, .u = p.credit.cap },
+		{ .is_unset = !p.has_rtds, .u = p.rtds.period_us }, { .is_unset = !p.has_rtds, .u = p.rtds.budget_us },
+		{ .is_unset = !p.has_rtds, .i = p.rtds.extratime } });
+	return 0;
 }
 
 static int show(struct xl *xl, const struct sample *old, const struct sample *now, struct err *err)
@@ -169,22 +202,23 @@ static int show(struct xl *xl, const struct sample *old, const struct sample *no
 	struct vmm_cpupool *pools;
 	struct table t;
 	size_t nr_pools;
+	int ret = 0;
 
 	if (vmm_cpupool_list(xl->vmm, &pools, &nr_pools, err) < 0)
 		return -1;
 	table_begin(&t, xl->out, xl->as_json, top_columns, array_size(top_columns), 0);
 	table_head(&t);
-	for (size_t i = 0; i < now->nr; i++) {
+	for (size_t i = 0; i < now->nr && ret == 0; i++) {
 		const char *pool = "?";
 
 		for (size_t k = 0; k < nr_pools; k++)
 			if (pools[k].id == now->list[i].cpupool)
 				pool = pools[k].name;
-		row(&t, old, now, i, pool);
+		ret = row(xl, &t, old, now, i, pool, err);
 	}
 	table_end(&t);
 	vmm_cpupools_free(pools, nr_pools);
-	return 0;
+	return ret;
 }
 
 /* --- again and again ------------------------------------------------------------------------------------------------------- */
