@@ -17,7 +17,7 @@ struct dev_disk {
 	char *pdev_path, *vdev, *script;
 	unsigned backend, format, specification, transport;
 	int32_t removable, readwrite, is_cdrom;
-	bool direct_io_safe;
+	bool direct_io_safe, is_shared;	/* w!: others may have it too, and write */
 	enum tri safe, discard, trusted, grant_usage;
 	uint32_t irq;
 	uint64_t base;
@@ -45,6 +45,7 @@ static const struct field fields[] = {
 	FIELD_I32(struct dev_disk, readwrite, NULL, "readwrite", 0),
 	FIELD_I32(struct dev_disk, is_cdrom, NULL, "is_cdrom", 0),
 	FIELD_BOOL(struct dev_disk, direct_io_safe, NULL, "direct_io_safe", 0),
+	FIELD_BOOL(struct dev_disk, is_shared, NULL, "shared", 0),
 	FIELD_WORD(struct dev_disk, safe, "direct-io-safe", TRI_YES),
 	FIELD_TRI(struct dev_disk, discard, NULL, "discard_enable", 0),
 	FIELD_WORD(struct dev_disk, discard, "discard", TRI_YES),
@@ -156,8 +157,10 @@ static int set_access(struct dev_disk *d, const char *value, struct err *err)
 		d->readwrite = 0;
 	else if (strcmp(value, "w") == 0 || strcmp(value, "rw") == 0)
 		d->readwrite = 1;
+	else if (strcmp(value, "w!") == 0 || strcmp(value, "!") == 0)
+		d->readwrite = d->is_shared = true;
 	else
-		return err_set(err, EINVAL, "access: '%s' is none of r, ro, w, rw", value);
+		return err_set(err, EINVAL, "access: '%s' is none of r, ro, w, rw, w!", value);
 	return 0;
 }
 
@@ -414,7 +417,7 @@ static void disk_nodes(const struct vmm_device *dev, uint32_t domid, struct devi
 	device_nodes_add(nodes, NODE_BACK, "1", "bootable");
 	device_nodes_add(nodes, NODE_BACK, d->vdev, "dev");
 	device_nodes_add(nodes, NODE_BACK, backends[backend_of(d)], "type");
-	device_nodes_add(nodes, NODE_BACK, d->readwrite ? "w" : "r", "mode");
+	device_nodes_add(nodes, NODE_BACK, !d->readwrite ? "r" : d->is_shared ? "w!" : "w", "mode");
 	device_nodes_add(nodes, NODE_BACK, d->is_cdrom ? "cdrom" : "disk", "device-type");
 	if (d->direct_io_safe)
 		device_nodes_add(nodes, NODE_BACK, "1", "direct-io-safe");
@@ -433,13 +436,15 @@ static void disk_nodes(const struct vmm_device *dev, uint32_t domid, struct devi
 	device_nodes_add(nodes, NODE_FRONT, d->trusted == TRI_NO ? "0" : "1", "trusted");
 }
 
-static int disk_plug(const struct vmm_device *dev, uint32_t domid, struct device_nodes *nodes, struct err *err)
+static int disk_plug(uint32_t domid, int32_t devid, struct device_nodes *nodes, struct err *err)
 {
-	const struct dev_disk *d = container_of(dev, struct dev_disk, dev);
+	const char *path = device_nodes_get(nodes, NODE_BACK, "params"), *mode = device_nodes_get(nodes, NODE_BACK, "mode");
 	struct hotplug_block block;
 	autofree char *number = NULL;
 
-	if (hotplug_block_open(d->pdev_path, !d->readwrite, &block, err) < 0)
+	if (path == NULL || mode == NULL)
+		return err_set(err, EINVAL, "the backend's nodes name no target");
+	if (hotplug_block_open(path, strchr(mode, 'w') == NULL, strchr(mode, '!') != NULL, &block, err) < 0)
 		return -1;
 	number = str_printf("%x:%x", block.major, block.minor);
 	device_nodes_add(nodes, NODE_BACK, number, "physical-device");
@@ -451,6 +456,14 @@ static int disk_plug(const struct vmm_device *dev, uint32_t domid, struct device
 	device_nodes_add(nodes, NODE_BACK, "connected", "hotplug-status");
 	hotplug_block_free(&block);
 	return 0;
+}
+
+/* A loop device is its own; that no two have one image was seen to when it was made. */
+static const char *disk_identity(const struct device_nodes *nodes)
+{
+	if (device_nodes_get(nodes, NODE_RECORD, "loop") != NULL || strchr(device_nodes_get(nodes, NODE_BACK, "mode"), '!') != NULL)
+		return NULL;
+	return device_nodes_get(nodes, NODE_BACK, "physical-device");
 }
 
 static int disk_unplug(uint32_t domid, int32_t devid, const struct device_nodes *record, struct err *err)
@@ -483,5 +496,5 @@ const struct vmm_devclass devclass_disk = {
 	.size = sizeof(struct dev_disk), .fields = fields, .flags = DEVCLASS_PLUG_FIRST,
 	.parse = disk_parse, .finish = disk_finish, .check = disk_check, .settle = disk_settle, .label = disk_label,
 	.kind = disk_kind, .nodes = disk_nodes, .script = disk_script, .plug = disk_plug, .unplug = disk_unplug,
-	.mmio = disk_mmio, .set_mmio = disk_set_mmio, .script_add = "add", .script_remove = "remove",
+	.identity = disk_identity, .identity_node = "physical-device", .mmio = disk_mmio, .set_mmio = disk_set_mmio, .script_add = "add", .script_remove = "remove",
 };

@@ -212,13 +212,16 @@ static void vif_nodes(const struct vmm_device *dev, uint32_t domid, struct devic
 	device_nodes_add(nodes, NODE_FRONT_RO, mtu, "mtu");
 }
 
-static int vif_plug(const struct vmm_device *dev, uint32_t domid, struct device_nodes *nodes, struct err *err)
+static int vif_plug(uint32_t domid, int32_t devid, struct device_nodes *nodes, struct err *err)
 {
-	const struct dev_vif *v = container_of(dev, struct dev_vif, dev);
-	autofree char *name = str_printf("vif%u.%d", domid, dev->devid);
+	const char *bridge = device_nodes_get(nodes, NODE_BACK, "bridge"), *mtu = device_nodes_get(nodes, NODE_BACK, "mtu");
+	autofree char *name = str_printf("vif%u.%d", domid, devid);
+	uint64_t n = 0;	/* as the bridge has it */
 
-	return hotplug_bridge_port(name, v->ifname, v->bridge != NULL ? v->bridge : DEFAULT_BRIDGE,
-				   v->mtu != 0 ? v->mtu : DEFAULT_MTU, err);
+	if (mtu != NULL && num_dec(mtu, UINT16_MAX, "mtu", &n, err) < 0)
+		return -1;
+	return hotplug_bridge_port(name, device_nodes_get(nodes, NODE_BACK, "vifname"), bridge != NULL ? bridge : DEFAULT_BRIDGE,
+				   (int)n, err);
 }
 
 static void vif_script_env(uint32_t domid, int32_t devid, const struct device_nodes *record, struct strlist *env)

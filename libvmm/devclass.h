@@ -86,8 +86,13 @@ struct vmm_devclass {
 	void (*set_mmio)(struct vmm_device *dev, uint64_t base, uint32_t spi);
 	/* the hotplug step: a script, or when `script` gives NULL the library itself */
 	char *(*script)(const struct vmm_device *dev);	/* absolute; yours */
-	/* before the nodes are written (DEVCLASS_PLUG_FIRST; may add nodes) or when the backend waits */
-	int (*plug)(const struct vmm_device *dev, uint32_t domid, struct device_nodes *nodes, struct err *err);
+	/* Before the nodes are written (DEVCLASS_PLUG_FIRST) or when the backend waits. From the backend's nodes alone (NODE_BACK),
+	 * because a driver domain knows no more; adds nodes, and to NODE_RECORD what unplug needs. */
+	int (*plug)(uint32_t domid, int32_t devid, struct device_nodes *nodes, struct err *err);
+	/* After plug: what of this machine it has, by which two devices are seen to have the same. Only those that read (mode=r) may. NULL:
+	 * nothing that another could have. */
+	const char *(*identity)(const struct device_nodes *nodes);
+	const char *identity_node;	/* where others of the kind have theirs */
 	/* what there is to undo, from the toolstack's record (NODE_RECORD) */
 	int (*unplug)(uint32_t domid, int32_t devid, const struct device_nodes *record, struct err *err);
 	/* arguments and environment of a script, from the record */

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "libvmm/devices.h"
+#include "libvmm/userdata.h"
 
 static const struct vmm_devclass *find_class(const char *name, struct err *err)
 {
@@ -71,16 +72,63 @@ static int next_devid(struct vmm *vmm, uint32_t domid, const struct vmm_device *
 	return 0;
 }
 
+static void forget(struct vmm_config *cfg, const struct vmm_devclass *class, int32_t devid)
+{
+	struct err ignored = ERR_INIT;
+	struct vmm_device *dev, *next;
+
+	list_for_each_entry_safe (dev, next, &cfg->devices, link) {
+		if (dev->class != class || (class->settle != NULL && class->settle(dev, &ignored) < 0) ||
+		    dev->devid + class->first_devid != devid)
+			continue;
+		list_del(&dev->link);
+		cfg->nr_devices--;
+		device_free(dev);
+	}
+}
+
 static int attach_to(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, struct vmm_device *dev, struct err *err)
 {
+	bool is_numbered = dev->devid < 0 && dev->class->label == NULL;
 	struct device_mmio mmio;
 
 	if (dev->class->mmio != NULL && dev->class->mmio(dev, &mmio))
 		return err_set(err, ENOTSUP, "%s: a virtio-mmio device is part of the guest's device tree; it can only be there from the "
 			       "start (guest.cfg)", dev->class->name);
-	if (device_settle(vmm, cfg, dev, 0, err) < 0)
+	/* Another attach may take the number first: then the next one. */
+	for (;;) {
+		if (is_numbered && next_devid(vmm, domid, dev, &dev->devid, err) < 0)
+			return -1;
+		if (device_settle(vmm, cfg, dev, 0, err) < 0)
+			return -1;
+		if (device_attach(vmm, domid, dev, err) == 0)
+			return 0;
+		if (!is_numbered || err->code != EEXIST)
+			return -1;
+		err_clear(err);
+	}
+}
+
+/* Read, change and save while nobody else does. `add` goes into the configuration, or what has this number leaves it. */
+static int change_saved(struct vmm *vmm, uint32_t domid, struct vmm_device *add, const struct vmm_devclass *class,
+			int32_t devid, struct err *err)
+{
+	autolock struct userdata_lock lock = USERDATA_LOCK_INIT;
+	autodevice struct vmm_device *dev = add;
+	struct vmm_config *cfg = NULL;
+	struct vmm_dominfo info;
+	int ret;
+
+	if (vmm_domain_info(vmm, domid, &info, err) < 0 || userdata_lock(domid, info.uuid, &lock, err) < 0 ||
+	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
-	return device_attach(vmm, domid, dev, err);
+	if (dev != NULL)
+		device_add(cfg, steal(dev));
+	else
+		forget(cfg, class, devid);
+	ret = vmm_domain_config_save(vmm, domid, cfg, err);
+	vmm_config_free(cfg);
+	return ret;
 }
 
 int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, const char *spec, struct err *err)
@@ -93,16 +141,10 @@ int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 	if (class == NULL || vmm_store(vmm, err) == NULL || vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	ret = parse_checked(class, spec, cfg, &dev, err);
-	if (ret == 0 && dev->devid < 0 && class->label == NULL)
-		ret = next_devid(vmm, domid, dev, &dev->devid, err);
 	if (ret == 0)
 		ret = attach_to(vmm, domid, cfg, dev, err);
-	if (ret == 0) {
-		device_add(cfg, steal(dev));
-		ret = vmm_domain_config_save(vmm, domid, cfg, err);
-	}
 	vmm_config_free(cfg);
-	return ret;
+	return ret == 0 ? change_saved(vmm, domid, steal(dev), NULL, -1, err) : -1;
 }
 
 /* --- detach ----------------------------------------------------------------------------------------------------- */
@@ -143,21 +185,6 @@ static int32_t devid_by_name(const struct vmm_devclass *class, const char *which
 	    class->settle(dev, &ignored) < 0)
 		return -1;
 	return dev->devid;
-}
-
-static void forget(struct vmm_config *cfg, const struct vmm_devclass *class, int32_t devid)
-{
-	struct err ignored = ERR_INIT;
-	struct vmm_device *dev, *next;
-
-	list_for_each_entry_safe (dev, next, &cfg->devices, link) {
-		if (dev->class != class || (class->settle != NULL && class->settle(dev, &ignored) < 0) ||
-		    dev->devid + class->first_devid != devid)
-			continue;
-		list_del(&dev->link);
-		cfg->nr_devices--;
-		device_free(dev);
-	}
 }
 
 static int find_record(struct vmm *vmm, uint32_t domid, const struct vmm_devclass *class, int32_t devid,
@@ -201,11 +228,9 @@ int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 		one = (struct device_records){ records.v, 1 };
 		ret = device_detach(vmm, domid, &one, force, err);
 	}
-	if (ret == 0) {
-		forget(cfg, class, devid);
-		ret = vmm_domain_config_save(vmm, domid, cfg, err);
-	}
 	vmm_config_free(cfg);
+	if (ret == 0)
+		ret = change_saved(vmm, domid, NULL, class, devid, err);
 	return ret < 0 ? err_wrap(err, "%s '%s'", class->name, which) : 0;
 }
 

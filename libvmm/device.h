@@ -68,13 +68,19 @@ int device_detach_all(struct vmm *vmm, uint32_t domid, struct err *err) must_che
  * added to `paths` (may be NULL). EINTR when interrupted. */
 int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct strlist *paths,
 		 struct err *err) must_check;
-/* Was DIR/state among them? So that one look at the store serves one device, not all that are waited for. */
+/* Was DIR, its state or its hotplug-status among them, or a folder above it? So that one look at the store serves one device, not all
+ * that are waited for. */
 bool device_has_event(const struct strlist *paths, const char *dir);
 int device_watch(struct vmm *vmm, const char *path, struct err *err) must_check;
 void device_unwatch(struct vmm *vmm, const char *path);
 /* Environment of a hotplug script, from the record's nodes. */
 void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
 		       const char *script, const struct device_nodes *record, struct strlist *env);
+/* Begin to undo a device's hotplug step, as its record has it: done when `running` holds no process. */
+int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
+			const struct device_nodes *record, struct hotplug_script *running, struct err *err) must_check;
+/* What a record holds of a hotplug step (NULL at the end). */
+extern const char *const device_step_keys[];
 /* The class whose backends have that kind; NULL: none. */
 const struct vmm_devclass *devclass_by_backend(const char *kind);
 

@@ -17,7 +17,8 @@
 #define STATE_INIT_WAIT 2u
 #define TOKEN "device"
 
-enum job_step { JOB_BACKEND, JOB_SCRIPT, JOB_DONE };
+/* JOB_REMOTE: the driver domain's own toolstack does the hotplug step. */
+enum job_step { JOB_BACKEND, JOB_SCRIPT, JOB_REMOTE, JOB_DONE };
 
 struct job {
 	struct vmm_device *dev;
@@ -27,7 +28,7 @@ struct job {
 	enum job_step step;
 	uint64_t deadline;		/* of the step */
 	char *script;			/* NULL: none, or the library does it */
-	bool has_plug, is_plugged, is_written;
+	bool has_plug, is_plugged, is_written, has_remote_step;
 	struct hotplug_script running;
 };
 
@@ -37,6 +38,7 @@ struct batch {
 	struct job *jobs;
 	size_t nr;
 	uint64_t last;			/* no backend is waited for any longer */
+	uint64_t patience_ms;		/* for driver domains that may still be starting (backend_wait) */
 };
 
 /* --- shared with detach ----------------------------------------------------------------------------------------- */
@@ -106,10 +108,16 @@ bool device_has_event(const struct strlist *paths, const char *dir)
 {
 	size_t len = strlen(dir);
 
-	for (size_t i = 0; i < paths->n; i++)
-		if (strncmp(paths->v[i], dir, len) == 0 &&
-		    (paths->v[i][len] == '\0' || strcmp(paths->v[i] + len, "/state") == 0))
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *path = paths->v[i];
+		size_t above = strlen(path);
+
+		if (strncmp(path, dir, len) == 0 && (path[len] == '\0' || strcmp(path + len, "/state") == 0 ||
+						     strcmp(path + len, "/hotplug-status") == 0))
 			return true;
+		if (above < len && strncmp(path, dir, above) == 0 && dir[above] == '/')
+			return true;	/* all of a folder that it is in went */
+	}
 	return false;
 }
 
@@ -186,7 +194,12 @@ static void job_choose_script(struct job *j)
 		free(j->script);
 		j->script = NULL;
 	}
-	if (!is_local(j)) {	/* the driver domain's own toolstack runs it */
+	if (!is_local(j) && (j->script != NULL || j->has_plug)) {
+		/* The driver domain's own toolstack does it, and is told as much as ours knows: upstream's runs the script, which is named in
+		 * any case. */
+		j->has_remote_step = true;
+		if (j->has_plug)
+			device_nodes_add(&j->nodes, NODE_BACK, "builtin", "hotplug");
 		free(j->script);
 		j->script = NULL;
 		j->has_plug = false;
@@ -198,14 +211,14 @@ static int job_prepare(struct job *j, uint32_t domid, struct err *err)
 	const struct vmm_devclass *class = j->dev->class;
 
 	job_paths(j, domid);
-	job_choose_script(j);
 	add_field_nodes(j->dev, &j->nodes);
 	if (class->nodes != NULL)
 		class->nodes(j->dev, domid, &j->nodes);
+	job_choose_script(j);
 	if (j->has_plug)
 		device_nodes_add(&j->nodes, NODE_RECORD, "builtin", "hotplug");
 	if (j->has_plug && (class->flags & DEVCLASS_PLUG_FIRST) != 0) {
-		if (class->plug(j->dev, domid, &j->nodes, err) < 0)
+		if (class->plug(domid, store_devid(j->dev), &j->nodes, err) < 0)
 			return err_wrap(err, "%s", j->label);
 		j->is_plugged = true;
 	}
@@ -265,6 +278,68 @@ static int check_absent(struct batch *b, struct store_txn *t, struct err *err)
 	return 0;
 }
 
+static int clash(const struct job *j, const char *who, const char *other_mode, struct err *err)
+{
+	const char *mode = device_nodes_get(&j->nodes, NODE_BACK, "mode");
+
+	if (mode == NULL || other_mode == NULL || (mode[0] == 'r' && other_mode[0] == 'r'))
+		return 0;
+	return err_set(err, EBUSY, "%s: %s has the same device already (mode %s): share it read-only, or write w! instead of w if "
+		       "both can bear with each other", j->label, who, other_mode);
+}
+
+/* In the transaction that writes ours: of two domains that start together one sees the other. */
+static int check_alone_in(const struct job *j, struct store_txn *t, const char *dir, const char *identity,
+			  struct err *err)
+{
+	autostrlist struct strlist ids = STRLIST_INIT;
+
+	if (store_txn_list(t, &ids, err, "%s", dir) < 0)
+		return -1;
+	for (size_t i = 0; i < ids.n; i++) {
+		autofree char *other = str_printf("%s/%s", dir, ids.v[i]), *theirs = NULL, *mode = NULL;
+
+		if (store_txn_read_opt(t, &theirs, err, "%s/%s", other, j->dev->class->identity_node) < 0 ||
+		    store_txn_read_opt(t, &mode, err, "%s/mode", other) < 0)
+			return -1;
+		if (theirs != NULL && strcmp(theirs, identity) == 0 && clash(j, other, mode, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int check_alone(const struct batch *b, size_t nth, struct store_txn *t, struct err *err)
+{
+	const struct job *j = &b->jobs[nth];
+	const char *identity = j->is_plugged && j->dev->class->identity != NULL ? j->dev->class->identity(&j->nodes) : NULL;
+	autofree char *kind = NULL;
+	autostrlist struct strlist doms = STRLIST_INIT;
+
+	if (identity == NULL)
+		return 0;
+	for (size_t i = 0; i < nth; i++) {
+		const struct job *other = &b->jobs[i];
+		const char *theirs = device_nodes_get(&other->nodes, NODE_BACK, j->dev->class->identity_node);
+
+		if (other->dev->class == j->dev->class && theirs != NULL && strcmp(theirs, identity) == 0 &&
+		    clash(j, other->label, device_nodes_get(&other->nodes, NODE_BACK, "mode"), err) < 0)
+			return -1;
+	}
+	kind = str_printf("/local/domain/%u/backend/%s", j->dev->backend_domid, device_backend_kind(j->dev));
+	if (store_txn_list(t, &doms, err, "%s", kind) < 0) {
+		if (err->code != ENOENT)
+			return -1;
+		err_clear(err);
+	}
+	for (size_t i = 0; i < doms.n; i++) {
+		autofree char *dir = str_printf("%s/%s", kind, doms.v[i]);
+
+		if (check_alone_in(j, t, dir, identity, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int batch_write(struct batch *b, bool is_new_domain, struct err *err)
 {
 	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
@@ -276,6 +351,9 @@ static int batch_write(struct batch *b, bool is_new_domain, struct err *err)
 		err_clear(err);
 		if (!is_new_domain && check_absent(b, &t, err) < 0)
 			return -1;
+		for (size_t i = 0; i < b->nr; i++)
+			if (check_alone(b, i, &t, err) < 0)
+				return -1;
 		for (size_t i = 0; i < b->nr; i++)
 			job_write(&b->jobs[i], b->domid, &t);
 		ret = store_txn_commit(&t, err);
@@ -320,6 +398,27 @@ static int job_start_script(struct batch *b, struct job *j, struct err *err)
 	return 0;
 }
 
+static uint64_t max_ms(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What the driver domain says about its hotplug step: it can only say "done", "not yet" or "no". */
+static int job_ask_remote(struct batch *b, struct job *j, struct err *err)
+{
+	autofree char *status = NULL, *why = NULL;
+
+	if (store_read_opt(b->vmm->store, &status, err, "%s/hotplug-status", j->back) < 0 ||
+	    store_read_opt(b->vmm->store, &why, err, "%s/hotplug-error", j->back) < 0)
+		return -1;
+	if (status != NULL && strcmp(status, "connected") == 0)
+		j->step = JOB_DONE;
+	if (status == NULL || (strcmp(status, "error") != 0 && strcmp(status, "busy") != 0))
+		return 0;
+	return err_set(err, EIO, "%s: the hotplug step in its backend domain %u failed: %s", j->label, j->dev->backend_domid,
+		       why != NULL ? why : "it does not say why");
+}
+
 /* The backend waits, or need not: connect it to this machine. */
 static int job_connect(struct batch *b, struct job *j, struct err *err)
 {
@@ -328,8 +427,13 @@ static int job_connect(struct batch *b, struct job *j, struct err *err)
 
 	if (j->script != NULL)
 		return job_start_script(b, j, err);
+	if (j->has_remote_step) {
+		j->step = JOB_REMOTE;
+		j->deadline = time_ms() + max_ms(DEVICE_SCRIPT_TIMEOUT_MS, b->patience_ms);
+		return job_ask_remote(b, j, err);	/* it may be done already */
+	}
 	if (j->has_plug && !j->is_plugged) {
-		if (class->plug(j->dev, b->domid, &j->nodes, err) < 0)
+		if (class->plug(b->domid, store_devid(j->dev), &j->nodes, err) < 0)
 			return err_wrap(err, "%s", j->label);
 		j->is_plugged = true;
 		status = str_printf("%s/hotplug-status", j->back);
@@ -345,6 +449,9 @@ static int job_timed_out(const struct job *j, struct err *err)
 	if (j->step == JOB_SCRIPT)
 		return err_set(err, ETIMEDOUT, "%s: hotplug script %s did not end within %d s", j->label, j->script,
 			       DEVICE_SCRIPT_TIMEOUT_MS / 1000);
+	if (j->step == JOB_REMOTE)
+		return err_set(err, ETIMEDOUT, "%s: domain %u did not do the hotplug step of its backend (%s): is `xl devd` running in "
+			       "there?", j->label, j->dev->backend_domid, j->back);
 	return err_set(err, ETIMEDOUT, "%s: no backend took it up within %d s: domain %u needs a driver for %s (%s)", j->label,
 		       DEVICE_BACKEND_TIMEOUT_MS / 1000, j->dev->backend_domid, device_backend_kind(j->dev), j->back);
 }
@@ -361,7 +468,20 @@ static void extend_deadlines(struct batch *b)
 		deadline = b->last;
 	for (size_t i = 0; i < b->nr; i++)
 		if (b->jobs[i].step == JOB_BACKEND)
-			b->jobs[i].deadline = deadline;
+			b->jobs[i].deadline = max_ms(deadline, b->jobs[i].deadline);
+}
+
+/* Its backend's directory changed; `state` is what it says now, NULL when it is gone, which a domain's death alone brings about. */
+static int job_hears(struct batch *b, struct job *j, const char *state, struct err *err)
+{
+	if (state == NULL)
+		return err_set(err, ENODEV, "%s: its backend's directory vanished (%s): domain %u is gone", j->label, j->back,
+			       j->dev->backend_domid);
+	if (j->step == JOB_REMOTE)
+		return job_ask_remote(b, j, err);
+	if (state[0] < '0' + (int)STATE_INIT_WAIT || state[0] > '4' || state[1] != '\0')
+		return 0;
+	return job_connect(b, j, err);
 }
 
 /* States of those whose backend is awaited and has stirred, in one round trip. Backends may write what they like: only the number
@@ -374,7 +494,7 @@ static int look_at_backends(struct batch *b, const struct strlist *events, struc
 	int ret = 0;
 
 	for (size_t i = 0; i < b->nr; i++) {
-		if (b->jobs[i].step != JOB_BACKEND || !device_has_event(events, b->jobs[i].back))
+		if ((b->jobs[i].step != JOB_BACKEND && b->jobs[i].step != JOB_REMOTE) || !device_has_event(events, b->jobs[i].back))
 			continue;
 		whose[paths.n] = i;
 		strlist_take(&paths, str_printf("%s/state", b->jobs[i].back));
@@ -384,11 +504,7 @@ static int look_at_backends(struct batch *b, const struct strlist *events, struc
 	if (paths.n > 0)
 		ret = store_read_many(b->vmm->store, (const char *const *)paths.v, paths.n, values, err);
 	for (size_t i = 0; ret == 0 && i < paths.n; i++) {
-		const char *v = values[i];
-
-		if (v == NULL || v[0] < '0' + (int)STATE_INIT_WAIT || v[0] > '4' || v[1] != '\0')
-			continue;
-		ret = job_connect(b, &b->jobs[whose[i]], err);
+		ret = job_hears(b, &b->jobs[whose[i]], values[i], err);
 	}
 	for (size_t i = 0; i < paths.n; i++)
 		free(values[i]);
@@ -456,10 +572,10 @@ static int batch_start(struct batch *b, struct err *err)
 		struct job *j = &b->jobs[i];
 		unsigned flags = j->dev->class->flags;
 
-		j->deadline = deadline;
+		j->deadline = is_local(j) ? deadline : max_ms(deadline, time_ms() + b->patience_ms);
 		if ((flags & DEVCLASS_NO_WAIT) != 0) {
 			j->step = JOB_DONE;
-		} else if ((flags & DEVCLASS_PLUG_FIRST) != 0) {
+		} else if ((flags & DEVCLASS_PLUG_FIRST) != 0 && !j->has_remote_step) {
 			if (job_connect(b, j, err) < 0)
 				return -1;
 		}
@@ -562,7 +678,7 @@ static int batch_attach(struct batch *b, bool is_new_domain, struct err *err)
 
 int device_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
 {
-	struct batch b = { .vmm = vmm, .domid = domid };
+	struct batch b = { .vmm = vmm, .domid = domid, .patience_ms = cfg->backend_wait_s * 1000ull };
 	struct vmm_device *dev;
 
 	b.jobs = xcalloc(cfg->nr_devices + 1, sizeof(*b.jobs));

@@ -26,6 +26,7 @@
 /* What is read of each record: who it is, and what its hotplug step needs. */
 static const char *const record_keys[] = { "frontend", "backend", "script", "hotplug", "loop", "gatewaydev", "type" };
 #define NR_KEYS array_size(record_keys)
+const char *const device_step_keys[] = { "script", "hotplug", "loop", "gatewaydev", "type", NULL };
 
 static int list_opt(struct vmm *vmm, const char *path, struct strlist *out, struct err *err)
 {
@@ -149,7 +150,9 @@ struct leaving {
 	const struct device_record *r;
 	bool is_closed;		/* or there is nobody who would close it */
 	bool was_never_taken_up, was_asked;
-	bool is_remote;		/* the backend's domain cleans up by itself */
+	bool has_driver_closed;
+	bool is_remote;		/* the backend's domain undoes its own hotplug step ... */
+	bool is_cleaned_there;	/* ... and removes the backend's nodes when that is done */
 	bool is_watched;
 	struct hotplug_script running;
 };
@@ -198,11 +201,24 @@ static int look_at_backends(struct exodus *x, const struct strlist *events, stru
 	for (size_t i = 0; i < paths.n; i++) {
 		struct leaving *l = &x->v[whose[i]];
 
-		l->is_closed = values[i] == NULL || strcmp(values[i], STATE_CLOSED) == 0 || is_unbound(x, l);
+		l->is_closed = values[i] == NULL || (strcmp(values[i], STATE_CLOSED) == 0 && !l->is_cleaned_there) ||
+			       is_unbound(x, l);
+		l->has_driver_closed = values[i] != NULL && strcmp(values[i], STATE_CLOSED) == 0;
 		l->was_never_taken_up = values[i] != NULL && strcmp(values[i], "1") == 0;
 		free(values[i]);
 	}
 	return 0;
+}
+
+/* A backend's domain that crashed or was destroyed answers nobody. */
+static bool is_gone(struct vmm *vmm, uint32_t domid)
+{
+	struct err why = ERR_INIT;
+	struct vmm_dominfo info;
+
+	if (vmm_domain_info(vmm, domid, &info, &why) < 0)
+		return why.code == ESRCH;
+	return info.is_shutdown || info.is_dying;
 }
 
 static int ask_to_close(struct exodus *x, struct err *err)
@@ -216,15 +232,16 @@ static int ask_to_close(struct exodus *x, struct err *err)
 
 		if (x->force)
 			store_txn_rm(&t, "%s", l->r->front);
-		if (!closes(l->r))
+		if (!closes(l->r) || (l->is_remote && is_gone(x->vmm, l->r->backend_domid)))
 			l->is_closed = true;
 		if (l->is_closed)
 			continue;
 		l->was_asked = true;
 		store_txn_write(&t, "0", "%s/online", l->r->back);
-		store_txn_write(&t, STATE_CLOSING, "%s/state", l->r->back);
+		if (!l->has_driver_closed)
+			store_txn_write(&t, STATE_CLOSING, "%s/state", l->r->back);
 		/* Nobody has taken it up yet, and with its nodes gone nobody will. */
-		l->is_closed = x->force && l->was_never_taken_up;
+		l->is_closed |= x->force && l->was_never_taken_up;
 	}
 	return store_txn_commit(&t, err);
 }
@@ -242,6 +259,10 @@ static int still_open(const struct exodus *x, const struct leaving *l, struct er
 	if (!x->force)
 		return err_set(err, EBUSY, "%s %d: the guest does not let go of it within %d s (it may be in use there); detach it with "
 			       "-f to take it away all the same", l->r->kind, l->r->devid, DEVICE_BACKEND_TIMEOUT_MS / 1000);
+	if (l->is_cleaned_there)
+		return err_set(err, ETIMEDOUT, "%s %d: its backend's domain %u did not take it down within %d s (%s): is `xl devd` "
+			       "running in there?", l->r->kind, l->r->devid, l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000,
+			       l->r->back);
 	return err_set(err, ETIMEDOUT, "%s %d: its backend in domain %u did not close within %d s (%s)", l->r->kind, l->r->devid,
 		       l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
 }
@@ -301,20 +322,27 @@ static const char *record_get(const struct device_record *r, const char *key)
 }
 
 /* Either toolstack's device: ours says that the library did the step, stock's has a script always. */
+int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
+			const struct device_nodes *record, struct hotplug_script *running, struct err *err)
+{
+	const char *script = device_nodes_get(record, NODE_RECORD, "script");
+	autostrlist struct strlist env = STRLIST_INIT;
+
+	if (device_nodes_get(record, NODE_RECORD, "hotplug") != NULL)
+		return class->unplug != NULL ? class->unplug(domid, devid, record, err) : 0;
+	if (script == NULL || script[0] != '/' || class->script_remove == NULL)
+		return 0;
+	device_script_env(class, domid, devid, back_kind, script, record, &env);
+	return hotplug_start(script, class->script_remove, &env, running, err);
+}
+
 static int start_unplug(struct exodus *x, struct leaving *l, struct err *err)
 {
 	const struct vmm_devclass *class = devclass_by_backend(l->r->back_kind);
-	const char *script = record_get(l->r, "script");
-	autostrlist struct strlist env = STRLIST_INIT;
 
 	if (class == NULL || l->is_remote)
 		return 0;
-	if (record_get(l->r, "hotplug") != NULL)
-		return class->unplug != NULL ? class->unplug(x->domid, l->r->devid, &l->r->nodes, err) : 0;
-	if (script == NULL || script[0] != '/' || class->script_remove == NULL)
-		return 0;
-	device_script_env(class, x->domid, l->r->devid, l->r->back_kind, script, &l->r->nodes, &env);
-	return hotplug_start(script, class->script_remove, &env, &l->running, err);
+	return device_unplug_start(class, x->domid, l->r->devid, l->r->back_kind, &l->r->nodes, &l->running, err);
 }
 
 static int finish_scripts(struct exodus *x, struct err *err)
@@ -417,9 +445,14 @@ static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *
 	if (records->nr == 0)
 		return 0;
 	x.v = xcalloc(x.nr, sizeof(*x.v));
-	for (size_t i = 0; i < x.nr; i++)
-		x.v[i] = (struct leaving){ .r = &records->v[i], .is_remote = records->v[i].backend_domid != 0,
-			.running.fd = -1 };
+	for (size_t i = 0; i < x.nr; i++) {
+		const struct device_record *r = &records->v[i];
+		const struct vmm_devclass *class = devclass_by_backend(r->back_kind);
+		bool has_step = record_get(r, "hotplug") != NULL || record_get(r, "script") != NULL;
+
+		x.v[i] = (struct leaving){ .r = r, .is_remote = r->backend_domid != 0, .running.fd = -1 };
+		x.v[i].is_cleaned_there = x.v[i].is_remote && has_step && class != NULL && class->script_remove != NULL;
+	}
 	ret = close_all(&x, err);
 	if (ret == 0 || force) {
 		if (unplug_all(&x, &later) < 0 && ret == 0)

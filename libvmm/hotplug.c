@@ -164,6 +164,20 @@ static int bridge_add(int fd, const char *bridge, const char *port, struct err *
 	return err_set(err, errno, "adding %s to bridge %s: %s", port, bridge, strerror(errno));
 }
 
+/* A port with a smaller mtu would lower the bridge's own, for everybody on it. */
+static int bridge_mtu(int fd, const char *bridge, int *mtu, struct err *err)
+{
+	struct ifreq ifr = { 0 };
+
+	if (if_nametoindex(bridge) == 0)
+		return 0;	/* bridge_add says so */
+	set_name(ifr.ifr_name, bridge);
+	if (if_request(fd, SIOCGIFMTU, &ifr, "reading the bridge's mtu", err) < 0)
+		return -1;
+	*mtu = ifr.ifr_mtu;
+	return 0;
+}
+
 static int if_prepare(int fd, const char *name, int mtu, struct err *err)
 {
 	struct ifreq ifr = { 0 };
@@ -174,6 +188,8 @@ static int if_prepare(int fd, const char *name, int mtu, struct err *err)
 	memcpy(ifr.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
 	if (if_request(fd, SIOCSIFHWADDR, &ifr, "setting the address of the interface", err) < 0)
 		return -1;
+	if (mtu == 0)
+		return 0;
 	memset(&ifr, 0, sizeof(ifr));
 	set_name(ifr.ifr_name, name);
 	ifr.ifr_mtu = mtu;
@@ -214,6 +230,8 @@ int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridg
 		return -1;
 	if (if_nametoindex(name) == 0)
 		return err_set(err, ENODEV, "the backend made no interface %s", name);
+	if (mtu == 0 && bridge_mtu(fd, bridge, &mtu, err) < 0)
+		return err_wrap(err, "bridge %s", bridge);
 	if (if_prepare(fd, name, mtu, err) < 0 || bridge_add(fd, bridge, name, err) < 0 || if_up(fd, name, err) < 0)
 		return err_wrap(err, "interface %s", name);
 	return 0;
@@ -221,8 +239,8 @@ int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridg
 
 /* --- block devices and image files ---------------------------------------------------------------------------- */
 
-/* Two writers on one image destroy it. Both reading is fine. */
-static int check_image_is_free(const char *path, const struct stat *st, bool is_readonly, struct err *err)
+/* Two writers on one image destroy it. Both reading is fine. `but`: a loop device that does not count, or NULL. */
+static int check_image_is_free(const char *path, const struct stat *st, bool is_readonly, const char *but, struct err *err)
 {
 	DIR *dir = opendir("/sys/block");
 	struct dirent *e;
@@ -241,6 +259,8 @@ static int check_image_is_free(const char *path, const struct stat *st, bool is_
 		if (access(backing, F_OK) < 0)
 			continue;
 		node = str_printf("/dev/%s", e->d_name);
+		if (but != NULL && strcmp(node, but) == 0)
+			continue;
 		fd = open(node, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
 			continue;
@@ -302,17 +322,20 @@ static int block_stat(const char *path, struct hotplug_block *out, struct err *e
 	return 0;
 }
 
-static int block_of_image(int fd, const char *path, const struct stat *st, bool is_readonly,
+static int block_of_image(int fd, const char *path, const struct stat *st, bool is_readonly, bool is_shared,
 			  struct hotplug_block *out, struct err *err)
 {
 	autofree char *node = NULL;
 
 	if (st->st_size < 512)
 		return err_set(err, EINVAL, "%s: %lld bytes are no disk image", path, (long long)st->st_size);
-	if (check_image_is_free(path, st, is_readonly, err) < 0 || loop_bind(fd, is_readonly, path, &node, err) < 0)
+	if (!is_shared && check_image_is_free(path, st, is_readonly, NULL, err) < 0)
+		return -1;
+	if (loop_bind(fd, is_readonly, path, &node, err) < 0)
 		return -1;
 	out->is_loop = true;
-	if (block_stat(node, out, err) < 0) {
+	/* Looked at again: of two that bind it at the same time, both see the other now. */
+	if ((!is_shared && check_image_is_free(path, st, is_readonly, node, err) < 0) || block_stat(node, out, err) < 0) {
 		struct err ignored = ERR_INIT;
 
 		if (hotplug_loop_release(node, &ignored) < 0)
@@ -322,10 +345,11 @@ static int block_of_image(int fd, const char *path, const struct stat *st, bool 
 	return 0;
 }
 
-int hotplug_block_open(const char *path, bool is_readonly, struct hotplug_block *out, struct err *err)
+int hotplug_block_open(const char *path, bool is_readonly, bool is_shared, struct hotplug_block *out, struct err *err)
 {
 	autoclose int fd = -1;
 	struct stat st;
+	int flags;
 
 	memset(out, 0, sizeof(*out));
 	if (stat(path, &st) < 0)
@@ -333,14 +357,15 @@ int hotplug_block_open(const char *path, bool is_readonly, struct hotplug_block 
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return err_set(err, EINVAL, "%s: neither a block device nor an image file", path);
 	/* O_EXCL on a block device: refused while it is mounted or part of something else. */
-	fd = open(path, (is_readonly ? O_RDONLY : O_RDWR | (S_ISBLK(st.st_mode) ? O_EXCL : 0)) | O_CLOEXEC | O_NONBLOCK);
+	flags = is_readonly ? O_RDONLY : O_RDWR | (S_ISBLK(st.st_mode) && !is_shared ? O_EXCL : 0);
+	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == EBUSY)
 		return err_set(err, errno, "%s is mounted or otherwise in use on this machine; attach it read-only (access=ro) or "
 			       "free it", path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, errno, "%s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode))
-		return block_of_image(fd, path, &st, is_readonly, out, err);
+		return block_of_image(fd, path, &st, is_readonly, is_shared, out, err);
 	out->path = xstrdup(path);
 	out->major = major(st.st_rdev);
 	out->minor = minor(st.st_rdev);

@@ -30,7 +30,8 @@ int hotplug_finish(struct hotplug_script *s, struct err *err) must_check;
 /* End it and all it started. */
 void hotplug_kill(struct hotplug_script *s);
 
-/* The backend's interface `vif` becomes a port of `bridge`, is named `new_name` (NULL: keeps its name), gets the mtu and goes up. */
+/* The backend's interface `vif` becomes a port of `bridge`, is named `new_name` (NULL: keeps its name), gets the mtu (0: the
+ * bridge's) and goes up. */
 int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridge, int mtu, struct err *err) must_check;
 
 struct hotplug_block {
@@ -38,9 +39,10 @@ struct hotplug_block {
 	unsigned major, minor;
 	bool is_loop;		/* made for an image file: release it when the disk goes */
 };
-/* A block device as it is, an image file through a new loop device. Refused: missing, a folder, mounted or in use for writing
- * (EBUSY), an image another loop device writes to. */
-int hotplug_block_open(const char *path, bool is_readonly, struct hotplug_block *out, struct err *err) must_check;
+/* A block device as it is, an image file through a new loop device. Refused: missing, a folder, and unless it is shared knowingly: mounted
+ * or in use for writing (EBUSY), an image another loop device writes to. */
+int hotplug_block_open(const char *path, bool is_readonly, bool is_shared, struct hotplug_block *out,
+		       struct err *err) must_check;
 void hotplug_block_free(struct hotplug_block *b);
 /* Let go of a loop device; it goes when its last user does. One that is gone already is no error. */
 int hotplug_loop_release(const char *loop, struct err *err) must_check;

@@ -262,6 +262,14 @@ int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class, const ch
 		    struct vmm_deviceinfo **out, size_t *nr, struct err *err) must_check;
 void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr);
 
+/* The driver domain's half of devices whose backend is in this domain: serve them until stop_fd becomes readable (scripts
+ * that run are waited for). Needs the store and no privilege of the control domain. */
+struct vmm_devd_ops {
+	void (*ready)(void *arg);				/* called once, when what was there already is served */
+	void (*log)(void *arg, bool is_error, const char *message);	/* one line, no newline */
+};
+int vmm_devd_run(struct vmm *vmm, int stop_fd, const struct vmm_devd_ops *ops, void *arg, struct err *err) must_check;
+
 /* --- vcpus ---------------------------------------------------------------------------------------------------- */
 
 struct vmm_vcpuinfo {

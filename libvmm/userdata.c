@@ -4,9 +4,12 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 #include "base/file.h"
@@ -57,6 +60,40 @@ int userdata_read(uint32_t domid, const uint8_t uuid[16], const char *what, char
 	autofree char *path = path_of('d', domid, uuid, what);
 
 	return file_read(path, USERDATA_MAX, out, len, err);
+}
+
+/* The holder removes the file when it leaves, so what was locked must still be what the path names. */
+int userdata_lock(uint32_t domid, const uint8_t uuid[16], struct userdata_lock *lock, struct err *err)
+{
+	autofree char *path = path_of('l', domid, uuid, "domain-userdata-lock");
+
+	for (;;) {
+		autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		struct stat ours, named;
+
+		if (fd < 0)
+			return err_set(err, errno, "%s: %s", path, strerror(errno));
+		while (flock(fd, LOCK_EX) < 0)
+			if (errno != EINTR)
+				return err_set(err, errno, "locking %s: %s", path, strerror(errno));
+		if (fstat(fd, &ours) < 0)
+			return err_set(err, errno, "%s: %s", path, strerror(errno));
+		if (stat(path, &named) == 0 && named.st_dev == ours.st_dev && named.st_ino == ours.st_ino) {
+			lock->fd = steal_fd(fd);
+			lock->path = steal(path);
+			return 0;
+		}
+	}
+}
+
+void userdata_unlock(struct userdata_lock *lock)
+{
+	if (lock->fd < 0)
+		return;
+	(void)!unlink(lock->path);
+	close(lock->fd);
+	free(lock->path);
+	*lock = (struct userdata_lock)USERDATA_LOCK_INIT;
 }
 
 /* userdata-<any letter>.<domid>.<uuid>.<anything> */

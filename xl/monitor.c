@@ -26,6 +26,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "libvmm/libvmm.h"
+#include "xl/daemon.h"
 #include "xl/xl.h"
 
 #define NOTE_SUPERVISED "supervised"
@@ -610,67 +611,15 @@ static int monitor_host(void (*ready)(void), struct err *err)
 	return r;
 }
 
-static int ready_fd = -1;
-
-/* The process that started us waits for this byte. */
-static void tell_ready(void)
-{
-	if (ready_fd < 0)
-		return;
-	if (write(ready_fd, "", 1) < 0)
-		log_warn("nobody waits for the start: %s", strerror(errno));
-	close(ready_fd);
-	ready_fd = -1;
-}
-
-/* Become a daemon: returns in the child; the parent waits for readiness and exits with its verdict. */
-static int daemonise(struct err *err)
-{
-	int fds[2], null;
-	pid_t pid;
-	char c;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_set(err, errno, "pipe: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		close(fds[0]);
-		close(fds[1]);
-		return err_set(err, errno, "fork: %s", strerror(errno));
-	}
-	if (pid > 0) {
-		close(fds[1]);
-		_exit(read(fds[0], &c, 1) == 1 ? 0 : 1);
-	}
-	close(fds[0]);
-	ready_fd = fds[1];
-	setsid();
-	if (chdir("/") < 0)
-		return err_set(err, errno, "/: %s", strerror(errno));
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0)
-		return err_set(err, errno, "/dev/null: %s", strerror(errno));
-	/* Standard error stays until the daemon is ready, so that a failure to start is seen. */
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
-		err_set(err, errno, "/dev/null: %s", strerror(errno));
-		close(null);
-		return -1;
-	}
-	if (null > STDERR_FILENO)
-		close(null);
-	return 0;
-}
-
 static bool is_in_background;
 
 static void daemon_ready(void)
 {
 	if (is_in_background) {
 		log_to_syslog("xl-monitor");
-		if (dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
-			log_warn("/dev/null: %s", strerror(errno));
+		daemon_silence();
 	}
-	tell_ready();
+	daemon_tell_ready();
 }
 
 struct monitor_opts {
@@ -702,7 +651,7 @@ static int monitor_command(struct xl *xl, const void *opts, char **args, struct 
 	(void)args;
 	log_to_stderr("xl monitor");
 	is_in_background = !o->foreground;
-	if (is_in_background && daemonise(err) < 0)
+	if (is_in_background && daemon_start(err) < 0)
 		return -1;
 	if (file_mkdirs(XEN_RUN_DIR, 0755, err) < 0 || file_pidfile(pid_file, &lock, err) < 0)
 		return err_wrap(err, "starting the supervisor");

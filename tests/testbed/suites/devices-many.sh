@@ -26,7 +26,8 @@ for letter in a b c d e f g h i j; do
 done
 # shellcheck disable=SC2016 # for the guest's shell
 run='for d in a b c d e f g h i j; do cat /sys/block/xvd$d/size; done; echo net $(ls /sys/class/net | grep -c eth); echo done-run'
-guest many "$run" "disk = [ $disks ]" \
+# With less the guest's kernel runs out of memory: ten disks take rings and grants.
+guest many "$run" 'memory = 256' "disk = [ $disks ]" \
 	'vif = [ "mac=00:16:3e:00:00:01", "mac=00:16:3e:00:00:02,vifname=many.1" ]'
 xl create -e -q /tmp/many.cfg || fail "create with ten disks and two interfaces"
 id=$(xl domid many)
