@@ -147,6 +147,8 @@ int json_parse(const char *text, size_t len, struct json **out, struct err *err)
 	h = yajl_alloc(&callbacks, NULL, &r);
 	if (h == NULL)
 		return err_set(err, ENOMEM, "no memory to read JSON");
+	/* What a guest.cfg says in Latin-1 (a path, a kernel's argument) is written as it is and must be read again. */
+	yajl_config(h, yajl_dont_validate_strings, 1);
 	if (yajl_parse(h, (const unsigned char *)text, len) != yajl_status_ok ||
 	    yajl_complete_parse(h) != yajl_status_ok)
 		ret = report(h, &r, text, len, err);

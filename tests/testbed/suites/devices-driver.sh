@@ -114,7 +114,7 @@ start_driver
 wait $creating || fail "create of the user: $(cat /tmp/user.out)"
 user=$(xl domid user) || exit 1
 back=/local/domain/$dd/backend
-says user 60 '^served' || fail "the user does not get through"
+says user 60 "^served" || { fail "the user does not get through"; said user; xenstore-ls -f $back; order "cat /var/log/xen/xldevd.log; dmesg | tail -30; losetup -a"; }
 said user | grep -E 'good|bytes from'
 has_said user '^disk-good' || fail "the disk"
 has_said user '^net-good' || fail "the network"
