@@ -102,8 +102,26 @@ START_TEST(test_unknown_members)
 }
 END_TEST
 
+/* What guest.cfg says in another encoding than UTF-8 comes back as it went. */
+START_TEST(test_latin1)
+{
+	struct vmm_config_source src = { .text = "name = 'x'\nkernel = '/k'\nextra = 'r\xe9gion'\n" };
+	struct vmm_config *cfg, *again;
+	autofree char *once = NULL, *twice = NULL;
+
+	ck_assert_msg(vmm_config_load(&src, &cfg, &err) == 0, "%s", err.msg);
+	ck_assert_msg(vmm_config_to_json(cfg, &once, &err) == 0, "%s", err.msg);
+	ck_assert_msg(vmm_config_from_json(once, strlen(once), &again, &err) == 0, "%s", err.msg);
+	ck_assert_msg(vmm_config_to_json(again, &twice, &err) == 0, "%s", err.msg);
+	same(twice, once);
+	ck_assert_ptr_nonnull(strstr(twice, "r\xe9gion"));
+	vmm_config_free(cfg);
+	vmm_config_free(again);
+}
+END_TEST
+
 static const char *const bad[] = {
-	"", " ", "{", "[1,", "{\"a\"}", "nul", "[1] 2", "\"\xff\"", "{\"c_info\":5", "[1,]", "{\"a\":1,}",
+	"", " ", "{", "[1,", "{\"a\"}", "nul", "[1] 2", "{\"c_info\":5", "[1,]", "{\"a\":1,}",
 };
 
 START_TEST(test_bad_json)
@@ -170,6 +188,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_round_trip, 0, array_size(names));
 	tcase_add_loop_test(tc, test_reads_stock, 0, array_size(names));
 	tcase_add_test(tc, test_unknown_members);
+	tcase_add_test(tc, test_latin1);
 	tcase_add_loop_test(tc, test_bad_json, 0, array_size(bad));
 	tcase_add_loop_test(tc, test_bad_config, 0, array_size(bad_configs));
 	tcase_add_test(tc, test_too_deep);
