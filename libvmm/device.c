@@ -290,7 +290,7 @@ int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class_name, con
 		if (r->devid < class->first_devid)
 			continue;
 		list[n++] = (struct vmm_deviceinfo){ .devid = r->devid, .backend_domid = r->backend_domid,
-			.frontend = steal(r->front), .backend = steal(r->back) };
+			.is_backend_gone = device_backend_is_gone(vmm, r), .frontend = steal(r->front), .backend = steal(r->back) };
 	}
 	qsort(list, n, sizeof(*list), by_devid);
 	if (read_values(vmm, nodes, list, n, err) < 0) {
@@ -312,4 +312,31 @@ void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr)
 		free(list[i].values);
 	}
 	free(list);
+}
+
+/* --- orphans ---------------------------------------------------------------------------------------------------- */
+
+int vmm_device_orphans(struct vmm *vmm, uint32_t backend_domid, vmm_orphan_fn *fn, void *arg, struct err *err)
+{
+	autofree struct vmm_dominfo *domains = NULL;
+	autofree char *serves = NULL;
+	size_t nr;
+
+	if (vmm_store(vmm, err) == NULL ||
+	    store_read_opt(vmm->store, &serves, err, "/local/domain/%u/backend", backend_domid) < 0)
+		return -1;
+	if (serves == NULL)
+		return 0;
+	if (vmm_domain_list(vmm, &domains, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		autorecords struct device_records records = { NULL, 0 };
+
+		if (device_records_read(vmm, domains[i].domid, NULL, &records, err) < 0)
+			return -1;
+		for (size_t k = 0; k < records.nr; k++)
+			if (records.v[k].backend_domid == backend_domid)
+				fn(arg, domains[i].domid, records.v[k].kind, records.v[k].devid);
+	}
+	return 0;
 }

@@ -55,6 +55,9 @@ int device_records_read(struct vmm *vmm, uint32_t domid, const char *kind, struc
 void device_records_free(struct device_records *r);
 #define autorecords __attribute__((cleanup(device_records_free)))
 
+/* Its backend is in another domain, which was destroyed or has crashed. */
+bool device_backend_is_gone(struct vmm *vmm, const struct device_record *r);
+
 /* Detach them: ask the backends to close, wait, undo the hotplug steps, remove the nodes. `force`: the frontends go first, so that a
  * guest cannot object; and the nodes go even when a backend did not close, which is then reported all the same. */
 int device_detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force,

@@ -144,6 +144,19 @@ const struct vmm_devclass *devclass_by_backend(const char *kind)
 	return NULL;
 }
 
+/* A backend's domain that crashed or was destroyed answers nobody. */
+bool device_backend_is_gone(struct vmm *vmm, const struct device_record *r)
+{
+	struct err why = ERR_INIT;
+	struct vmm_dominfo info;
+
+	if (r->backend_domid == 0)
+		return false;
+	if (vmm_domain_info(vmm, r->backend_domid, &info, &why) < 0)
+		return why.code == ESRCH;
+	return info.is_shutdown || info.is_dying;
+}
+
 /* --- closing ---------------------------------------------------------------------------------------------------- */
 
 struct leaving {
@@ -210,17 +223,6 @@ static int look_at_backends(struct exodus *x, const struct strlist *events, stru
 	return 0;
 }
 
-/* A backend's domain that crashed or was destroyed answers nobody. */
-static bool is_gone(struct vmm *vmm, uint32_t domid)
-{
-	struct err why = ERR_INIT;
-	struct vmm_dominfo info;
-
-	if (vmm_domain_info(vmm, domid, &info, &why) < 0)
-		return why.code == ESRCH;
-	return info.is_shutdown || info.is_dying;
-}
-
 static int ask_to_close(struct exodus *x, struct err *err)
 {
 	autotxn struct store_txn t = STORE_TXN(x->vmm->store);
@@ -232,7 +234,7 @@ static int ask_to_close(struct exodus *x, struct err *err)
 
 		if (x->force)
 			store_txn_rm(&t, "%s", l->r->front);
-		if (!closes(l->r) || (l->is_remote && is_gone(x->vmm, l->r->backend_domid)))
+		if (!closes(l->r) || device_backend_is_gone(x->vmm, l->r))
 			l->is_closed = true;
 		if (l->is_closed)
 			continue;

@@ -252,6 +252,7 @@ int vmm_device_spec_json(const char *class, const char *spec, char **json, struc
 struct vmm_deviceinfo {
 	int32_t devid;
 	uint32_t backend_domid;
+	bool is_backend_gone;		/* its domain was destroyed or has crashed: detach it, and attach it again when there is a new one */
 	char *frontend, *backend;	/* paths in the store */
 	char **values;			/* of the nodes asked for; NULL where there is none. Guests write some: show, do not trust */
 	size_t nr_values;
@@ -261,6 +262,10 @@ struct vmm_deviceinfo {
 int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class, const char *const *nodes,
 		    struct vmm_deviceinfo **out, size_t *nr, struct err *err) must_check;
 void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr);
+
+/* Devices whose backends this domain has or, when it just ended, had: `fn` is told of each. Quick for one that serves nobody. */
+typedef void vmm_orphan_fn(void *arg, uint32_t domid, const char *kind, int32_t devid);
+int vmm_device_orphans(struct vmm *vmm, uint32_t backend_domid, vmm_orphan_fn *fn, void *arg, struct err *err) must_check;
 
 /* The driver domain's half of devices whose backend is in this domain: serve them until stop_fd becomes readable (scripts
  * that run are waited for). Needs the store and no privilege of the control domain. */

@@ -97,14 +97,14 @@ DETACH(virtio, "virtio", "virtio", "virtio device", "<DevId>");
 /* --- lists: one row a device ---------------------------------------------------------------------------------------- */
 
 /* What a column shows: the device itself, or one of its nodes. */
-enum listed_kind { LISTED_DEVID, LISTED_BACKEND_DOMID, LISTED_DOMID, LISTED_BACKEND, LISTED_NODE };
+enum listed_kind { LISTED_DEVID, LISTED_BACKEND_DOMID, LISTED_DOMID, LISTED_BACKEND, LISTED_GONE, LISTED_NODE };
 
 struct listed {
 	enum listed_kind kind;
 	const char *node;	/* of LISTED_NODE: a number unless the column is CELL_STR */
 	struct column column;
 };
-#define MAX_LISTED 10
+#define MAX_LISTED 12
 
 #define END_LISTED { .column.head = NULL, .column.key = NULL }
 
@@ -144,6 +144,9 @@ static void list_cells(const struct listed *listed, uint32_t domid, const struct
 		case LISTED_BACKEND:
 			cells[i].s = dev->backend;
 			break;
+		case LISTED_GONE:
+			cells[i].u = dev->is_backend_gone;
+			break;
 		case LISTED_NODE:
 			cells[i].s = value != NULL ? value : "";
 			cells[i].i = number_of(value);
@@ -171,6 +174,9 @@ static int list_domain(struct xl *xl, const char *class, const struct listed *li
 	for (size_t i = 0; i < nr; i++) {
 		list_cells(listed, domid, &list[i], cells);
 		table_row(t, cells);
+		if (list[i].is_backend_gone)
+			xl_note(xl, "xl: %s %d of domain %u: its backend's domain %u is gone; detach it, and attach it again when that is back",
+				class, list[i].devid, domid, list[i].backend_domid);
 	}
 	vmm_device_list_free(list, nr);
 	return 0;
@@ -217,6 +223,7 @@ static const struct listed block_listed[] = {
 	{ LISTED_BACKEND, NULL, { "BE-path                       ", " ", -30, CELL_STR, "backend" } },
 	{ LISTED_NODE, "backend/dev", { .key = "vdev", .kind = CELL_STR, .json_only = true } },
 	{ LISTED_NODE, "backend/params", { .key = "target", .kind = CELL_STR, .json_only = true } },
+	{ LISTED_GONE, NULL, { .key = "backend_gone", .kind = CELL_BOOL, .json_only = true } },
 	END_LISTED,
 };
 LIST(block, "block", "disk", "disks");
@@ -231,6 +238,7 @@ static const struct listed network_listed[] = {
 	{ LISTED_NODE, "frontend/tx-ring-ref", { "  tx-/", " ", 5, CELL_INT, "tx_ring_ref" } },
 	{ LISTED_NODE, "frontend/rx-ring-ref", { "rx-ring-ref ", "/", -11, CELL_INT, "rx_ring_ref" } },
 	{ LISTED_BACKEND, NULL, { "BE-path                       ", " ", -30, CELL_STR, "backend" } },
+	{ LISTED_GONE, NULL, { .key = "backend_gone", .kind = CELL_BOOL, .json_only = true } },
 	END_LISTED,
 };
 LIST(network, "network", "vif", "network interfaces");

@@ -23,6 +23,12 @@ const struct xl_command cmd_destroy = {
 	.min = 1, .max = 1, .flags = XL_MODIFIES, .run = destroy,
 };
 
+static void note_orphan(void *arg, uint32_t domid, const char *kind, int32_t devid)
+{
+	xl_note(arg, "xl: the backend of domain %u's %s %d ends with it; detach that, and attach it again when there is a new one",
+		domid, kind, devid);
+}
+
 static int destroy(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct destroy_opts *o = opts;
@@ -32,6 +38,8 @@ static int destroy(struct xl *xl, const void *opts, char **args, struct err *err
 		return -1;
 	if (domid == 0 && !o->force)
 		return err_set(err, EPERM, "not destroying domain 0; use -f if you really want to");
+	if (vmm_device_orphans(xl->vmm, domid, note_orphan, xl, err) < 0)
+		err_clear(err);
 	return vmm_domain_destroy(xl->vmm, domid, err);
 }
 

@@ -260,6 +260,14 @@ static int carry_out(struct vmm *vmm, uint32_t domid, const struct vmm_config *c
 	return vmm_domain_destroy(vmm, domid, err);
 }
 
+static void tell_orphan(void *arg, uint32_t domid, const char *kind, int32_t devid)
+{
+	const uint32_t *backend = arg;
+
+	log_warn("domain %u: the backend of its %s %d ended with domain %u: detach it, and attach it again when that is back", domid,
+		 kind, devid, *backend);
+}
+
 /* Everything about one death. *new_domid stays 0 unless the guest was started again. */
 static int act(struct vmm *vmm, uint32_t domid, uint32_t reason, uint32_t *new_domid, struct err *err)
 {
@@ -278,6 +286,8 @@ static int act(struct vmm *vmm, uint32_t domid, uint32_t reason, uint32_t *new_d
 		return vmm_domain_destroy(vmm, domid, err);
 	}
 	log_info("domain %u (%s): ended by %s", domid, vmm_config_name(cfg), reason_name(reason));
+	if (vmm_device_orphans(vmm, domid, tell_orphan, &domid, err) < 0)
+		err_clear(err);
 	r = carry_out(vmm, domid, cfg, vmm_config_action(cfg, reason), new_domid, err);
 	if (r == 0 && *new_domid)
 		log_info("domain %u (%s): runs again as domain %u", domid, vmm_config_name(cfg), *new_domid);

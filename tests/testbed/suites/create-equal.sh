@@ -78,7 +78,7 @@ if [ "$(uname -m)" = aarch64 ]; then
 	config two 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 160' 'vcpus = 4'
 	# Devices: what frontends and backends read is written alike. On this Xen upstream knows virtio disks, from 4.18 on other
 	# virtio devices too.
-	truncate -s 8M /root/e.img
+	truncate -s 8M /root/e.img /root/v.img
 	brctl addbr xenbr0
 	virtio=
 	case $stock in

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed-long: --timeout 600
+# testbed: --timeout 400
+# testbed-long: --timeout 600 --xen 4.20
 # shellcheck shell=sh
 #
 # Ten disks and two network interfaces at once: Linux's own backends and frontends are the judges. Connected all, shown in the lists,
@@ -51,7 +52,25 @@ xl block-attach many /root/d10.img,raw,xvda,w 2>/tmp/err && fail "a second xvda 
 cat /tmp/err
 xl network-attach many mac=00:16:3e:00:00:01 2>/tmp/err && fail "a second interface with that address was attached"
 cat /tmp/err
+
+echo '--- one block device and two guests'
+losetup /dev/loop20 /root/d10.img
+guest other '' 'disk = [ "/dev/loop20,raw,xvda,w" ]'
+xl block-attach many /dev/loop20,raw,xvdk,r || fail "a block device that is read"
+xl create -e -q -p /tmp/other.cfg 2>/tmp/err && fail "a block device that another guest reads was given to a writer"
+cat /tmp/err
+grep -q "has the same device already" /tmp/err || fail "no reason"
+sed -i 's/xvda,w/xvda,r/' /tmp/other.cfg
+xl create -e -q -p /tmp/other.cfg || fail "two that read one block device"
+xl destroy other
+xl block-detach -f many xvdk || fail "detach xvdk"
+xl block-attach many '/dev/loop20,raw,xvdk,w!' || fail "a block device shared knowingly"
+sed -i 's/xvda,r/xvda,w!/' /tmp/other.cfg
+xl create -e -q -p /tmp/other.cfg || fail "two that share one block device knowingly"
+xl list -l other | grep -q '"shared": true' || fail "what is shared is not saved so"
+xl destroy other
 xl destroy many || fail "destroy"
+losetup -d /dev/loop20
 no_devices_left "destroy"
 
 exit $failed
