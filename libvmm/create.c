@@ -174,7 +174,9 @@ static int attach_devices(struct build *b, struct err *err)
 		return 0;
 	if (vmm_step(b->vmm, err, "attaching devices") < 0)
 		return -1;
-	return device_attach_all(b->vmm, b->created.domid, b->cfg, err);
+	if (device_attach_all(b->vmm, b->created.domid, b->cfg, err) < 0)
+		return -1;
+	return device_usb_attach_all(b->vmm, b->created.domid, b->cfg, err);
 }
 
 static int finish(struct build *b, const struct vmm_create_options *options, uint32_t pool, struct err *err)

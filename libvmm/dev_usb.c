@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * USB controllers and the host's devices on their ports: xen/io/usbif.h. A device has no nodes of its own: it is written to
- * a port of its controller when both are attached.
+ * a port of its controller (usb.c) when that is attached.
  */
 #include <errno.h>
 
@@ -86,6 +86,13 @@ static const struct field dev_fields[] = {
 	FIELD_U32(struct dev_usbdev, hostaddr, "hostaddr", "type.hostdev/hostaddr", FIELD_SPEC | FIELD_REQUIRED, .max = 255),
 	FIELDS_END,
 };
+
+struct usb_place usbdev_place(const struct vmm_device *dev)
+{
+	const struct dev_usbdev *d = container_of(dev, struct dev_usbdev, dev);
+
+	return (struct usb_place){ d->ctrl, d->port == 0 ? -1 : d->port, d->hostbus, d->hostaddr };
+}
 
 const struct vmm_devclass devclass_usbdev = {
 	.name = "usbdev", .key = "usbdev", .json = "usbdevs", .frontend = NULL, .backend = NULL,

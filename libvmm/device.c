@@ -42,14 +42,16 @@ static int parse_checked(const struct vmm_devclass *class, const char *spec, con
 
 int vmm_device_spec_json(const char *class_name, const char *spec, char **json, struct err *err)
 {
-	const struct vmm_devclass *class = find_class(class_name, err);
+	const struct vmm_devclass *class = devclass_by_key(class_name);
 	autodevice struct vmm_device *dev = NULL;
 	struct vmm_config none;
 	struct json_writer *w;
 
 	config_init(&none);
 	none.name = (char *)(uintptr_t)"";
-	if (class == NULL || parse_checked(class, spec, &none, &dev, err) < 0)
+	if (class == NULL)
+		return err_set(err, EINVAL, "there is no kind of device '%s'", class_name);
+	if (parse_checked(class, spec, &none, &dev, err) < 0)
 		return -1;
 	w = json_writer_new();
 	device_to_json(dev, NULL, w);

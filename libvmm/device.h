@@ -65,6 +65,10 @@ int device_detach(struct vmm *vmm, uint32_t domid, const struct device_records *
 /* All there are, by force: the domain ends. */
 int device_detach_all(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
 
+/* The host's USB devices, onto the ports of controllers that are attached already; back to the host when a controller goes. */
+int device_usb_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err) must_check;
+int device_usb_release(struct vmm *vmm, const struct device_record *r, struct err *err) must_check;
+
 /* --- shared by the files of the engine -------------------------------------------------------------------------- */
 
 /* Sleep until the store has an event, a script (fds, may be NULL) ended, or `deadline` passed: 1, 1 or 0. The paths of events are

@@ -457,6 +457,9 @@ static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *
 	}
 	ret = close_all(&x, err);
 	if (ret == 0 || force) {
+		for (size_t i = 0; i < x.nr; i++)
+			if (strcmp(x.v[i].r->kind, "vusb") == 0 && device_usb_release(vmm, x.v[i].r, &later) < 0 && ret == 0)
+				ret = err_set(err, later.code, "%s", later.msg);
 		if (unplug_all(&x, &later) < 0 && ret == 0)
 			ret = err_set(err, later.code, "%s", later.msg);
 		if (remove_nodes(&x, &later) < 0 && ret == 0)

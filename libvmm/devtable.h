@@ -20,4 +20,11 @@ extern const struct vmm_devclass devclass_vkb;
 extern const struct vmm_devclass devclass_vsnd;
 extern const struct vmm_devclass devclass_vtpm;
 
+/* What a usbdev specification names; -1: the first that is free. */
+struct usb_place {
+	int32_t ctrl, port;
+	uint32_t hostbus, hostaddr;
+};
+struct usb_place usbdev_place(const struct vmm_device *dev);
+
 #endif

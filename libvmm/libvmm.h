@@ -263,6 +263,12 @@ int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class, const ch
 		    struct vmm_deviceinfo **out, size_t *nr, struct err *err) must_check;
 void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr);
 
+/* A host's USB device, onto a port of a controller (class "usbctrl") of the domain, and back to the host. */
+int vmm_usbdev_attach(struct vmm *vmm, uint32_t domid, const char *spec, struct err *err) must_check;
+int vmm_usbdev_detach(struct vmm *vmm, uint32_t domid, int32_t controller, uint32_t port, struct err *err) must_check;
+/* Bus and number of a device by the kernel's name for it, which is what a controller's nodes port/N hold. False: it is gone. */
+bool vmm_usb_address(const char *busid, uint32_t *bus, uint32_t *addr);
+
 /* Devices whose backends this domain has or, when it just ended, had: `fn` is told of each. Quick for one that serves nobody. */
 typedef void vmm_orphan_fn(void *arg, uint32_t domid, const char *kind, int32_t devid);
 int vmm_device_orphans(struct vmm *vmm, uint32_t backend_domid, vmm_orphan_fn *fn, void *arg, struct err *err) must_check;

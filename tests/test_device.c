@@ -15,6 +15,7 @@
 #include "libvmm/device.h"
 #include "libvmm/libvmm.h"
 #include "tests/fake/point.h"
+#include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
 
 #define DOMID 7
@@ -257,6 +258,50 @@ START_TEST(attached_twice)
 }
 END_TEST
 
-TEST_MAIN("device engine", many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
+/* --- USB ---------------------------------------------------------------------------------------------------------- */
+
+static void sysfs_device(const char *busid, const char *bus, const char *addr)
+{
+	autofree char *path = str_printf("%s/sys/bus/usb/devices/%s", dir, busid);
+	autofree char *busnum = str_printf("%s/busnum", path), *devnum = str_printf("%s/devnum", path);
+
+	ck_ok(file_mkdirs(path, 0755, &err), &err);
+	ck_ok(file_write_atomic(busnum, bus, strlen(bus), 0644, &err), &err);
+	ck_ok(file_write_atomic(devnum, addr, strlen(addr), 0644, &err), &err);
+}
+
+START_TEST(usb_devices_on_their_ports)
+{
+	autofree char *sys = NULL;
+
+	start("usbctrl = ['type=qusb,ports=2', 'type=pv,ports=1']");
+	while (fake_domain_make(1) < DOMID)
+		;
+	sys = str_printf("%s/sys", dir);
+	setenv("LIBVMM_SYSFS", sys, 1);
+	sysfs_device("usb1", "1\n", "1\n");
+	sysfs_device("1-2", "1\n", "5\n");
+	sysfs_device("1-2:1.0", "1\n", "5\n");
+	sysfs_device("2-1", "2\n", "3\n");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	ck_ok(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=5", &err), &err);
+	wants("/local/domain/0/backend/qusb/7/0/port/1", "1-2");
+	wants("/libxl/7/device/vusb/0/port/1", "1-2");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=5", &err), &err, EBUSY, "given to domain 7 already");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=0,port=1", &err), &err, EBUSY, "port 1 of controller 0");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=5", &err), &err, ENOENT, "no such free port");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=1", &err), &err, ENOTSUP, "usbback");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=1", &err), &err, EINVAL, "hub");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=9,hostaddr=9", &err), &err, ENOENT, "no USB device 9 on bus 9");
+	ck_ok(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3", &err), &err);
+	wants("/local/domain/0/backend/qusb/7/0/port/2", "2-1");
+	ck_ok(vmm_usbdev_detach(vmm, DOMID, 0, 1, &err), &err);
+	wants("/local/domain/0/backend/qusb/7/0/port/1", "");
+	ck_fails(vmm_usbdev_detach(vmm, DOMID, 0, 1, &err), &err, ENOENT, "has no device");
+	finish();
+}
+END_TEST
+
+TEST_MAIN("device engine", usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
 	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
 	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)

@@ -94,6 +94,9 @@ DETACH(p9, "9p", "p9", "shared folder", "<DevId>");
 ATTACH(virtio, "virtio", "virtio", "virtio", "virtio device", "<virtio-spec>...");
 DETACH(virtio, "virtio", "virtio", "virtio device", "<DevId>");
 
+ATTACH(usbctrl, "usbctrl", "usbctrl", "usbctrl", "USB controller", "[usbctrl-spec]...");
+DETACH(usbctrl, "usbctrl", "usbctrl", "USB controller", "<DevId>");
+
 /* --- lists: one row a device ---------------------------------------------------------------------------------------- */
 
 /* What a column shows: the device itself, or one of its nodes. */
