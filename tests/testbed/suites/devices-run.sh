@@ -86,6 +86,7 @@ echo "$(basename "$0") $* $XENBUS_TYPE $XENBUS_PATH $XENBUS_BASE_PATH ${vif-} ${
 xenstore-write "$XENBUS_PATH/hotplug-status" connected
 END
 chmod +x /tmp/own
+# shellcheck disable=SC2317 # await calls it
 pings() {
 	ping -c 1 -W 1 "$1"
 }
@@ -121,6 +122,7 @@ cmp /tmp/owns /tmp/expected || fail "what an own script is told"
 ip link del dummy9
 
 echo '--- the guest reboots with its devices'
+# shellcheck disable=SC2317 # await calls it
 runs_again() {
 	[ "$(xl domid one)" -gt "$id" ]
 }
