@@ -205,20 +205,22 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 {
 	autobuild struct build b = { .vmm = NULL };
 	autoabandon struct newborn dom = { vmm, HV_DOMID_ANY, err };
-	uint32_t pool;
+	autofree char *planned_pool = NULL;
+	struct create_place place;
 
 	if (vmm_step(vmm, err, "checking images and host") < 0 || build_open(&b, vmm, cfg, err) < 0 ||
 	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 ||
 	    passthrough_check(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
-	    create_pool(vmm, cfg, &pool, err) < 0 ||
+	    partition_pool(vmm, cfg->name, &planned_pool, err) < 0 ||
+	    create_place(vmm, cfg, options, planned_pool, &place, err) < 0 ||
 	    nodes_daemons(vmm, &b.store_domid, &b.console_domid, err) < 0 ||
 	    balloon_make_room(vmm, options->autoballoon, build_need_kb(cfg), dom0_kb, err) < 0 ||
-	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, pool, err) < 0)
+	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, place.pool, err) < 0)
 		return -1;
 	dom.domid = b.created.domid;
 	mem_on_oom(newborn_oom, &dom);
 	if (set_llc_colors(&b, err) < 0 || nodes_make(vmm, cfg, dom.domid, err) < 0 || build_domain(&b, err) < 0 ||
-	    create_affinity(vmm, cfg, options, dom.domid, err) < 0 || finish(&b, options, pool, err) < 0)
+	    create_affinity(vmm, cfg, options, &place, dom.domid, err) < 0 || finish(&b, options, place.pool, err) < 0)
 		return -1;
 	*domid = newborn_keep(&dom);
 	return 0;

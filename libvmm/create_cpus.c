@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Where and how a new domain's vcpus run: pool, affinity, scheduling parameters. Nothing is asked of the host unless the
- * configuration says something about it.
+ * Where and how a new domain's vcpus run: pool, affinity, scheduling parameters; first whether that can be, then making it so.
+ * Nothing is asked of the host unless the configuration says something about it.
  */
 #include <errno.h>
 #include <string.h>
 #include "base/mem.h"
 #include "libvmm/cpupool.h"
 #include "libvmm/create_cpus.h"
-
-/* --- the pool --------------------------------------------------------------------------------------------------- */
-
-int create_pool(struct vmm *vmm, const struct vmm_config *cfg, uint32_t *pool, struct err *err)
-{
-	*pool = 0;
-	if (!cfg->pool)
-		return 0;
-	if (vmm_cpupool_find(vmm, cfg->pool, pool, err) < 0)
-		return -1;
-	return cpupool_check_room(vmm, *pool, cfg->max_vcpus, err);
-}
 
 /* --- affinity --------------------------------------------------------------------------------------------------- */
 
@@ -71,10 +59,11 @@ static int one_mask(struct host_cpus *host, const struct config_affinity *a, con
 	return 0;
 }
 
-static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, const struct bitmap *limit, uint32_t domid,
-			 uint32_t vcpu, struct err *err)
+/* domid HV_DOMID_ANY: only see that it can be. */
+static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, const struct bitmap *limit,
+			 const struct hv_cpupool *pool, uint32_t domid, uint32_t vcpu, struct err *err)
 {
-	struct bitmap hard, soft;
+	struct bitmap hard, soft, usable;
 	bool is_hard, is_soft;
 
 	if (one_mask(host, &cfg->cpus, limit, vcpu, "cpus", &hard, &is_hard, err) < 0 ||
@@ -82,21 +71,36 @@ static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, c
 		return -1;
 	if (!is_hard && !is_soft)
 		return 0;
+	usable = hard;
+	bitmap_and(&usable, &pool->cpus);
+	if (is_hard && bitmap_is_empty(&usable)) {
+		autofree char *there = bitmap_str(&pool->cpus, BITMAP_BITS);
+
+		return err_set(err, EINVAL, "cpus: vcpu %u would have no processor to run on: its cpupool has %s", vcpu, there);
+	}
+	if (domid == HV_DOMID_ANY)
+		return 0;
 	return hv_vcpu_set_affinity(host->vmm->hv, domid, vcpu, is_hard ? &hard : NULL, is_soft ? &soft : NULL, false,
 				    err);
 }
 
+static bool has_affinity(const struct vmm_config *cfg, const char *mask)
+{
+	return mask || cfg->cpus.all || cfg->cpus.each.n || cfg->cpus_soft.all || cfg->cpus_soft.each.n;
+}
+
 int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
-		    uint32_t domid, struct err *err)
+		    const struct create_place *place, uint32_t domid, struct err *err)
 {
 	const char *mask = options->ignore_global_affinity ? NULL : options->default_pool_mask;
 	autofree struct host_cpus *host = NULL;
 	struct hv_physinfo phys;
+	struct hv_cpupool pool;
 	struct bitmap limit;
 
-	if (!mask && !cfg->cpus.all && !cfg->cpus.each.n && !cfg->cpus_soft.all && !cfg->cpus_soft.each.n)
+	if (place->is_planned || !has_affinity(cfg, mask))
 		return 0;
-	if (hv_physinfo(vmm->hv, &phys, err) < 0)
+	if (hv_physinfo(vmm->hv, &phys, err) < 0 || hv_cpupool_info(vmm->hv, place->pool, &pool, err) < 0)
 		return -1;
 	host = xcalloc(1, sizeof(*host));
 	host->vmm = vmm;
@@ -104,7 +108,7 @@ int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct 
 	if (mask && bitmap_parse_cpus(&limit, mask, host->nr, node_cpus, host, "vm.cpumask", err) < 0)
 		return -1;
 	for (uint32_t vcpu = 0; vcpu < cfg->max_vcpus; vcpu++)
-		if (vcpu_affinity(host, cfg, mask ? &limit : NULL, domid, vcpu, err) < 0)
+		if (vcpu_affinity(host, cfg, mask ? &limit : NULL, &pool, domid, vcpu, err) < 0)
 			return -1;
 	return 0;
 }
@@ -143,12 +147,40 @@ static int set_rtds(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domi
 	return hv_sched_rtds_set(vmm->hv, domid, &s, err);
 }
 
+static bool has_scheduling(const struct vmm_config *cfg)
+{
+	return cfg->cpu_weight != CONFIG_UNSET || cfg->cap != CONFIG_UNSET || cfg->period_us != CONFIG_UNSET ||
+	       cfg->budget_us != CONFIG_UNSET || cfg->extratime != CONFIG_UNSET;
+}
+
+/* What rtds would refuse when the domain is all but finished. Xen's own values stand in for what is left open. */
+#define RTDS_PERIOD_US 10000	/* xen/common/sched/rt.c: RTDS_DEFAULT_PERIOD, RTDS_DEFAULT_BUDGET */
+#define RTDS_BUDGET_US 4000
+
+static int check_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t pool, struct err *err)
+{
+	int32_t period = cfg->period_us != CONFIG_UNSET ? cfg->period_us : RTDS_PERIOD_US;
+	int32_t budget = cfg->budget_us != CONFIG_UNSET ? cfg->budget_us : RTDS_BUDGET_US;
+	struct hv_cpupool info;
+
+	if (!has_scheduling(cfg))
+		return 0;
+	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
+		return -1;
+	if (info.sched == HV_SCHED_RTDS && budget > period)
+		return err_set(err, EINVAL, "budget: %d us do not fit into a period of %d us", budget, period);
+	if ((info.sched == HV_SCHED_CREDIT || info.sched == HV_SCHED_CREDIT2) && cfg->cap != CONFIG_UNSET &&
+	    cfg->cap > (int64_t)cfg->max_vcpus * 100)
+		return err_set(err, EINVAL, "cap: %d is more than its vcpus could use (%u: 100 for each)", cfg->cap,
+			       cfg->max_vcpus * 100);
+	return 0;
+}
+
 int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, uint32_t pool, struct err *err)
 {
 	struct hv_cpupool info;
 
-	if (cfg->cpu_weight == CONFIG_UNSET && cfg->cap == CONFIG_UNSET && cfg->period_us == CONFIG_UNSET &&
-	    cfg->budget_us == CONFIG_UNSET && cfg->extratime == CONFIG_UNSET)
+	if (!has_scheduling(cfg))
 		return 0;
 	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
 		return -1;
@@ -163,4 +195,20 @@ int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t do
 		break;
 	}
 	return 0;	/* nothing to set: what is meant for another scheduler is ignored, as upstream does */
+}
+
+/* --- beforehand ------------------------------------------------------------------------------------------------- */
+
+int create_place(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+		 const char *planned_pool, struct create_place *out, struct err *err)
+{
+	const char *pool = planned_pool ? planned_pool : cfg->pool;
+
+	*out = (struct create_place){ .pool = 0, .is_planned = planned_pool };
+	if (pool && (vmm_cpupool_find(vmm, pool, &out->pool, err) < 0 ||
+		     cpupool_check_room(vmm, out->pool, cfg->max_vcpus, err) < 0))
+		return -1;
+	if (check_scheduling(vmm, cfg, out->pool, err) < 0)
+		return -1;
+	return create_affinity(vmm, cfg, options, out, HV_DOMID_ANY, err);
 }

@@ -190,6 +190,23 @@ int vmm_plan_apply(struct vmm *vmm, const struct vmm_plan *plan, struct err *err
 	return -1;
 }
 
+int partition_pool(struct vmm *vmm, const char *name, char **pool, struct err *err)
+{
+	autofree char *path = partition_path();
+	struct vmm_plan plan;
+
+	*pool = NULL;
+	if (access(path, F_OK) < 0)
+		return 0;
+	if (plan_read(vmm, path, &plan, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan.nr_guests; i++)
+		if (str_eq(plan.guests[i].name, name))
+			*pool = xstrdup(plan.guests[i].pool);
+	vmm_plan_free(&plan);
+	return 0;
+}
+
 int partition_join(struct vmm *vmm, uint32_t domid, const char *name, struct err *err)
 {
 	autofree char *path = partition_path();

@@ -74,10 +74,9 @@ int vmm_credit_set(struct vmm *vmm, uint32_t domid, enum vmm_sched sched, const 
 	if (in->weight < 1 || in->weight > WEIGHT_MAX)
 		return err_set(err, EINVAL, "domain %" PRIu32 ": a weight of %" PRIu32 " is out of range (1 to %d)", domid,
 			       in->weight, WEIGHT_MAX);
-	if (in->cap > dom.nr_online_vcpus * 100)
+	if (in->cap > dom.nr_vcpus * 100)
 		return err_set(err, EINVAL, "domain %" PRIu32 ": a cap of %" PRIu32
-			       " is out of range (0 to %" PRIu32 ": 100 for each online vcpu)", domid, in->cap,
-			       dom.nr_online_vcpus * 100);
+			       " is out of range (0 to %" PRIu32 ": 100 for each vcpu)", domid, in->cap, dom.nr_vcpus * 100);
 	return hv_sched_credit_set(hv, domid, (enum hv_sched)sched, &s, err);
 }
 

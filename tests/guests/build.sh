@@ -22,7 +22,7 @@ one() {
 }
 
 out=$1
-for guest in hello crash store_hostile store_storm; do
+for guest in hello busy crash store_hostile store_storm; do
 	if command -v aarch64-linux-gnu-gcc >/dev/null; then
 		one "$guest" 64 aarch64-linux-gnu 0x40000000 -mgeneral-regs-only -mstrict-align
 	fi
