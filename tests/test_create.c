@@ -182,6 +182,56 @@ static int destroy_all(struct err *e)
 	return r;
 }
 
+/* What cannot be is found before there is a domain: no number is spent. */
+START_TEST(what_cannot_be_is_said_beforehand)
+{
+	static const struct { const char *settings; int code; const char *words; } cases[] = {
+		{ "pool = 'nosuch'", ENOENT, "no cpupool 'nosuch'" },
+		{ "cpus = '1,^1'", EINVAL, "vcpu 0 would have no processor" },
+		{ "cpus = ['0', '99']", ERANGE, "cpus: 99 is out of range (0 to 3)" },
+		{ "pool = 'rt'\ncpus = '1'", EINVAL, "cpus: vcpu 0 would have no processor to run on: its cpupool has 3" },
+		{ "pool = 'rt'\nperiod = 1000", EINVAL, "budget: 4000 us do not fit into a period of 1000 us" },
+		{ "pool = 'rt'\nbudget = 20000", EINVAL, "budget: 20000 us do not fit into a period of 10000 us" },
+		{ "cap = 201", EINVAL, "cap: 201 is more than its vcpus could use (200" },
+		{ "maxmem = 999999", ENOMEM, "the domain needs" },
+	};
+	char name[] = "rt";
+	struct vmm_cpupool_config pool = { name, true, true, VMM_SCHED_RTDS, { { 1u << 3 } } };
+	const struct vmm_create_options options = { .paused = true };
+	struct vmm *vmm;
+	uint32_t domid;
+
+	fake_host.nr_cpus = 4;
+	start();
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &pool.cpus, false, &err), &err);
+	ck_ok(vmm_cpupool_create(vmm, &pool, &domid, &err), &err);
+	for (size_t i = 0; i < array_size(cases); i++) {
+		struct vmm_config *cfg = config(cases[i].settings);
+
+		ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, cases[i].code, cases[i].words);
+		ck_assert_uint_eq(fake_nr_domains(), 0);
+		vmm_config_free(cfg);
+	}
+	err_clear(&err);
+	struct vmm_config *cfg = config("pool = 'rt'\nperiod = 1000\nbudget = 400\nmaxmem = 96");
+	struct vmm_sched_params sched;
+	struct vmm_dominfo info;
+
+	ck_ok(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err);
+	ck_assert_uint_eq(domid, 1);
+	ck_ok(vmm_sched_params(vmm, domid, &sched, &err), &err);
+	ck_assert(sched.has_rtds && sched.rtds.period_us == 1000 && sched.rtds.budget_us == 400 && !sched.rtds.extratime);
+	ck_ok(vmm_domain_info(vmm, domid, &info, &err), &err);
+	ck_assert_uint_ge(info.memory_kb, 96 * 1024);		/* all of maxmem, for its balloon driver to give back */
+	ck_assert_uint_eq(info.max_memory_kb, 64 * 1024 + 1024);	/* and not to come back */
+	vmm_config_free(cfg);
+	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
+	vmm_close(vmm);
+	finish();
+}
+END_TEST
+
 static const struct fault_scenario scenario = { live_and_die, destroy_all, file_left };
 #define MANY_FEATURES "cpus = '0-1'\ncpu_weight = 512\nvuart = 'sbsa_uart'\niomem = ['0x9010,1']\nirqs = [34]\n"
 
@@ -268,6 +318,6 @@ START_TEST(an_interrupt_anywhere_and_nothing_stays)
 }
 END_TEST
 
-TEST_MAIN("create", a_guest_is_built_and_gone_again, one_fault_and_nothing_stays,
+TEST_MAIN("create", what_cannot_be_is_said_beforehand, a_guest_is_built_and_gone_again, one_fault_and_nothing_stays,
 	  one_fault_among_devices_and_nothing_stays, faults_from_there_on_and_nothing_stays_after_destroy,
 	  an_interrupt_anywhere_and_nothing_stays)
