@@ -2,6 +2,7 @@
 # testbed: --cpus 4 --stock --daemons stock
 # testbed-long: --xen 4.20 --cpus 4 --stock --daemons stock
 # shellcheck shell=sh
+# shellcheck disable=SC2317 # await calls them
 #
 # vcpus, their pinning and sharing, and memory of real guests: what is asked for is read back from Xen by upstream's xl and seen inside
 # the guest; what cannot be is refused and changes nothing.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --xen rt --cpus 4 --daemons stock
 # shellcheck shell=sh
+# shellcheck disable=SC2317 # await calls them
 #
 # Static partitions on real Xen: drawn beforehand as they come out, applied, kept by guests that start later, refused as a whole,
 # cleared.
