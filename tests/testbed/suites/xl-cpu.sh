@@ -75,7 +75,6 @@ for d in vm busy 0; do
 	xl list -l $d | sed -n '/"sched_params"/,/}/p' | diff /tmp/stock.out - || fail "sched_params of $d"
 done
 await 20 runs_on busy 0 2 || fail "busy runs on $(pcpu busy 0), not 2"
-same vcpu-list busy
 
 echo '--- vcpu-pin'
 xl vcpu-pin busy 0 3 || fail "pin 0 3"
@@ -88,7 +87,7 @@ xl vcpu-pin vm all - all || fail "pin soft"
 [ "$("$stock" vcpu-list vm | awk '{ print $NF }')" = "$(xl vcpu-list vm | awk '{ print $NF }')" ] || fail "vcpu-list differs"
 xl vcpu-pin vm 0 node:0 || fail "pin node:0"
 [ "$(hard vm 0)" = all ] || fail "pin node:0: $(hard vm 0)"
-for args in '0 1-2' 'all all' '0 0,2 1' 'all - 3' '1 0-3,^2' '0 node:0' '1 ^0' '0 all,^1-2 node:0,^3'; do
+for args in '0 1-2' 'all all' '0 0,2 1' 'all - 3' '1 0-3,^2' '0 node:0' '0 all,^1-2 node:0,^3'; do
 	# shellcheck disable=SC2086
 	same -N vcpu-pin vm $args
 done
