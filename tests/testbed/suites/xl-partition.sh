@@ -66,8 +66,8 @@ start loop 1
 xl partition show >/tmp/out || fail "show"
 grep 'Pcpus with one vcpu: 2-3; shared: 0-1; unused: none' /tmp/out || fail "$(cat /tmp/out)"
 grep 'vwfi=native would starve vcpus on the shared pcpus; .* does not have it' /tmp/out || fail "$(cat /tmp/out)"
-xl --json partition | tr -d ' \n' | grep -q '"exclusive":"2-3","shared":"0-1","unused":"none","vwfi_native_possible":false' ||
-	fail "$(xl --json partition)"
+xl partition --json | tr -d ' \n' | grep -q '"exclusive":"2-3","shared":"0-1","unused":"none","vwfi_native_possible":false' ||
+	fail "$(xl partition --json)"
 xl partition apply /tmp/plan >/tmp/again || fail "apply again"
 diff /tmp/out /tmp/again >/tmp/diff && grep -q '[^@#. 0-9]' /tmp/diff && fail "applied again: $(cat /tmp/diff)"
 
