@@ -32,6 +32,20 @@ const struct xl_command cmd_cpupool_create = {
 	.min = 0, .max = XL_ANY, .flags = XL_DRY_RUN | XL_MODIFIES, .run = cpupool_create,
 };
 
+static int describe(struct xl *xl, const struct vmm_config_source *src, const struct vmm_cpupool_config *cfg, struct err *err)
+{
+	struct vmm_hostinfo host;
+
+	if (!cfg->has_sched && vmm_host_info(xl->vmm, &host, err) < 0)
+		return -1;
+	fprintf(xl->out, "Using config file \"%s\"\n", src->path ? src->path : "command line");
+	fputs("cpupool name:   ", xl->out);
+	print_text(xl->out, cfg->name, 0);
+	fprintf(xl->out, "\nscheduler:      %s\n", cfg->has_sched ? vmm_sched_name(cfg->sched) : host.scheduler);
+	fprintf(xl->out, "number of cpus: %u\n", cfg->has_cpus ? bitmap_count(&cfg->cpus) : 1);
+	return 0;
+}
+
 static int cpupool_create(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct create_opts *o = opts;
@@ -39,7 +53,7 @@ static int cpupool_create(struct xl *xl, const void *opts, char **args, struct e
 	struct vmm_config_source src = { .path = o->defconfig, .warn = xl_warn, .warn_arg = &warnings };
 	struct vmm_cpupool_config cfg;
 	uint32_t pool;
-	int ret = 0;
+	int ret;
 
 	if (args[0] && !strchr(args[0], '=')) {
 		if (src.path)
@@ -53,12 +67,8 @@ static int cpupool_create(struct xl *xl, const void *opts, char **args, struct e
 	src.overrides = (const char *const *)args;
 	if (vmm_cpupool_config_load(xl->vmm, &src, &cfg, err) < 0)
 		return -1;
-	if (src.path)
-		fprintf(xl->out, "Using config file \"%s\"\n", src.path);
-	fprintf(xl->out, "cpupool name:   %s\n", cfg.name);
-	fprintf(xl->out, "scheduler:      %s\n", cfg.has_sched ? vmm_sched_name(cfg.sched) : "the host's");
-	fprintf(xl->out, "number of cpus: %u\n", cfg.has_cpus ? bitmap_count(&cfg.cpus) : 1);
-	if (!xl->dry_run && !o->dry_run)
+	ret = describe(xl, &src, &cfg, err);
+	if (ret == 0 && !xl->dry_run && !o->dry_run)
 		ret = vmm_cpupool_create(xl->vmm, &cfg, &pool, err);
 	free(cfg.name);
 	return ret;

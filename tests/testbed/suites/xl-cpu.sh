@@ -120,6 +120,19 @@ refused 'above its maximum' 1 xl mem-set vm 1g
 refused 'memory size' 1 xl mem-set vm lots
 state | diff /tmp/before - || fail "what was refused changed something"
 
+echo '--- pools, dry and by node'
+printf 'name = "p"\nsched = "credit"\ncpus = [ 2, 3 ]\n' >/tmp/pool.cfg
+xl cpupool-cpu-remove Pool-0 3 || fail "cpu-remove"
+same -N cpupool-create /tmp/pool.cfg
+same cpupool-create -n 'name="p"'
+same -N cpupool-create /tmp/pool.cfg 'sched="credit2"' 'cpus="3"'
+xl cpupool-cpu-add Pool-0 node:0 && fail "pcpus were added twice"
+xl cpupool-cpu-add Pool-0 3 || fail "cpu-add"
+xl cpupool-numa-split || fail "numa-split"
+same cpupool-list
+xl cpupool-rename Pool-node0 Pool-0 || fail "rename"
+same cpupool-list
+
 echo '--- credit2'
 same sched-credit2
 same sched-credit2 -s
