@@ -130,21 +130,27 @@ static int set_credit(struct vmm *vmm, const struct vmm_config *cfg, uint32_t do
 	return hv_sched_credit_set(vmm->hv, domid, sched, &s, err);
 }
 
+/* vcpu by vcpu: what Xen is told of the domain as a whole leaves extratime alone. */
 static int set_rtds(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, struct err *err)
 {
-	struct hv_sched_rtds s;
+	autofree uint32_t *vcpus = xcalloc(cfg->max_vcpus, sizeof(*vcpus));
+	autofree struct hv_sched_rtds *s = xcalloc(cfg->max_vcpus, sizeof(*s));
 
 	if (cfg->period_us == CONFIG_UNSET && cfg->budget_us == CONFIG_UNSET && cfg->extratime == CONFIG_UNSET)
 		return 0;
-	if (hv_sched_rtds_get(vmm->hv, domid, &s, err) < 0)
+	for (uint32_t i = 0; i < cfg->max_vcpus; i++)
+		vcpus[i] = i;
+	if (hv_sched_rtds_vcpu_get(vmm->hv, domid, vcpus, s, cfg->max_vcpus, err) < 0)
 		return -1;
-	if (cfg->period_us != CONFIG_UNSET)
-		s.period_us = cfg->period_us;
-	if (cfg->budget_us != CONFIG_UNSET)
-		s.budget_us = cfg->budget_us;
-	if (cfg->extratime != CONFIG_UNSET)
-		s.extratime = cfg->extratime != 0;
-	return hv_sched_rtds_set(vmm->hv, domid, &s, err);
+	for (uint32_t i = 0; i < cfg->max_vcpus; i++) {
+		if (cfg->period_us != CONFIG_UNSET)
+			s[i].period_us = (uint32_t)cfg->period_us;
+		if (cfg->budget_us != CONFIG_UNSET)
+			s[i].budget_us = (uint32_t)cfg->budget_us;
+		if (cfg->extratime != CONFIG_UNSET)
+			s[i].extratime = cfg->extratime != 0;
+	}
+	return hv_sched_rtds_vcpu_set(vmm->hv, domid, vcpus, s, cfg->max_vcpus, err);
 }
 
 static bool has_scheduling(const struct vmm_config *cfg)

@@ -270,7 +270,6 @@ int hv_sched_credit_params_get(struct hv *hv, uint32_t pool, enum hv_sched sched
 int hv_sched_credit_params_set(struct hv *hv, uint32_t pool, enum hv_sched sched,
 			       const struct hv_sched_credit_params *in, struct err *err) must_check;
 int hv_sched_rtds_get(struct hv *hv, uint32_t domid, struct hv_sched_rtds *out, struct err *err) must_check;
-int hv_sched_rtds_set(struct hv *hv, uint32_t domid, const struct hv_sched_rtds *in, struct err *err) must_check;
 int hv_sched_rtds_vcpu_get(struct hv *hv, uint32_t domid, const uint32_t *vcpus, struct hv_sched_rtds *out,
 			   unsigned nr, struct err *err) must_check;
 int hv_sched_rtds_vcpu_set(struct hv *hv, uint32_t domid, const uint32_t *vcpus, const struct hv_sched_rtds *in,

@@ -104,14 +104,6 @@ int hv_sched_rtds_get(struct hv *hv, uint32_t domid, struct hv_sched_rtds *out, 
 	return 0;
 }
 
-int hv_sched_rtds_set(struct hv *hv, uint32_t domid, const struct hv_sched_rtds *in, struct err *err)
-{
-	struct xen_domctl_sched_rtds s = rtds_to(in);
-
-	return hv_done(hv, xc_sched_rtds_domain_set(hv->xc, domid, &s), err, "sched_rtds_set", domid,
-		       "period=%u budget=%u extratime=%d", in->period_us, in->budget_us, in->extratime);
-}
-
 int hv_sched_rtds_vcpu_get(struct hv *hv, uint32_t domid, const uint32_t *vcpus, struct hv_sched_rtds *out,
 			   unsigned nr, struct err *err)
 {

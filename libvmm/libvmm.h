@@ -352,9 +352,8 @@ int vmm_credit_params_set(struct vmm *vmm, uint32_t pool, enum vmm_sched sched, 
 			  struct err *err) must_check;
 
 struct vmm_rtds { uint32_t period_us, budget_us; bool extratime; };
-/* What new vcpus of the domain get; for what the vcpus there are have, see vmm_rtds_vcpu_get. */
+/* What Xen tells of the domain as a whole: its defaults, whatever the vcpus have. For that see vmm_rtds_vcpu_get. */
 int vmm_rtds_get(struct vmm *vmm, uint32_t domid, struct vmm_rtds *out, struct err *err) must_check;
-int vmm_rtds_set(struct vmm *vmm, uint32_t domid, const struct vmm_rtds *in, struct err *err) must_check;
 /* Of nr vcpus at once. */
 int vmm_rtds_vcpu_get(struct vmm *vmm, uint32_t domid, const uint32_t *vcpus, struct vmm_rtds *out, unsigned nr,
 		      struct err *err) must_check;

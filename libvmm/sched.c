@@ -154,16 +154,6 @@ int vmm_rtds_get(struct vmm *vmm, uint32_t domid, struct vmm_rtds *out, struct e
 	return 0;
 }
 
-int vmm_rtds_set(struct vmm *vmm, uint32_t domid, const struct vmm_rtds *in, struct err *err)
-{
-	struct hv_sched_rtds s = { in->period_us, in->budget_us, in->extratime };
-	struct hv *hv;
-
-	if (check_sched(vmm, domid, VMM_SCHED_RTDS, &hv, err) < 0 || check_rtds(domid, in, err) < 0)
-		return -1;
-	return hv_sched_rtds_set(hv, domid, &s, err);
-}
-
 /* Xen stops at the first vcpu that is not there and keeps what it did before: so look first. */
 static int check_vcpus(struct hv *hv, uint32_t domid, const uint32_t *vcpus, unsigned nr, struct err *err)
 {

@@ -333,7 +333,7 @@ START_TEST(bounds_are_said_with_their_figures)
 	struct vmm_credit_params p = { 30, 1000, 0 };
 	enum vmm_sched sched;
 	struct hv_cpupool pool;
-	uint32_t domid;
+	uint32_t domid, vcpu = 0;
 
 	start(4);
 	domid = guest(2);
@@ -344,7 +344,7 @@ START_TEST(bounds_are_said_with_their_figures)
 	ck_fails(vmm_credit_set(vmm, domid, sched, &c, &err), &err, EINVAL, "a weight of 65536");
 	c = (struct vmm_credit){ 256, 100000 };
 	ck_fails(vmm_credit_set(vmm, domid, sched, &c, &err), &err, EINVAL, "a cap of 100000");
-	ck_fails(vmm_rtds_set(vmm, domid, &r, &err), &err, EINVAL, "whose scheduler is");
+	ck_fails(vmm_rtds_vcpu_set(vmm, domid, &vcpu, &r, 1, &err), &err, EINVAL, "whose scheduler is");
 	p.ratelimit_us = 50;
 	ck_fails(vmm_credit_params_set(vmm, 0, sched, &p, &err), &err, EINVAL, "a rate limit of 50 us");
 	ck_fails(vmm_sched_find("best", &sched, &err), &err, EINVAL, "'best'");
@@ -372,16 +372,16 @@ START_TEST(promises_add_up)
 	cfg = pool_config(name, VMM_SCHED_RTDS, "3");
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
 	ck_ok(vmm_cpupool_move_domain(vmm, domid, pool, &err), &err);
-	ck_ok(vmm_rtds_set(vmm, domid, &r, &err), &err);
+	ck_ok(vmm_rtds_vcpu_set(vmm, domid, vcpus, each, 2, &err), &err);
 	ck_ok(vmm_rtds_load(vmm, pool, &permille, &nr_cpus, &err), &err);
 	ck_assert_uint_eq(permille, 1500);
 	ck_assert_uint_eq(nr_cpus, 1);
 	ck_fails(vmm_rtds_load(vmm, 0, &permille, &nr_cpus, &err), &err, EINVAL, "does not run rtds");
 	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, each, 3, &err), &err, EINVAL, "no vcpu 2");
 	r = (struct vmm_rtds){ 1000, 2000, false };
-	ck_fails(vmm_rtds_set(vmm, domid, &r, &err), &err, EINVAL, "does not fit into a period");
+	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, &r, 1, &err), &err, EINVAL, "does not fit into a period");
 	r = (struct vmm_rtds){ 1000, 5, false };
-	ck_fails(vmm_rtds_set(vmm, domid, &r, &err), &err, EINVAL, "below 10 us");
+	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, &r, 1, &err), &err, EINVAL, "below 10 us");
 	finish();
 }
 END_TEST

@@ -214,7 +214,7 @@ START_TEST(what_cannot_be_is_said_beforehand)
 		vmm_config_free(cfg);
 	}
 	err_clear(&err);
-	struct vmm_config *cfg = config("pool = 'rt'\nperiod = 1000\nbudget = 400\nmaxmem = 96");
+	struct vmm_config *cfg = config("pool = 'rt'\nperiod = 1000\nbudget = 400\nextratime = 0\nmaxmem = 96");
 	struct vmm_sched_params sched;
 	struct vmm_dominfo info;
 

@@ -88,7 +88,7 @@ int xc_domain_create(xc_interface *xch, uint32_t *pdomid, struct xen_domctl_crea
 	d->max_port = config->max_evtchn_port;
 	d->pool = config->cpupool_id;
 	d->nr_spis = config->arch.nr_spis;
-	d->rtds = (struct xen_domctl_sched_rtds){ .period = 10000, .budget = 4000 };
+	d->rtds = (struct xen_domctl_sched_rtds){ .period = 10000, .budget = 4000, .flags = XEN_DOMCTL_SCHEDRT_extra };
 	memcpy(d->handle, config->handle, sizeof(d->handle));
 	fake()->free_pages -= d->pool_bytes / FAKE_PAGE;
 	if (config->arch.gic_version == XEN_DOMCTL_CONFIG_GIC_NATIVE)
