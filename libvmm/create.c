@@ -200,6 +200,30 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 	return options->paused ? 0 : hv_domain_unpause(vmm->hv, domid, err);
 }
 
+static bool is_destroyed(struct vmm *vmm, uint32_t domid)
+{
+	struct err why = ERR_INIT;
+	struct hv_dominfo info;
+
+	return hv_domain_info(vmm->hv, domid, &info, &why) < 0 ? why.code == ESRCH : info.is_dying;
+}
+
+/* A domain that somebody destroys meanwhile fails at whatever step comes next, with that step's words: what happened is said instead,
+ * and with a code of its own, so that nobody makes the domain again against that will. */
+static int fill(struct build *b, const struct vmm_create_options *options, const struct create_place *place,
+		struct err *err)
+{
+	uint32_t domid = b->created.domid;
+
+	if (set_llc_colors(b, err) == 0 && nodes_make(b->vmm, b->cfg, domid, err) == 0 && build_domain(b, err) == 0 &&
+	    create_affinity(b->vmm, b->cfg, options, place, domid, err) == 0 && finish(b, options, place->pool, err) == 0)
+		return 0;
+	if (!is_destroyed(b->vmm, domid))
+		return -1;
+	err_clear(err);
+	return err_set(err, ECANCELED, "domain %u was destroyed by somebody else while it was being made", domid);
+}
+
 static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
 		  uint32_t *domid, uint64_t *dom0_kb, struct err *err)
 {
@@ -219,8 +243,7 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 		return -1;
 	dom.domid = b.created.domid;
 	mem_on_oom(newborn_oom, &dom);
-	if (set_llc_colors(&b, err) < 0 || nodes_make(vmm, cfg, dom.domid, err) < 0 || build_domain(&b, err) < 0 ||
-	    create_affinity(vmm, cfg, options, &place, dom.domid, err) < 0 || finish(&b, options, place.pool, err) < 0)
+	if (fill(&b, options, &place, err) < 0)
 		return -1;
 	*domid = newborn_keep(&dom);
 	return 0;

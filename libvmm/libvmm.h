@@ -142,7 +142,7 @@ struct vmm_create_options {
 	int (*before_unpause)(void *arg, uint32_t domid, struct err *err);
 	void *arg;
 };
-/* Build the domain and start it. Any failure leaves the host as it was. */
+/* Build the domain and start it. Any failure leaves the host as it was. ECANCELED: somebody destroyed the domain meanwhile. */
 int vmm_domain_create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
 		      uint32_t *domid, struct err *err) must_check;
 /* Domain, devices, store nodes, saved configuration. May be repeated. Returns when memory and resources are free again. */

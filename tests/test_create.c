@@ -318,6 +318,34 @@ START_TEST(an_interrupt_anywhere_and_nothing_stays)
 }
 END_TEST
 
-TEST_MAIN("create", what_cannot_be_is_said_beforehand, a_guest_is_built_and_gone_again, one_fault_and_nothing_stays,
+static int destroy_it(void *arg, uint32_t domid, struct err *why)
+{
+	return vmm_domain_destroy(arg, domid, why);
+}
+
+START_TEST(destroyed_by_another_while_it_is_made)
+{
+	struct vmm_create_options options = { .before_unpause = destroy_it };
+	struct vmm *vmm, *other;
+	struct vmm_config *cfg;
+	uint32_t domid;
+
+	start();
+	cfg = config("");
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_ok(vmm_open(&other, &err), &err);
+	options.arg = other;
+	ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, ECANCELED, "destroyed by somebody else");
+	ck_assert_ptr_null(fake_leftover());
+	ck_assert_ptr_null(file_left());
+	vmm_close(other);
+	vmm_close(vmm);
+	vmm_config_free(cfg);
+	finish();
+}
+END_TEST
+
+TEST_MAIN("create", what_cannot_be_is_said_beforehand, a_guest_is_built_and_gone_again,
+	  destroyed_by_another_while_it_is_made, one_fault_and_nothing_stays,
 	  one_fault_among_devices_and_nothing_stays, faults_from_there_on_and_nothing_stays_after_destroy,
 	  an_interrupt_anywhere_and_nothing_stays)

@@ -182,29 +182,47 @@ static int create_again(struct vmm *vmm, const struct vmm_config *cfg, const str
 		err_clear(err);
 		if (vmm_domain_create(vmm, cfg, options, new_domid, err) == 0)
 			return 0;
+		if (err->code == ECANCELED)
+			return -1;
 		log_warn("%s (try %u of %u)", err->msg, i + 1, MAX_TRIES);
 		nanosleep(&pause, NULL);
 	}
 	return -1;
 }
 
+struct successor {
+	struct vmm *vmm;
+	const char *history;
+};
+
+/* Before it runs: a guest that ends at once is not to be missed, and one that is destroyed meanwhile leaves no node. */
+static int succeed(void *arg, uint32_t domid, struct err *err)
+{
+	struct successor *successor = arg;
+
+	return vmm_domain_note_set(successor->vmm, domid, NOTE_RESTARTS, successor->history, err) < 0 ?
+		       -1 : monitor_adopt(successor->vmm, domid, err);
+}
+
 static int restart(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, bool keep_old,
 		   uint32_t *new_domid, struct err *err)
 {
-	static const struct vmm_create_options options;
+	struct successor successor = { .vmm = vmm };
+	const struct vmm_create_options options = { .before_unpause = succeed, .arg = &successor };
 	autofree char *history_text = NULL;
 	struct history history;
 
 	if (history_read(vmm, domid, &history, err) < 0)
 		return -1;
-	history_text = history_format(&history, time_ms());
+	successor.history = history_text = history_format(&history, time_ms());
 	if (keep_old ? retire(vmm, domid, vmm_config_name(cfg), err) < 0 : vmm_domain_destroy(vmm, domid, err) < 0)
 		return -1;
-	if (create_again(vmm, cfg, &options, new_domid, err) < 0)
+	if (create_again(vmm, cfg, &options, new_domid, err) == 0)
+		return 0;
+	if (err->code != ECANCELED)
 		return -1;
-	if (vmm_domain_note_set(vmm, *new_domid, NOTE_RESTARTS, history_text, err) < 0 ||
-	    monitor_adopt(vmm, *new_domid, err) < 0)
-		return -1;
+	log_info("%s: not again", err->msg);
+	err_clear(err);
 	return 0;
 }
 
