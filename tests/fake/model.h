@@ -90,6 +90,15 @@ struct fake_state *fake(void);
 struct fake_domain *fake_domain(uint32_t domid);	/* NULL: none */
 /* The same with errno = ESRCH. */
 struct fake_domain *fake_domain_or_errno(uint32_t domid);
+
+/* How a hypercall about one domain begins: it may fail as it is told to, or for want of the domain; d is that domain from here on. */
+#define DOMAIN_POINT(d, domid)                               \
+	struct fake_domain *d;                               \
+							     \
+	POINT(-1);                                           \
+	d = fake_domain_or_errno(domid);                     \
+	if (!d)                                              \
+		return -1
 void fake_blame(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fake_fail(int code);				/* errno = code; -1 */
 

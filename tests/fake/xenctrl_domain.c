@@ -101,12 +101,8 @@ int xc_domain_create(xc_interface *xch, uint32_t *pdomid, struct xen_domctl_crea
 
 int xc_domain_max_vcpus(xc_interface *xch, uint32_t domid, unsigned int max)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (max == 0 || max > d->max_vcpus || (d->nr_vcpus && d->nr_vcpus != max))
 		return fake_fail(EINVAL);
 	if (d->nr_vcpus)
@@ -122,12 +118,8 @@ int xc_domain_max_vcpus(xc_interface *xch, uint32_t domid, unsigned int max)
 
 int xc_domain_setmaxmem(xc_interface *xch, uint32_t domid, uint64_t max_memkb)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	d->max_pages = max_memkb / 4;
 	return 0;
 }
@@ -136,12 +128,8 @@ int xc_domain_setmaxmem(xc_interface *xch, uint32_t domid, uint64_t max_memkb)
 
 int xc_domain_destroy(xc_interface *xch, uint32_t domid)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (domid == 0)
 		return fake_fail(EINVAL);
 	fake_domain_destroy(d);
@@ -150,12 +138,8 @@ int xc_domain_destroy(xc_interface *xch, uint32_t domid)
 
 int xc_domain_pause(xc_interface *xch, uint32_t domid)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (domid == 0)
 		return fake_fail(EINVAL);
 	d->nr_pauses++;
@@ -177,12 +161,8 @@ static void blame_first_run(const struct fake_domain *d)
 
 int xc_domain_unpause(xc_interface *xch, uint32_t domid)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (!d->nr_pauses)
 		return fake_fail(EINVAL);
 	if (!d->is_created)
@@ -203,12 +183,8 @@ int xc_domain_shutdown(xc_interface *xch, uint32_t domid, int reason)
 
 int xc_domain_soft_reset(xc_interface *xch, uint32_t domid)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	fake_ports_close(d);
 	d->is_shutdown = false;
 	return 0;
@@ -216,12 +192,8 @@ int xc_domain_soft_reset(xc_interface *xch, uint32_t domid)
 
 int xc_domain_sethandle(xc_interface *xch, uint32_t domid, xen_domain_handle_t handle)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	memcpy(d->handle, handle, sizeof(d->handle));
 	return 0;
 }
@@ -240,12 +212,8 @@ int xc_domain_set_target(xc_interface *xch, uint32_t domid, uint32_t target)
 
 int xc_domain_setdebugging(xc_interface *xch, uint32_t domid, unsigned int enable)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	d->is_debugged = enable;
 	return 0;
 }
@@ -286,12 +254,8 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsigned int
 #ifdef HAVE_XC_DOMAIN_GETINFO_SINGLE
 int xc_domain_getinfo_single(xc_interface *xch, uint32_t domid, xc_domaininfo_t *info)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	fill_info(d, info);
 	return 0;
 }

@@ -30,12 +30,8 @@ static bool take_tables(struct fake_domain *d, uint64_t gfn, unsigned order)
 
 int xc_set_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t size)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (size % FAKE_PAGE)
 		return fake_fail(EINVAL);
 	if (size / FAKE_PAGE < d->pool_used)
@@ -50,12 +46,8 @@ int xc_set_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t size)
 
 int xc_get_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t *size)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	*size = d->pool_bytes;
 	return 0;
 }
@@ -91,13 +83,9 @@ static bool populate(struct fake_domain *d, uint64_t gfn, unsigned order)
 int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid, unsigned long nr_extents,
 			       unsigned int extent_order, unsigned int mem_flags, xen_pfn_t *extent_start)
 {
-	struct fake_domain *d;
 	unsigned long i;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (extent_order > 18)
 		return fake_fail(EINVAL);
 	for (i = 0; i < nr_extents && populate(d, extent_start[i], extent_order); i++)
@@ -108,12 +96,8 @@ int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid, unsigned long 
 int xc_domain_add_to_physmap(xc_interface *xch, uint32_t domid, unsigned int space, unsigned long idx,
 			     xen_pfn_t gpfn)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (space != XENMAPSPACE_grant_table || idx != 0)
 		return fake_fail(EINVAL);
 	d->grant_gfn = gpfn;
@@ -122,12 +106,8 @@ int xc_domain_add_to_physmap(xc_interface *xch, uint32_t domid, unsigned int spa
 
 int xc_domain_remove_from_physmap(xc_interface *xch, uint32_t domid, xen_pfn_t gpfn)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (d->grant_gfn == gpfn)
 		d->grant_gfn = UINT64_MAX;
 	else if (!runs_have(&d->ram, gpfn, 1))
@@ -140,12 +120,8 @@ int xc_domain_remove_from_physmap(xc_interface *xch, uint32_t domid, xen_pfn_t g
 
 int xc_domain_cacheflush(xc_interface *xch, uint32_t domid, xen_pfn_t start_pfn, xen_pfn_t nr_pfns)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (nr_pfns > 1u << 18)
 		return fake_fail(EINVAL);
 	runs_del(&d->dirty, start_pfn, nr_pfns);
@@ -154,12 +130,8 @@ int xc_domain_cacheflush(xc_interface *xch, uint32_t domid, xen_pfn_t start_pfn,
 
 int xc_domain_maximum_gpfn(xc_interface *xch, uint32_t domid, xen_pfn_t *gpfns)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	*gpfns = 0;
 	for (size_t i = 0; i < d->ram.n; i++)
 		if (d->ram.v[i].gfn + d->ram.v[i].nr - 1 > *gpfns)
@@ -218,13 +190,9 @@ int xc_hvm_param_get(xc_interface *handle, uint32_t dom, uint32_t param, uint64_
 int xc_dom_vuart_init(xc_interface *xch, uint32_t type, uint32_t domid, uint32_t console_domid, xen_pfn_t gfn,
 		      evtchn_port_t *evtchn)
 {
-	struct fake_domain *d;
 	int port;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (d->is_created)
 		return fake_fail(EPERM);
 	if (type != XEN_DOMCTL_VUART_TYPE_VPL011 || !runs_have(&d->ram, gfn, 1) || d->has_vuart)
@@ -242,12 +210,8 @@ int xc_dom_vuart_init(xc_interface *xch, uint32_t type, uint32_t domid, uint32_t
 int xc_domain_iomem_permission(xc_interface *xch, uint32_t domid, unsigned long first_mfn, unsigned long nr_mfns,
 			       uint8_t allow_access)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	runs_del(&d->iomem, first_mfn, nr_mfns);
 	if (allow_access)
 		runs_add(&d->iomem, first_mfn, nr_mfns);
@@ -256,12 +220,8 @@ int xc_domain_iomem_permission(xc_interface *xch, uint32_t domid, unsigned long 
 
 int xc_domain_irq_permission(xc_interface *xch, uint32_t domid, uint32_t pirq, bool allow_access)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (pirq >= 1020)
 		return fake_fail(EINVAL);
 	if (allow_access)
@@ -283,12 +243,8 @@ static bool is_routed(uint32_t spi)
 
 int xc_domain_bind_pt_spi_irq(xc_interface *xch, uint32_t domid, uint16_t vspi, uint16_t spi)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (vspi != spi)
 		return fake_fail(EOPNOTSUPP);
 	if (spi < 32 || spi >= 32 + d->nr_spis)
@@ -301,12 +257,8 @@ int xc_domain_bind_pt_spi_irq(xc_interface *xch, uint32_t domid, uint16_t vspi, 
 
 int xc_domain_unbind_pt_spi_irq(xc_interface *xch, uint32_t domid, uint16_t vspi, uint16_t spi)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	if (!bitmap_has(&d->irqs_routed, spi))
 		return fake_fail(EINVAL);
 	bitmap_clear(&d->irqs_routed, spi);
@@ -370,12 +322,8 @@ int xc_test_assign_dt_device(xc_interface *xch, uint32_t domid, char *path)
 #ifdef HAVE_XC_DOMAIN_SET_LLC_COLORS
 int xc_domain_set_llc_colors(xc_interface *xch, uint32_t domid, const uint32_t *llc_colors, uint32_t num_llc_colors)
 {
-	struct fake_domain *d;
+	DOMAIN_POINT(d, domid);
 
-	POINT(-1);
-	d = fake_domain_or_errno(domid);
-	if (!d)
-		return -1;
 	/* Before there is memory to colour. */
 	return d->tot_pages ? fake_fail(EEXIST) : 0;
 }
