@@ -141,17 +141,22 @@ static int finish_memory(const struct vmm_config *cfg, struct err *err)
 	return 0;
 }
 
-static int finish_vcpus(const struct vmm_config *cfg, struct err *err)
+/* Upstream reads an affinity for each vcpu and no further; configurations that are around have more. */
+static void drop_spare(struct strlist *each, uint32_t nr_vcpus)
+{
+	while (each->n > nr_vcpus) {
+		free(each->v[--each->n]);
+		each->v[each->n] = NULL;
+	}
+}
+
+static int finish_vcpus(struct vmm_config *cfg, struct err *err)
 {
 	if (cfg->vcpus > cfg->max_vcpus)
 		return err_set(err, EINVAL, "vcpus: %u are more than maxvcpus allows (%u); raise maxvcpus",
 			       cfg->vcpus, cfg->max_vcpus);
-	if (cfg->cpus.each.n > cfg->max_vcpus)
-		return err_set(err, EINVAL, "cpus: %zu entries, but the domain has only %u vcpus", cfg->cpus.each.n,
-			       cfg->max_vcpus);
-	if (cfg->cpus_soft.each.n > cfg->max_vcpus)
-		return err_set(err, EINVAL, "cpus_soft: %zu entries, but the domain has only %u vcpus",
-			       cfg->cpus_soft.each.n, cfg->max_vcpus);
+	drop_spare(&cfg->cpus.each, cfg->max_vcpus);
+	drop_spare(&cfg->cpus_soft.each, cfg->max_vcpus);
 	if (cfg->budget_us != CONFIG_UNSET && cfg->period_us != CONFIG_UNSET && cfg->budget_us > cfg->period_us)
 		return err_set(err, EINVAL, "budget: %d us are more than the period (%d us)", cfg->budget_us,
 			       cfg->period_us);

@@ -181,7 +181,6 @@ static const struct {
 	{ BASE "load_address = 0x40000000", "need image_format" },
 	{ BASE "image_format = 'raw'\nload_address = 2\nentry_address = 1", "lies below" },
 	{ BASE "vpmu = 2", "vpmu: 2 is out of range (0 to 1)" },
-	{ BASE "cpus = ['1','2']", "cpus: 2 entries, but the domain has only 1" },
 	{ BASE "passthrough = 'sync_pt'", "shares page tables" },
 	{ BASE "budget = 5000\nperiod = 4000", "more than the period" },
 	{ BASE "memory = 1\n)", "t.cfg:4:1: expected the name of a setting" },
@@ -205,6 +204,12 @@ START_TEST(test_bare_metal_examples)
 	reset();
 	ck_assert_msg(load("kernel = '/root/vmlinux.bin'\nmemory = 512\nname = 'erika'\nvcpus = 1\non_crash='destroy'\n"
 			   "iomem = [\"1c20,2\"]\ncpus = \"1\"\n") == 0, "%s", err.msg);
+	reset();
+	/* More entries than vcpus. */
+	ck_assert_msg(load(BASE "cpus = [\"1\", \"2\"]\ncpus_soft = [\"1\", \"2\", \"3\"]\n") == 0, "%s", err.msg);
+	ck_assert_uint_eq(cfg->cpus.each.n, 1);
+	ck_assert_str_eq(cfg->cpus.each.v[0], "1");
+	ck_assert_uint_eq(cfg->cpus_soft.each.n, 1);
 	reset();
 }
 END_TEST
