@@ -37,8 +37,7 @@ tb_boot() {
 
 # tb_trees ARCH XEN: prints a folder with Xen, a user space and the stock toolstack unpacked.
 tb_trees() {
-	tb_xen=$2
-	[ "$tb_xen" = rt ] && tb_xen=4.17
+	tb_xen=$(tb_release "$2")
 	tb_packages="xen-hypervisor-$tb_xen-$1 busybox-static libc6 libc-bin libgcc-s1 libxenmisc$tb_xen
 		libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1
 		libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 libfdt1 libuuid1
@@ -191,10 +190,9 @@ tb_make_boot() {
 	tb_tree=$3 tb_linux=$4 tb_out=$7
 	tb_gnu=$(tb_triplet "$1")
 	tb_note "making the dom0 image of $1 with Xen $2"
-	tb_xen=$2
-	[ "$tb_xen" = rt ] && tb_xen=4.17
-	if [ "$2" = rt ]; then
-		ln -s "$(tb_xen_rt)/xen" "$tb_out/xen" || return 1
+	tb_xen=$(tb_release "$2")
+	if [ "$2" != "$tb_xen" ]; then
+		ln -s "$(tb_xen_rebuilt "$2")/xen" "$tb_out/xen" || return 1
 	else
 		cp "$tb_tree/boot/xen-$2-$1" "$tb_out/xen" || return 1
 	fi
@@ -249,22 +247,31 @@ tb_place() {
 	done
 }
 
-# tb_xen_rt: prints the folder with Debian's Xen rebuilt with the real-time schedulers.
-tb_xen_rt() {
-	tb_entry xen-rt-arm64 "$tb_rt_options" tb_make_xen_rt
+# tb_xen_rebuilt XEN: prints the folder with Debian's Xen rebuilt with more in it: rt has the real-time schedulers, full what devices
+# and guests of Arm boards want.
+tb_xen_rebuilt() {
+	case $1 in
+	rt) tb_entry xen-rt-arm64 "$tb_rt_options" tb_make_xen rt "$tb_rt_options" ;;
+	full) tb_entry xen-full-arm64 "$tb_full_options" tb_make_xen full "$tb_full_options" ;;
+	esac
 }
 
+tb_full_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_OVERLAY_DTB=y CONFIG_LLC_COLORING=y CONFIG_ARM64_SVE=y
+	CONFIG_OPTEE=y CONFIG_FFA=y CONFIG_SBSA_VUART_CONSOLE=y'
 tb_rt_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_SCHED_RTDS=y CONFIG_SCHED_ARINC653=y
 	CONFIG_SCHED_NULL=y CONFIG_TEE=y'
 
-tb_make_xen_rt() {
+# tb_make_xen XEN OPTIONS FOLDER
+tb_make_xen() {
+	tb_suite=$(tb_suite "$1") tb_options=$2
+	shift 2
 	tb_need dpkg-source dpkg-dev
 	tb_need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 	tb_need flex flex
 	tb_need bison bison
 	tb_need python3 python3
-	tb_conf=$(tb_apt source bookworm) || return 1
-	tb_note "building Xen with the real-time schedulers"
+	tb_conf=$(tb_apt source "$tb_suite") || return 1
+	tb_note "building Xen with $tb_options"
 	mkdir "$1/src"
 	tb_retry "downloading Xen's source" tb_apt_source "$tb_conf" "$1/src" xen || return 1
 	tb_xen_tree=$(echo "$1"/src/xen-*/xen)
@@ -274,7 +281,7 @@ tb_make_xen_rt() {
 		unset MAKEFLAGS MAKELEVEL CC CFLAGS LDFLAGS DESTDIR
 		set -- XEN_TARGET_ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 		make "$@" defconfig &&
-			echo "$tb_rt_options" | xargs -n 1 >>.config &&
+			echo "$tb_options" | xargs -n 1 >>.config &&
 			make "$@" olddefconfig &&
 			make -j"$(nproc)" "$@" build
 	) >"$1/build.log" 2>&1 || {
@@ -288,5 +295,21 @@ tb_make_xen_rt() {
 tb_apt_source() (
 	cd "$2" || exit 1
 	rm -rf ./*
-	APT_CONFIG=$1 apt-get -q -q source "$3" >/dev/null
+	export APT_CONFIG="$1"
+	apt-get -q -q source "$3" >/dev/null || tb_apt_source_parts "$3"
+)
+
+# A mirror may lack the description of a source package (.dsc) for a while; what it describes, and the hashes, apt knows from its lists.
+tb_apt_source_parts() (
+	rm -rf ./*
+	apt-get -q -q source --print-uris "$1" | tr -d "'" | grep '\.tar\.' >parts || exit 1
+	while read -r uri name _ hash; do
+		/usr/lib/apt/apt-helper -q download-file "$uri" "$name" "$hash" >/dev/null || exit 1
+	done <parts
+	mkdir "$1-source"
+	tar -x --strip-components=1 -C "$1-source" -f ./*.orig.tar.* && tar -x -C "$1-source" -f ./*.debian.tar.* || exit 1
+	cd "$1-source" || exit 1
+	grep -v '^#' debian/patches/series | while read -r patch _; do
+		[ -z "$patch" ] || patch -s -p1 <"debian/patches/$patch" || exit 1
+	done
 )

@@ -25,12 +25,21 @@ tb_need() {
 	tb_die "cannot find '$1' on this machine: apt-get install $2"
 }
 
+# tb_release XEN: the release that this Xen is, or is a rebuild of.
+tb_release() {
+	case $1 in
+	rt) echo 4.17 ;;
+	full) echo 4.20 ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # tb_suite XEN: the Debian release that carries this Xen.
 tb_suite() {
-	case $1 in
-	4.17 | rt) echo bookworm ;;
+	case $(tb_release "$1") in
+	4.17) echo bookworm ;;
 	4.20) echo trixie ;;
-	*) tb_die "no such Xen '$1': choose 4.17, 4.20 or rt" ;;
+	*) tb_die "no such Xen '$1': choose 4.17, 4.20, rt or full" ;;
 	esac
 }
 
@@ -196,8 +205,7 @@ tb_unpack() {
 tb_sysroot() {
 	tb_suite "$2" >/dev/null
 	tb_triplet "$1" >/dev/null
-	tb_xen=$2
-	[ "$tb_xen" = rt ] && tb_xen=4.17
+	tb_xen=$(tb_release "$2")
 	tb_packages="libc6 libc6-dev linux-libc-dev libcrypt1 libcrypt-dev libgcc-s1
 		libxen-dev libxenmisc$tb_xen libxencall1 libxendevicemodel1 libxenevtchn1
 		libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1

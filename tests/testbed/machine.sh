@@ -86,7 +86,7 @@ tb_machine_run() {
 	else
 		tb_board="virt,virtualization=on,highmem=off,gic-version=$gic" tb_cpu=cortex-a15
 	fi
-	set -- -cpu "$tb_cpu" -smp "$cpus" -m "$mem" -display none -monitor none -nic none -no-reboot
+	set -- -cpu "${cpu:-$tb_cpu}" -smp "$cpus" -m "$mem" -display none -monitor none -nic none -no-reboot
 	tb_dtb=$work/machine.dtb
 	"$tb_qemu" -M "$tb_board,dumpdtb=$tb_dtb" "$@" -serial none >/dev/null 2>"$work/qemu.err" ||
 		tb_die "QEMU refuses this machine: $(cat "$work/qemu.err")"
