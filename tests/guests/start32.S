@@ -60,7 +60,7 @@ hypercall:				/* (number, argument 1, argument 2) */
 sections:
 	.set	at, 0
 	.rept	4096
-	.if	at == 0x390 || (at >= 0x400 && at < 0x800)
+	.if	at == 0x380 || at == 0x390 || (at >= 0x400 && at < 0x800)
 	.word	(at << 20) + NORMAL
 	.else
 	.word	(at << 20) + DEVICE

@@ -13,6 +13,15 @@ _start:
 	adrp	x9, stack_end
 	add	x9, x9, :lo12:stack_end
 	mov	sp, x9
+	bl	mmu_on
+	bl	main			/* x0: the device tree */
+	ldr	w0, =0x84000008		/* PSCI SYSTEM_OFF */
+	hvc	#0
+1:	wfi
+	b	1b
+
+	.global mmu_on
+mmu_on:					/* changes x9 and x10 alone */
 	ldr	x9, =0xff00		/* AttrIndx 0 device nGnRnE, 1 normal write-back */
 	msr	mair_el1, x9
 	/* 39 bits, 4 KiB pages, walks cacheable and inner shareable, no upper half, 40 bits out */
@@ -30,11 +39,7 @@ _start:
 	orr	x9, x9, x10
 	msr	sctlr_el1, x9
 	isb
-	bl	main			/* x0: the device tree */
-	ldr	w0, =0x84000008		/* PSCI SYSTEM_OFF */
-	hvc	#0
-1:	wfi
-	b	1b
+	ret
 
 	.global hypercall
 hypercall:				/* (number, argument 1, argument 2) */
@@ -50,10 +55,10 @@ level1:
 	.quad	level2 + TABLE
 	.quad	0x40000000 + NORMAL
 	.fill	510, 8, 0
-level2:					/* the first GiB: devices, but for the magic pages */
+level2:					/* the first GiB: devices, but for the grant table and the magic pages */
 	.set	at, 0
 	.rept	512
-	.if	at == 0x39000000
+	.if	at == 0x38000000 || at == 0x39000000
 	.quad	at + NORMAL
 	.else
 	.quad	at + DEVICE
