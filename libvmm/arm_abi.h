@@ -30,6 +30,7 @@
 
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+#include <xenevtchn.h>
 #include <xengnttab.h>
 #include <xentoollog.h>
 #include <xen/hvm/params.h>

@@ -126,13 +126,14 @@ uint64_t build_need_kb(const struct vmm_config *cfg)
 	return cfg->max_kb + build_p2m_pool_kb(cfg) + NR_MAGIC * 4;
 }
 
-int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, struct err *err)
+int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial, struct err *err)
 {
 	size_t partial_size;
 
 	memset(b, 0, sizeof(*b));
 	b->vmm = vmm;
 	b->cfg = cfg;
+	b->partial = partial;
 	b->kernel.fd = b->ramdisk.fd = -1;
 	if (!cfg->kernel)
 		return err_set(err, EINVAL, "no kernel: set kernel= to the image to boot");
@@ -140,7 +141,7 @@ int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, s
 		return err_wrap(err, "kernel");
 	if (cfg->ramdisk && image_open_ramdisk(&b->ramdisk, cfg->ramdisk, err) < 0)
 		return err_wrap(err, "ramdisk");
-	if (cfg->device_tree && dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
+	if (!b->partial && cfg->device_tree && dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
 		return -1;
 	return vmm_hv(vmm, err) ? ask_host(b, err) : -1;
 }

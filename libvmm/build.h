@@ -23,7 +23,7 @@ struct build {
 	int xen_major, xen_minor;
 	uint32_t max_grant_version;
 	uint32_t max_sve_vl;		/* vector length / 128; 0: no SVE */
-	void *partial;			/* device_tree=, checked; owned; NULL: none */
+	void *partial;			/* device_tree= and devices=, checked; owned; NULL: none */
 	/* the caller's, before build_domain */
 	struct hv_created created;
 	uint32_t store_domid, console_domid;	/* where the daemons live */
@@ -32,8 +32,9 @@ struct build {
 	uint32_t store_port, console_port, vuart_port;	/* vuart: 0 when there is none */
 };
 
-/* Open the images and ask the host what there is to know: everything that can fail without a domain. */
-int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, struct err *err) must_check;
+/* Open the images and ask the host what there is to know: everything that can fail without a domain. `partial`: what is made of
+ * devices= and device_tree= together, taken; NULL: device_tree= alone. */
+int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial, struct err *err) must_check;
 /* What createdomain takes from the configuration, whose devices are settled; domid, pool and label are the caller's to add. */
 int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err) must_check;
 int build_domain(struct build *b, struct err *err) must_check;

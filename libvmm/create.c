@@ -17,6 +17,7 @@
 #include "libvmm/create_passthrough.h"
 #include "libvmm/device.h"
 #include "libvmm/domain.h"
+#include "libvmm/hostdev.h"
 #include "libvmm/userdata.h"
 #include "libvmm/partition.h"
 
@@ -224,15 +225,18 @@ static int fill(struct build *b, const struct vmm_create_options *options, const
 	return err_set(err, ECANCELED, "domain %u was destroyed by somebody else while it was being made", domid);
 }
 
-static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+static int create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
 		  uint32_t *domid, uint64_t *dom0_kb, struct err *err)
 {
+	autofree void *partial = NULL;
 	autobuild struct build b = { .vmm = NULL };
 	autoabandon struct newborn dom = { vmm, HV_DOMID_ANY, err };
 	autofree char *planned_pool = NULL;
 	struct create_place place;
 
-	if (vmm_step(vmm, err, "checking images and host") < 0 || build_open(&b, vmm, cfg, err) < 0 ||
+	if (vmm_step(vmm, err, "checking images and host") < 0 ||
+	    hostdev_resolve(vmm, cfg, false, &partial, NULL, err) < 0 ||
+	    build_open(&b, vmm, cfg, steal(partial), err) < 0 ||
 	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 ||
 	    passthrough_check(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
 	    partition_pool(vmm, cfg->name, &planned_pool, err) < 0 ||
@@ -249,7 +253,7 @@ static int create(struct vmm *vmm, const struct vmm_config *cfg, const struct vm
 	return 0;
 }
 
-int vmm_domain_create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
 		      uint32_t *domid, struct err *err)
 {
 	uint64_t dom0_kb = 0;

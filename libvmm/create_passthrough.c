@@ -34,7 +34,7 @@ static uint64_t bank_bytes(const struct vmm_config *cfg, unsigned bank)
 }
 
 /* What stands in every guest's physical address space. A size of 0: not in this one's. */
-static int check_place(const struct vmm_config *cfg, enum hv_gic gic, const struct config_iomem *io, struct err *err)
+int passthrough_check_place(const struct vmm_config *cfg, enum hv_gic gic, const struct config_iomem *io, struct err *err)
 {
 	const uint64_t gic_end = gic == HV_GIC_V3 ? LAYOUT_GICV3_GICR + LAYOUT_GICV3_GICR_SIZE :
 						    LAYOUT_GICV2_GICC + LAYOUT_GICV2_GICC_SIZE;
@@ -74,7 +74,7 @@ static int check_places(const struct vmm_config *cfg, enum hv_gic gic, struct er
 	for (size_t i = 0; i < cfg->nr_iomem; i++) {
 		const struct config_iomem *io = &cfg->iomem[i];
 
-		if (check_place(cfg, gic, io, err) < 0)
+		if (passthrough_check_place(cfg, gic, io, err) < 0)
 			return wrap_iomem(io, err);
 		for (size_t k = 0; k < i; k++)
 			if (overlaps(io->gfn, io->nr, cfg->iomem[k].gfn, cfg->iomem[k].nr)) {

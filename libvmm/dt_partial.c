@@ -225,16 +225,25 @@ int dt_partial_load(const char *path, void **blob, size_t *size, struct err *err
 
 /* --- copying ---------------------------------------------------------------------------------------------------- */
 
+static void copy_inside(struct dt *dt, const void *blob, int node);
+
 static void copy_node(struct dt *dt, const void *blob, int node)
 {
 	const char *name = fdt_get_name(blob, node, NULL);
-	int prop, child;
 
 	if (!name) {
 		dt_fail(dt, EINVAL, "the partial device tree has a node without a name");
 		return;
 	}
 	dt_begin_node(dt, name);
+	copy_inside(dt, blob, node);
+	dt_end_node(dt);
+}
+
+static void copy_inside(struct dt *dt, const void *blob, int node)
+{
+	int prop, child;
+
 	fdt_for_each_property_offset(prop, blob, node) {
 		const char *prop_name;
 		int len;
@@ -248,7 +257,6 @@ static void copy_node(struct dt *dt, const void *blob, int node)
 	/* Bounded: PARTIAL_MAX_DEPTH was checked. */
 	fdt_for_each_subnode(child, blob, node)
 		copy_node(dt, blob, child);
-	dt_end_node(dt);
 }
 
 void dt_partial_copy(struct dt *dt, const void *blob)
@@ -259,4 +267,12 @@ void dt_partial_copy(struct dt *dt, const void *blob)
 		if (node >= 0)
 			copy_node(dt, blob, node);
 	}
+}
+
+void dt_partial_copy_inside(struct dt *dt, const void *blob, const char *top)
+{
+	int node = fdt_subnode_offset(blob, 0, top);
+
+	if (node >= 0)
+		copy_inside(dt, blob, node);
 }

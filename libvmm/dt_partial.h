@@ -18,5 +18,7 @@ int dt_partial_check(const void *blob, size_t size, const char *what, struct err
 
 /* Copy what belongs to the guest, inside its root node; the blob was checked. */
 void dt_partial_copy(struct dt *dt, const void *blob);
+/* What is in /TOP, properties and nodes, into the node that is open. Only nodes may follow. */
+void dt_partial_copy_inside(struct dt *dt, const void *blob, const char *top);
 
 #endif

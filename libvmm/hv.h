@@ -228,6 +228,19 @@ int hv_param_get(struct hv *hv, uint32_t domid, enum hv_param param, uint64_t *v
 int hv_vuart_init(struct hv *hv, uint32_t domid, uint32_t console_domid, uint64_t gfn, uint32_t *port,
 		  struct err *err) must_check;
 
+/* --- a guest as a peer ------------------------------------------------------------------------------------------ */
+
+/* A page that a guest granted to this domain and an event channel it made for it, as drivers share them. Nothing in the page can be
+ * trusted, and it may change at any time. */
+struct hv_peer;
+int hv_peer_open(struct hv *hv, uint32_t domid, uint32_t ref, uint32_t remote_port, struct hv_peer **out,
+		 struct err *err) must_check;
+volatile void *hv_peer_page(struct hv_peer *p);		/* HV_PAGE_SIZE bytes */
+int hv_peer_notify(struct hv_peer *p, struct err *err) must_check;
+/* Wait for the guest's next event. 1: it came; 0: not in time; -1: failed. */
+int hv_peer_wait(struct hv_peer *p, int timeout_ms, struct err *err) must_check;
+void hv_peer_close(struct hv_peer *p);			/* NULL is fine */
+
 /* --- devices -------------------------------------------------------------------------------------------------- */
 
 int hv_iomem_permission(struct hv *hv, uint32_t domid, uint64_t mfn, uint64_t nr, bool allow,

@@ -142,8 +142,9 @@ struct vmm_create_options {
 	int (*before_unpause)(void *arg, uint32_t domid, struct err *err);
 	void *arg;
 };
-/* Build the domain and start it. Any failure leaves the host as it was. ECANCELED: somebody destroyed the domain meanwhile. */
-int vmm_domain_create(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+/* Build the domain and start it. Any failure leaves the host as it was. What devices= stands for is put into the
+ * configuration. ECANCELED: somebody destroyed the domain meanwhile. */
+int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
 		      uint32_t *domid, struct err *err) must_check;
 /* Domain, devices, store nodes, saved configuration. May be repeated. Returns when memory and resources are free again. */
 int vmm_domain_destroy(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
@@ -231,6 +232,10 @@ int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type,
 		    char **tty, struct err *err) must_check;
 /* What the last domain of this name printed at its end, as xenconsoled kept it. *text is yours. ENOENT: nothing is kept. */
 int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len, struct err *err) must_check;
+
+/* Ask a guest something in words, over a page it shares and an event channel (the protocol is in xl(1) under message), and wait for its
+ * answer. *reply is yours, control characters made harmless. ENOENT: it offers none; ETIMEDOUT: it does not answer. */
+int vmm_message(struct vmm *vmm, uint32_t domid, const char *request, int timeout_ms, char **reply, struct err *err) must_check;
 
 /* --- devices -------------------------------------------------------------------------------------------------- */
 
@@ -331,6 +336,37 @@ int vmm_host_numa(struct vmm *vmm, struct vmm_numanode **out, size_t *nr, struct
 int vmm_host_dmesg(struct vmm *vmm, bool clear, char **out, size_t *len, struct err *err) must_check;
 int vmm_host_debug_keys(struct vmm *vmm, const char *keys, struct err *err) must_check;
 int vmm_host_set_parameter(struct vmm *vmm, const char *name, const char *value, struct err *err) must_check;
+
+/* --- devices of the host ---------------------------------------------------------------------------------------- */
+
+enum vmm_hostdev_state {
+	VMM_HOSTDEV_FREE,	/* can be given to a guest: devices = ["PATH"] */
+	VMM_HOSTDEV_TAKEN,	/* a guest has it */
+	VMM_HOSTDEV_DOM0,	/* dom0 has it, or was not kept from it */
+	VMM_HOSTDEV_UNFIT,	/* no guest can have it */
+};
+struct vmm_hostdev {
+	char *path, *compatible;	/* its node in the host's device tree */
+	enum vmm_hostdev_state state;
+	char *why;			/* one line; NULL when free */
+	uint32_t owner;			/* domid, when taken */
+	bool does_dma;			/* an SMMU keeps it to the guest's memory */
+	struct vmm_boot_range *regs;
+	uint32_t *irqs;			/* Xen's numbers: SPIs from 32 */
+	size_t nr_regs, nr_irqs;
+};
+/* Every device of the host's device tree (host_dtb NULL: as dom0 sees it), in the tree's order. Free with vmm_hostdev_list_free. */
+int vmm_hostdev_list(struct vmm *vmm, const char *host_dtb, struct vmm_hostdev **out, size_t *nr, struct err *err) must_check;
+void vmm_hostdev_list_free(struct vmm_hostdev *list, size_t nr);
+/* What these devices (as devices= names them; NULL at the end) would become in a guest, whoever has them: source of the partial device
+ * tree, with the lines for guest.cfg in a comment at its head. *notes: what was left out, a line each. Both are yours. */
+int vmm_hostdev_dts(struct vmm *vmm, const char *host_dtb, const char *const *devices, char **dts, char **notes,
+		    struct err *err) must_check;
+
+/* Device tree overlays (a .dtbo file): their devices become the host's (ADD), are the host's no more (REMOVE; the very file that
+ * was added), or are handed to a domain (ATTACH). domid counts for ATTACH alone. Needs Xen 4.20 built with CONFIG_OVERLAY_DTB. */
+enum vmm_overlay { VMM_OVERLAY_ADD, VMM_OVERLAY_REMOVE, VMM_OVERLAY_ATTACH };
+int vmm_overlay(struct vmm *vmm, enum vmm_overlay op, const char *path, uint32_t domid, struct err *err) must_check;
 
 /* --- schedulers ------------------------------------------------------------------------------------------------- */
 

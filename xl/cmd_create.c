@@ -187,7 +187,7 @@ static int look_after(void *arg, uint32_t domid, struct err *err)
 	return 0;
 }
 
-static int build(struct xl *xl, const struct create_opts *o, const struct vmm_config *cfg, uint32_t *domid,
+static int build(struct xl *xl, const struct create_opts *o, struct vmm_config *cfg, uint32_t *domid,
 		 struct err *err)
 {
 	autoclose int lock = -1;

@@ -171,7 +171,7 @@ static int retire(struct vmm *vmm, uint32_t domid, const char *name, struct err 
 
 /* The old domain is gone: giving up now would lose the guest. What is missing (memory that another domain is just giving back, a store
  * that is being restarted) may be there in a moment. */
-static int create_again(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
+static int create_again(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
 			uint32_t *new_domid, struct err *err)
 {
 	uint64_t ms = RETRY_MS;
@@ -204,7 +204,7 @@ static int succeed(void *arg, uint32_t domid, struct err *err)
 		       -1 : monitor_adopt(successor->vmm, domid, err);
 }
 
-static int restart(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, bool keep_old,
+static int restart(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, bool keep_old,
 		   uint32_t *new_domid, struct err *err)
 {
 	struct successor successor = { .vmm = vmm };
@@ -247,7 +247,7 @@ static int preserve(struct vmm *vmm, uint32_t domid, const char *why, struct err
 	return monitor_release(vmm, domid, err);
 }
 
-static int carry_out(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, enum vmm_action action,
+static int carry_out(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, enum vmm_action action,
 		     uint32_t *new_domid, struct err *err)
 {
 	struct err dump = ERR_INIT;
