@@ -25,13 +25,15 @@ static const struct vmm_devclass *find_class(const char *name, struct err *err)
 	return class;
 }
 
-static int parse_checked(const struct vmm_devclass *class, const char *spec, const struct vmm_config *cfg,
-			 struct vmm_device **out, struct err *err)
+static int parse_checked(struct vmm *vmm, const struct vmm_devclass *class, const char *spec,
+			 const struct vmm_config *cfg, struct vmm_device **out, struct err *err)
 {
 	autodevice struct vmm_device *dev = NULL;
 
 	if (device_parse(class, spec, &dev, err) < 0)
 		return err_wrap(err, "%s", class->name);
+	if (vmm->defaults != NULL && device_apply_defaults(dev, vmm->defaults, err) < 0)
+		return -1;
 	if (class->finish != NULL)
 		class->finish(dev, cfg);
 	if (device_check(dev, cfg, err) < 0)
@@ -40,7 +42,7 @@ static int parse_checked(const struct vmm_devclass *class, const char *spec, con
 	return 0;
 }
 
-int vmm_device_spec_json(const char *class_name, const char *spec, char **json, struct err *err)
+int vmm_device_spec_json(struct vmm *vmm, const char *class_name, const char *spec, char **json, struct err *err)
 {
 	const struct vmm_devclass *class = devclass_by_key(class_name);
 	autodevice struct vmm_device *dev = NULL;
@@ -51,7 +53,7 @@ int vmm_device_spec_json(const char *class_name, const char *spec, char **json, 
 	none.name = (char *)(uintptr_t)"";
 	if (class == NULL)
 		return err_set(err, EINVAL, "there is no kind of device '%s'", class_name);
-	if (parse_checked(class, spec, &none, &dev, err) < 0)
+	if (parse_checked(vmm, class, spec, &none, &dev, err) < 0)
 		return -1;
 	w = json_writer_new();
 	device_to_json(dev, NULL, w);
@@ -142,7 +144,7 @@ int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 
 	if (class == NULL || vmm_store(vmm, err) == NULL || vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
-	ret = parse_checked(class, spec, cfg, &dev, err);
+	ret = parse_checked(vmm, class, spec, cfg, &dev, err);
 	if (ret == 0)
 		ret = attach_to(vmm, domid, cfg, dev, err);
 	vmm_config_free(cfg);
@@ -175,7 +177,7 @@ static int32_t find_devid(const struct vmm_devclass *class, const struct vmm_con
 }
 
 /* A disk that the configuration forgot can still be named. */
-static int32_t devid_by_name(const struct vmm_devclass *class, const char *which)
+static int32_t devid_by_name(struct vmm *vmm, const struct vmm_devclass *class, const char *which)
 {
 	autodevice struct vmm_device *dev = NULL;
 	autofree char *spec = str_printf("vdev=%s,format=empty", which);
@@ -183,7 +185,7 @@ static int32_t devid_by_name(const struct vmm_devclass *class, const char *which
 	struct vmm_config none;
 
 	config_init(&none);
-	if (class->label == NULL || parse_checked(class, spec, &none, &dev, &ignored) < 0 ||
+	if (class->label == NULL || parse_checked(vmm, class, spec, &none, &dev, &ignored) < 0 ||
 	    class->settle(dev, &ignored) < 0)
 		return -1;
 	return dev->devid;
@@ -224,7 +226,7 @@ int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 		return -1;
 	devid = find_devid(class, cfg, which);
 	if (devid < 0)
-		devid = devid_by_name(class, which);
+		devid = devid_by_name(vmm, class, which);
 	ret = find_record(vmm, domid, class, devid, &records, err);
 	if (ret == 0) {
 		one = (struct device_records){ records.v, 1 };

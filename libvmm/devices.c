@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of device classes, the look-ups in it, and the way from a specification to a device. It knows no class but by its row. */
+/* The table of device classes, the look-ups in it, and the way from a specification to a device. It knows
+ * no class but by its row, and that xl.conf has defaults for interfaces. */
 #include "libvmm/devices.h"
 
 #include <errno.h>
@@ -48,6 +49,27 @@ int device_parse_value(const struct vmm_devclass *class, const struct cfg_value 
 		strbuf_printf(&joined, "%s%s", i > 0 ? "," : "", v->items[i].text);
 	}
 	return device_parse(class, joined.data != NULL ? joined.data : "", out, err);
+}
+
+static int set_unset(struct vmm_device *dev, const char *key, const char *value, struct err *err)
+{
+	if (value == NULL)
+		return 0;
+	for (const struct field *f = dev->class->fields; f->key != NULL || f->json != NULL || f->node != NULL; f++)
+		if (str_eq(f->key, key) && (f->where & FIELD_SPEC) != 0 && !field_is_set(f, dev))
+			return field_parse(f, dev, key, value, err);
+	return 0;
+}
+
+int device_apply_defaults(struct vmm_device *dev, const struct vmm_defaults *d, struct err *err)
+{
+	if (dev->class != &devclass_vif)
+		return 0;
+	if (set_unset(dev, "script", d->vif_script, err) < 0 || set_unset(dev, "bridge", d->vif_bridge, err) < 0 ||
+	    set_unset(dev, "gatewaydev", d->vif_gatewaydev, err) < 0 ||
+	    set_unset(dev, "backend", d->vif_backend, err) < 0)
+		return err_wrap(err, "default of a vif");
+	return 0;
 }
 
 void device_add(struct vmm_config *cfg, struct vmm_device *take_dev)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "libvmm/cfgfile.h"
 #include "libvmm/devclass.h"
+#include "libvmm/libvmm.h"
 
 /* The table of device classes: a new one is one line there and one file. */
 
@@ -20,6 +21,9 @@ int device_parse_value(const struct vmm_devclass *class, const struct cfg_value 
 		       struct err *err) must_check;
 /* Put it at the end of a configuration, numbered by its place where its class is. */
 void device_add(struct vmm_config *cfg, struct vmm_device *take_dev);
+
+/* What the host's administrator wants where the specification leaves it open. */
+int device_apply_defaults(struct vmm_device *dev, const struct vmm_defaults *defaults, struct err *err) must_check;
 
 /* In upstream's shape; key NULL in an array. */
 void device_to_json(const struct vmm_device *dev, const char *key, struct json_writer *w);

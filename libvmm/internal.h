@@ -15,6 +15,7 @@ struct vmm {
 	vmm_progress_fn *progress;
 	void *progress_arg;
 	const volatile int *interrupt;
+	const struct vmm_defaults *defaults;	/* of devices that are attached; may be NULL */
 };
 
 /* The hypervisor or the store, opened when first asked for. NULL and err when it cannot be reached. */

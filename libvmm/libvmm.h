@@ -77,6 +77,8 @@ struct vmm_defaults {
 	const char *vif_script, *vif_bridge, *vif_gatewaydev, *vif_backend;
 	int32_t max_grant_frames, max_maptrack_frames, max_grant_version;
 };
+/* For devices that are attached later; borrowed, and NULL for none. */
+void vmm_set_defaults(struct vmm *vmm, const struct vmm_defaults *defaults);
 int vmm_config_apply_defaults(struct vmm_config *cfg, const struct vmm_defaults *defaults, struct err *err) must_check;
 void vmm_config_free(struct vmm_config *cfg);
 const char *vmm_config_name(const struct vmm_config *cfg);
@@ -252,7 +254,7 @@ int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class, const 
 int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class, const char *which, bool force,
 		      struct err *err) must_check;
 /* What a specification says, in upstream's JSON; *json is yours. The host is not looked at. */
-int vmm_device_spec_json(const char *class, const char *spec, char **json, struct err *err) must_check;
+int vmm_device_spec_json(struct vmm *vmm, const char *class, const char *spec, char **json, struct err *err) must_check;
 
 struct vmm_deviceinfo {
 	int32_t devid;

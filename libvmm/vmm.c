@@ -65,6 +65,11 @@ void vmm_set_interrupt(struct vmm *vmm, const volatile int *flag)
 	vmm->interrupt = flag;
 }
 
+void vmm_set_defaults(struct vmm *vmm, const struct vmm_defaults *defaults)
+{
+	vmm->defaults = defaults;
+}
+
 void vmm_counts(const struct vmm *vmm, uint64_t *nr_hypercalls, uint64_t *nr_store_ops)
 {
 	*nr_hypercalls = vmm->hv ? hv_nr_calls(vmm->hv) : 0;

@@ -10,13 +10,22 @@
 
 static struct err err;
 
+static struct vmm *the_vmm(void)
+{
+	static struct vmm *vmm;
+
+	if (vmm == NULL)
+		ck_ok(vmm_open(&vmm, &err), &err);
+	return vmm;
+}
+
 /* The JSON of a specification on one line, without blanks. */
 static char *squeezed(const char *class, const char *spec)
 {
 	autofree char *json = NULL;
 	char *out, *w;
 
-	ck_ok(vmm_device_spec_json(class, spec, &json, &err), &err);
+	ck_ok(vmm_device_spec_json(the_vmm(), class, spec, &json, &err), &err);
 	out = w = xstrdup(json);
 	for (const char *p = json; *p != '\0'; p++)
 		if (*p != ' ' && *p != '\n')
@@ -138,7 +147,7 @@ START_TEST(specifications_that_are_refused)
 		autofree char *json = NULL;
 
 		err_clear(&err);
-		ck_assert_msg(vmm_device_spec_json(bad[i].class, bad[i].spec, &json, &err) < 0, "%s: %s taken", bad[i].class,
+		ck_assert_msg(vmm_device_spec_json(the_vmm(), bad[i].class, bad[i].spec, &json, &err) < 0, "%s: %s taken", bad[i].class,
 			      bad[i].spec);
 		ck_assert_msg(strstr(err.msg, bad[i].say) != NULL, "%s: '%s', wanted '%s'", bad[i].spec, err.msg, bad[i].say);
 		ck_assert_ptr_null(strchr(err.msg, '\n'));
@@ -158,7 +167,7 @@ START_TEST(damaged_specifications)
 
 				spec[at] = junk[k];
 				err_clear(&err);
-				if (vmm_device_spec_json(good[i].class, spec, &json, &err) < 0)
+				if (vmm_device_spec_json(the_vmm(), good[i].class, spec, &json, &err) < 0)
 					ck_assert(err.msg[0] != '\0');
 			}
 		}
@@ -167,6 +176,21 @@ START_TEST(damaged_specifications)
 END_TEST
 
 /* A word stands in one row of its class only. */
+START_TEST(defaults_of_the_host)
+{
+	static const struct vmm_defaults host = { .vif_script = "vif-route", .vif_bridge = "br7", .vif_gatewaydev = "eth7" };
+	autofree char *got = NULL, *own = NULL;
+
+	vmm_set_defaults(the_vmm(), &host);
+	got = squeezed("vif", "");
+	own = squeezed("vif", "bridge=mine,script=builtin");
+	vmm_set_defaults(the_vmm(), NULL);
+	ck_assert_ptr_nonnull(strstr(got, "\"bridge\":\"br7\",\"script\":\"vif-route\""));
+	ck_assert_ptr_nonnull(strstr(got, "\"gatewaydev\":\"eth7\""));
+	ck_assert_ptr_nonnull(strstr(own, "\"bridge\":\"mine\",\"script\":\"builtin\""));
+}
+END_TEST
+
 START_TEST(keys_are_unique)
 {
 	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++) {
@@ -183,4 +207,4 @@ START_TEST(keys_are_unique)
 }
 END_TEST
 
-TEST_MAIN("devices", specifications_that_are_taken, specifications_that_are_refused, damaged_specifications, keys_are_unique)
+TEST_MAIN("devices", defaults_of_the_host, specifications_that_are_taken, specifications_that_are_refused, damaged_specifications, keys_are_unique)

@@ -28,7 +28,7 @@ static int attach(struct xl *xl, const char *class, const char *title, char **ar
 		xl_catch_interrupts(xl);
 		return vmm_device_attach(xl->vmm, domid, class, spec.data != NULL ? spec.data : "", err);
 	}
-	if (vmm_device_spec_json(class, spec.data != NULL ? spec.data : "", &json, err) < 0)
+	if (vmm_device_spec_json(xl->vmm, class, spec.data != NULL ? spec.data : "", &json, err) < 0)
 		return -1;
 	fprintf(xl->out, "%s: %s\n", title, json);
 	return 0;

@@ -38,7 +38,7 @@ static int usbdev_attach(struct xl *xl, const void *opts, char **args, struct er
 		return -1;
 	if (!xl->dry_run)
 		return vmm_usbdev_attach(xl->vmm, domid, spec.data != NULL ? spec.data : "", err);
-	if (vmm_device_spec_json("usbdev", spec.data != NULL ? spec.data : "", &json, err) < 0)
+	if (vmm_device_spec_json(xl->vmm, "usbdev", spec.data != NULL ? spec.data : "", &json, err) < 0)
 		return -1;
 	fprintf(xl->out, "usbdev: %s\n", json);
 	return 0;

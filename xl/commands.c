@@ -89,11 +89,6 @@ void xl_warn(void *arg, const char *where, const char *message)
 int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
 		   struct err *err)
 {
-	const struct vmm_defaults defaults = {
-		xl->conf.vif_script, xl->conf.vif_bridge, xl->conf.vif_gatewaydev, xl->conf.vif_backend,
-		(int32_t)xl->conf.max_grant_frames, (int32_t)xl->conf.max_maptrack_frames,
-		(int32_t)xl->conf.max_grant_version,
-	};
 	struct xl_warnings warnings = { xl, 0 };
 	struct vmm_config_source shown = *src;
 
@@ -106,7 +101,7 @@ int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quie
 	}
 	if (vmm_config_load(&shown, cfg, err) < 0)
 		return -1;
-	if (vmm_config_apply_defaults(*cfg, &defaults, err) == 0)
+	if (vmm_config_apply_defaults(*cfg, &xl->defaults, err) == 0)
 		return 0;
 	vmm_config_free(steal(*cfg));
 	return -1;
@@ -256,6 +251,7 @@ static int open_vmm(struct xl *xl, struct err *err)
 {
 	if (vmm_open(&xl->vmm, err) < 0)
 		return -1;
+	vmm_set_defaults(xl->vmm, &xl->defaults);
 	if (xl->verbosity >= 1)
 		vmm_set_progress(xl->vmm, show_step, xl);
 	if (xl->verbosity >= 2)
@@ -317,6 +313,10 @@ int xl_main(int argc, char **argv, const char *conf_path, FILE *out, FILE *note)
 
 	interrupted = 0;
 	xl_conf_load(&xl.conf, conf_path, conf_warn, &xl);
+	xl.defaults = (struct vmm_defaults){
+		xl.conf.vif_script, xl.conf.vif_bridge, xl.conf.vif_gatewaydev, xl.conf.vif_backend,
+		(int32_t)xl.conf.max_grant_frames, (int32_t)xl.conf.max_maptrack_frames, (int32_t)xl.conf.max_grant_version,
+	};
 	if (find_and_run(&xl, argc, argv, &err) < 0) {
 		fflush(out);
 		xl_note(&xl, "xl: %s", err.msg);

@@ -21,6 +21,7 @@
 struct xl {
 	struct vmm *vmm;	/* NULL for commands with XL_NO_XEN */
 	struct xl_conf conf;
+	struct vmm_defaults defaults;	/* from it */
 	const struct xl_command *command;
 	FILE *out, *note;	/* standard output, standard error */
 	bool dry_run;		/* -N */
