@@ -54,9 +54,10 @@ xl network-attach many mac=00:16:3e:00:00:01 2>/tmp/err && fail "a second interf
 cat /tmp/err
 
 echo '--- one block device and two guests'
-losetup /dev/loop20 /root/d10.img
-guest other '' 'disk = [ "/dev/loop20,raw,xvda,w" ]'
-xl block-attach many /dev/loop20,raw,xvdk,r || fail "a block device that is read"
+loop=$(losetup -f)
+losetup "$loop" /root/d10.img
+guest other '' "disk = [ \"$loop,raw,xvda,w\" ]"
+xl block-attach many "$loop,raw,xvdk,r" || fail "a block device that is read"
 xl create -e -q -p /tmp/other.cfg 2>/tmp/err && fail "a block device that another guest reads was given to a writer"
 cat /tmp/err
 grep -q "has the same device already" /tmp/err || fail "no reason"
@@ -64,13 +65,13 @@ sed -i 's/xvda,w/xvda,r/' /tmp/other.cfg
 xl create -e -q -p /tmp/other.cfg || fail "two that read one block device"
 xl destroy other
 xl block-detach -f many xvdk || fail "detach xvdk"
-xl block-attach many '/dev/loop20,raw,xvdk,w!' || fail "a block device shared knowingly"
+xl block-attach many "$loop,raw,xvdk,w!" || fail "a block device shared knowingly"
 sed -i 's/xvda,r/xvda,w!/' /tmp/other.cfg
 xl create -e -q -p /tmp/other.cfg || fail "two that share one block device knowingly"
 xl list -l other | grep -q '"shared": true' || fail "what is shared is not saved so"
 xl destroy other
 xl destroy many || fail "destroy"
-losetup -d /dev/loop20
+losetup -d "$loop"
 no_devices_left "destroy"
 
 exit $failed

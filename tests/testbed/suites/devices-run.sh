@@ -77,13 +77,15 @@ for tool in ovs-vsctl iptables; do
 	printf '#!/bin/sh\necho "${0##*/} $*" >>/tmp/tools\n[ "$3" != -C ]\n' >/usr/local/bin/$tool
 	chmod +x /usr/local/bin/$tool
 done
-cat >/tmp/own <<'END'
+loop=$(losetup -f)
+losetup "$loop" /root/d4.img
+cat >/tmp/own <<END
 #!/bin/sh
-echo "$(basename "$0") $* $XENBUS_TYPE $XENBUS_PATH $XENBUS_BASE_PATH ${vif-} ${netdev-}" >>/tmp/owns
-[ "$XENBUS_TYPE" = vif ] || [ "$1" = remove ] || {
-	xenstore-write "$XENBUS_PATH/physical-device-path" /dev/loop9 "$XENBUS_PATH/physical-device" 7:9
+echo "own \$* \$XENBUS_TYPE \$XENBUS_PATH \$XENBUS_BASE_PATH \${vif-} \${netdev-}" >>/tmp/owns
+[ "\$XENBUS_TYPE" = vif ] || [ "\$1" = remove ] || {
+	xenstore-write "\$XENBUS_PATH/physical-device-path" $loop "\$XENBUS_PATH/physical-device" 7:$(printf %x "${loop#/dev/loop}")
 }
-xenstore-write "$XENBUS_PATH/hotplug-status" connected
+xenstore-write "\$XENBUS_PATH/hotplug-status" connected
 END
 chmod +x /tmp/own
 # shellcheck disable=SC2317 # await calls it
@@ -98,8 +100,7 @@ xl network-attach one script=vif-openvswitch,bridge=ovs0,vlan=7,mac=00:16:3e:00:
 xl network-attach one script=vif-bridge,mtu=1400 || fail "vif-bridge"
 [ -d /sys/class/net/xenbr0/brif/vif"$id".4 ] || fail "vif-bridge made no port"
 xl network-attach one script=/tmp/own,gatewaydev=dummy9 || fail "an own script for an interface"
-losetup /dev/loop9 /root/d4.img
-xl block-attach one "/dev/loop9,raw,xvde,w,script=/tmp/own" || fail "an own script for a disk"
+xl block-attach one "$loop,raw,xvde,w,script=/tmp/own" || fail "an own script for a disk"
 xl block-attach one /root/d5.img,raw,xvdf,w,script=block || fail "block"
 await 60 is_connected /local/domain/0/backend/vbd/"$id"/51792 || fail "xvdf does not connect"
 await 60 is_connected /local/domain/0/backend/vbd/"$id"/51776 || fail "xvde does not connect"
@@ -108,7 +109,7 @@ for n in 1 2 3 4 5; do
 done
 xl block-detach one xvde || fail "block-detach xvde"
 xl block-detach one xvdf || fail "block-detach xvdf"
-losetup -d /dev/loop9
+losetup -d "$loop"
 cat /tmp/tools /tmp/owns
 ip route | grep 192.168.77.5 && fail "vif-route left its route"
 for words in 'iptables -t nat -A POSTROUTING -o dummy9 -j MASQUERADE' "add-port ovs0 vif$id.3 tag=7 " "ovs-vsctl --timeout=30 -- --if-exists del-port vif$id.3\$"; do
