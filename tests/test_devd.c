@@ -14,6 +14,7 @@
 #include "libvmm/config.h"
 #include "libvmm/device.h"
 #include "libvmm/libvmm.h"
+#include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
 
 #define DOMID 7
@@ -271,6 +272,8 @@ static void start(const char *devices)
 	struct vmm_device *dev;
 
 	begin();
+	while (fake_domain_make(1) < DOMID)
+		;
 	fake_store_on_change(driver_domain);
 	ck_ok(vmm_config_load(&src, &cfg, &err), &err);
 	ck_ok(device_settle_all(vmm, cfg, &err), &err);
@@ -282,6 +285,12 @@ static void finish(void)
 {
 	vmm_config_free(cfg);
 	end();
+}
+
+static void count_orphan(void *arg, uint32_t domid, const char *kind, int32_t devid)
+{
+	ck_assert(domid == DOMID && strcmp(kind, "vif") == 0 && devid == 0);
+	++*(unsigned *)arg;
 }
 
 #define BOTH "disk = ['/img,raw,xvda,w']\nvif = ['bridge=br0', 'script=/etc/own']\n"
@@ -303,6 +312,49 @@ START_TEST(waits_for_the_other_half)
 	ck_ok(device_detach(vmm, DOMID, &records, false, &err), &err);
 	wants("/libxl/7/device/vbd", NULL);
 	wants("/local/domain/7/device/vbd/51712", NULL);
+	finish();
+}
+END_TEST
+
+START_TEST(says_that_nobody_takes_it_down)
+{
+	autorecords struct device_records records = { NULL, 0 };
+
+	on_close = "closed only";
+	start("vif = ['bridge=br0']\n");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
+	ck_fails(device_detach(vmm, DOMID, &records, true, &err), &err, ETIMEDOUT, "is `xl devd` running in there?");
+	wants("/local/domain/5/backend/vif/7/0", NULL);
+	wants("/libxl/7/device/vif/0", NULL);
+	finish();
+}
+END_TEST
+
+/* A driver domain that crashed: nothing to wait for, and told so in the list. */
+START_TEST(lets_go_of_a_backend_that_is_gone)
+{
+	static const char *const nodes[] = { "frontend/state", NULL };
+	autorecords struct device_records records = { NULL, 0 };
+	struct vmm_deviceinfo *list;
+	unsigned told = 0;
+	size_t nr;
+
+	on_close = "never";
+	start("vif = ['bridge=br0']\n");
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	ck_ok(vmm_device_list(vmm, DOMID, "vif", nodes, &list, &nr, &err), &err);
+	ck_assert(nr == 1 && !list[0].is_backend_gone);
+	vmm_device_list_free(list, nr);
+	fake_guest_shutdown(DRIVER, VMM_SHUTDOWN_CRASH);
+	ck_ok(vmm_device_list(vmm, DOMID, "vif", nodes, &list, &nr, &err), &err);
+	ck_assert(nr == 1 && list[0].is_backend_gone);
+	vmm_device_list_free(list, nr);
+	ck_ok(vmm_device_orphans(vmm, DRIVER, count_orphan, &told, &err), &err);
+	ck_assert_uint_eq(told, 1);
+	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
+	ck_ok(device_detach(vmm, DOMID, &records, false, &err), &err);
+	wants("/libxl/7/device/vif/0", NULL);
 	finish();
 }
 END_TEST
@@ -330,4 +382,4 @@ END_TEST
 
 TEST_MAIN("driver domains", connects_and_takes_down_by_script, sees_what_comes, tells_why_a_script_failed,
 	  tells_what_the_library_could_not_do, finds_what_was_connected, passes_by_what_is_not_its_own, waits_for_the_other_half,
-	  hears_its_no, notices_that_it_went)
+	  says_that_nobody_takes_it_down, lets_go_of_a_backend_that_is_gone, hears_its_no, notices_that_it_went)

@@ -76,4 +76,22 @@ xl block-detach deaf xvda || xl block-detach -f deaf xvda || fail "forced detach
 xl destroy deaf || fail "destroy deaf"
 [ -z "$(losetup -a)" ] || fail "loop devices left: $(losetup -a)"
 
+# A guest that writes what it can write: its own nodes. What is listed is what it wrote; what is done is not.
+printf 'name = "liar"\nkernel = "/guests/Image"\nmemory = 64\ndisk = [ "/root/a.img,raw,xvda,w" ]\nvif = [ "" ]\n' >/tmp/liar.cfg
+xl create -e -q -p /tmp/liar.cfg || fail "create liar"
+id=$(xl domid liar)
+for node in device/vbd/51712 device/vif/0; do
+	dir=/local/domain/$id/$node
+	xenstore-write "$dir/state" 99999999999999999999 "$dir/backend" /local/domain/0/backend/vbd/0/1 "$dir/backend-id" -7 \
+		"$dir/ring-ref" 'x y' "$dir/event-channel" 4294967296 "$dir/mac" "$(printf 'a\tb')" "$dir/handle" -1
+done
+xenstore-write "/local/domain/$id/device/vbd/1/backend" /local/domain/0/backend/vbd/0/1 "/local/domain/$id/device/x/y/z" 1
+xl block-list liar || fail "list of a liar's disks"
+xl network-list liar || fail "list of a liar's interfaces"
+[ "$(xl block-list liar | wc -l)" = 2 ] || fail "a disk that only the guest speaks of is listed"
+xl network-detach -f liar 0 || fail "detach from a liar"
+xl destroy liar || fail "destroy liar"
+[ -z "$(losetup -a)" ] || fail "loop devices left of the liar: $(losetup -a)"
+xenstore-ls -f | grep -E '/(vbd|vif)/[0-9]+|^/libxl/[1-9]' && fail "nodes left of the liar"
+
 exit $failed
