@@ -19,9 +19,14 @@
 
 #define BACKLOG 256
 #define ACCEPT_AGAIN_MS 200u
+
+/* Looking once more, see yield_core. */
 #define EAGER_TURNS 32u		/* in a row, then the others are asked for */
-#define EAGER_MS    2u		/* more than this was not worth it */
-#define ALOOF_TURNS 1023u
+#define EAGER_US    100u	/* a client that takes longer gains nothing worth it */
+#define CROWDED_US  2000u	/* somebody else took the core */
+#define SKIP_MAX    1023u	/* turns */
+#define OFF_MS	    1000u
+#define OFF_MAX_MS  60000u
 
 static void on_tick(struct ev_timer *timer);
 
@@ -46,28 +51,41 @@ static void on_tick(struct ev_timer *timer)
 /*
  * A client that shares our core asks again as soon as it has run with its answer, and libxenstore sends a request in two or three
  * writes. Give it the core and look once more before going to sleep: that saves both the sleep and being woken. Where it
- * was in vain (the client has a core of its own, or nothing more to ask) or took long (others want the core) it is not tried for
- * a while, each time for longer.
+ * was in vain (the client has a core of its own, or nothing more to ask) it is not tried for some turns; where somebody else took the
+ * core, not for some seconds, as the scheduler counts what was given away as used. Each time for longer.
  */
-static bool look_again(struct server *s)
+static void yield_core(struct server *s)
 {
-	struct world *w = s->world;
-	uint64_t before = w->now_ms;
-	bool more;
+	uint64_t before = time_ns(), now;
 
 	sched_yield();
-	more = dispatch_again(w, time_ms());
-	if (!w->turn.only || w->now_ms - before > EAGER_MS)
-		s->aloof = s->aloof < ALOOF_TURNS ? 2 * s->aloof + 1 : ALOOF_TURNS;
+	now = time_ns();
+	s->eager.took_us = (now - before) / 1000;
+	s->eager.now_ms = now / 1000000;
+}
+
+static void judge_look(struct server *s)
+{
+	struct eager *e = &s->eager;
+
+	if (e->took_us >= CROWDED_US) {
+		bool again = e->now_ms < e->off_until_ms + 2 * e->off_ms;
+
+		e->off_ms = again && e->off_ms < OFF_MAX_MS ? 2 * e->off_ms : OFF_MS;
+		e->off_until_ms = e->now_ms + e->off_ms;
+	}
+	if (!s->world->turn.only || e->took_us > EAGER_US)
+		e->skip = e->skip < SKIP_MAX ? 2 * e->skip + 1 : SKIP_MAX;
 	else
-		s->aloof = 0;
-	s->nr_aloof = s->aloof;
-	return more;
+		e->skip = 0;
+	e->left = e->skip;
 }
 
 static bool is_eager(struct server *s)
 {
-	return s->world->turn.only && !(s->nr_aloof && s->nr_aloof--);
+	if (!s->world->turn.only || s->world->now_ms < s->eager.off_until_ms)
+		return false;
+	return !(s->eager.left && s->eager.left--);
 }
 
 static void on_turn(struct ev_defer *defer)
@@ -76,8 +94,11 @@ static void on_turn(struct ev_defer *defer)
 	struct world *w = s->world;
 	bool more = dispatch_turn(w, ev_now_ms(s->ev));
 
-	for (unsigned n = 0; !more && n < EAGER_TURNS && is_eager(s); n++)
-		more = look_again(s);
+	for (unsigned n = 0; !more && n < EAGER_TURNS && is_eager(s); n++) {
+		yield_core(s);
+		more = dispatch_again(w, s->eager.now_ms);
+		judge_look(s);
+	}
 	if (more)
 		ev_defer(s->ev, &s->turn);
 	/* Most turns leave nothing that needs the clock. */

@@ -16,8 +16,11 @@ struct server {
 	struct ev_signal term, interrupt, hup;
 	bool accepting;
 	bool wait_logged;	/* that clients have to wait was said */
-	/* Turns without a second look after one that was in vain; what is left of them. */
-	unsigned aloof, nr_aloof;
+	struct eager {
+		unsigned skip, left;	/* turns without a second look after one in vain; what is left of them */
+		uint64_t off_ms, off_until_ms;	/* none at all: how long, until when */
+		uint64_t took_us, now_ms;	/* the last yield; its end */
+	} eager;
 };
 
 /* Everything but the socket. Takes the world. */
