@@ -8,6 +8,7 @@
  * meaning, so a change that runs out of memory half-way down has not happened.
  */
 #include "xenstored/tree.h"
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include "base/mem.h"
@@ -19,6 +20,16 @@
  */
 #define FANOUT 32
 
+/* The front of a name as a number that compares like it: most searches and the listing of short names need not touch the nodes,
+ * which lie anywhere. A name shorter than this is its key. */
+struct slot {
+	uintptr_t key;		/* of the node, or no more than that of the first one beneath and more than all before */
+	union {
+		struct node *node;
+		struct dir *dir;
+	};
+};
+
 struct dir {
 	uint32_t ref;
 	uint16_t n;		/* slots in use */
@@ -26,7 +37,7 @@ struct dir {
 	uint8_t cap;		/* slots allocated */
 	uint32_t count;		/* nodes beneath */
 	uint32_t bytes;		/* of their names, each with its NUL */
-	void *slot[];
+	struct slot slot[];
 };
 
 struct tree {
@@ -108,9 +119,9 @@ static void dir_unref(struct dir *d, struct node **dead)
 		return;
 	for (unsigned i = 0; i < d->n; i++) {
 		if (d->level) {
-			dir_unref(d->slot[i], dead);
+			dir_unref(d->slot[i].dir, dead);
 		} else {
-			struct node *n = d->slot[i];
+			struct node *n = d->slot[i].node;
 
 			if (!--n->ref)
 				push_dead(n, dead);
@@ -158,35 +169,50 @@ static int node_own(struct tree *t, struct node **pn)
 
 /* Directories */
 
+static uintptr_t name_key(const char *name, size_t len)
+{
+	size_t n = len < sizeof(uintptr_t) ? len : sizeof(uintptr_t);
+	uintptr_t key = 0;
+
+	for (size_t i = 0; i < n; i++)
+		key = key << 8 | (unsigned char)name[i];
+	return n ? key << 8 * (sizeof(key) - n) : 0;
+}
+
 static int name_cmp(const struct node *n, const char *name, size_t len)
 {
 	size_t common = n->name_len < len ? n->name_len : len;
-	/* Most names differ in their first byte: no call for those. */
-	int diff = (unsigned char)n->data[0] - (unsigned char)name[0];
+	int diff = memcmp(n->data, name, common);
 
-	if (!diff)
-		diff = memcmp(n->data, name, common);
 	return diff ? diff : (int)n->name_len - (int)len;
 }
 
 static const struct node *first_node(const struct dir *d, unsigned i)
 {
 	while (d->level) {
-		d = d->slot[i];
+		d = d->slot[i].dir;
 		i = 0;
 	}
-	return d->slot[i];
+	return d->slot[i].node;
+}
+
+static int slot_cmp(const struct dir *d, unsigned i, uintptr_t key, const char *name, size_t len)
+{
+	if (d->slot[i].key != key)
+		return d->slot[i].key < key ? -1 : 1;
+	return len < sizeof(key) ? 0 : name_cmp(first_node(d, i), name, len);
 }
 
 /* The first slot whose name is not less. In an inner directory: the slot where the name belongs. */
 static unsigned dir_search(const struct dir *d, const char *name, size_t len, bool *exact)
 {
 	unsigned low = 0, high = d->n;
+	uintptr_t key = name_key(name, len);
 
 	*exact = false;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
-		int diff = name_cmp(first_node(d, mid), name, len);
+		int diff = slot_cmp(d, mid, key, name, len);
 
 		if (!diff) {
 			*exact = true;
@@ -213,8 +239,8 @@ const struct node *node_child(const struct node *n, const char *name, size_t len
 		unsigned i = dir_search(d, name, len, &exact);
 
 		if (!d->level)
-			return exact ? d->slot[i] : NULL;
-		d = d->slot[i];
+			return exact ? d->slot[i].node : NULL;
+		d = d->slot[i].dir;
 	}
 }
 
@@ -231,9 +257,9 @@ static struct dir *dir_alloc(unsigned cap, unsigned level)
 static void slot_ref(const struct dir *d, unsigned i)
 {
 	if (d->level)
-		((struct dir *)d->slot[i])->ref++;
+		d->slot[i].dir->ref++;
 	else
-		((struct node *)d->slot[i])->ref++;
+		d->slot[i].node->ref++;
 }
 
 /* Make *pd private, with room for at least `room` more slots (it must not be full when room is
@@ -278,18 +304,18 @@ static void dir_recount(struct dir *d)
 	d->count = d->bytes = 0;
 	for (unsigned i = 0; i < d->n; i++) {
 		if (d->level) {
-			const struct dir *sub = d->slot[i];
+			const struct dir *sub = d->slot[i].dir;
 
 			d->count += sub->count;
 			d->bytes += sub->bytes;
 		} else {
 			d->count++;
-			d->bytes += ((struct node *)d->slot[i])->name_len + 1u;
+			d->bytes += d->slot[i].node->name_len + 1u;
 		}
 	}
 }
 
-static void slot_insert(struct dir *d, unsigned i, void *what)
+static void slot_insert(struct dir *d, unsigned i, struct slot what)
 {
 	memmove(&d->slot[i + 1], &d->slot[i], (d->n - i) * sizeof(d->slot[0]));
 	d->slot[i] = what;
@@ -300,7 +326,7 @@ static void slot_insert(struct dir *d, unsigned i, void *what)
  * in order leave full arrays behind. */
 static int dir_split(struct dir *parent, unsigned i, const char *name, size_t len)
 {
-	struct dir *left = parent->slot[i], *right;
+	struct dir *left = parent->slot[i].dir, *right;
 	bool at_end = name_cmp(first_node(left, left->n - 1u), name, len) < 0;
 	unsigned keep = at_end ? FANOUT - 2 : FANOUT / 2;
 
@@ -312,7 +338,7 @@ static int dir_split(struct dir *parent, unsigned i, const char *name, size_t le
 	left->n = (uint16_t)keep;
 	dir_recount(left);
 	dir_recount(right);
-	slot_insert(parent, i + 1, right);
+	slot_insert(parent, i + 1, (struct slot){ right->slot[0].key, .dir = right });
 	return 0;
 }
 
@@ -327,7 +353,7 @@ static int dir_raise(struct dir **root)
 	if (!up)
 		return -1;
 	up->n = 1;
-	up->slot[0] = *root;
+	up->slot[0] = (struct slot){ (*root)->slot[0].key, .dir = *root };
 	up->count = (*root)->count;
 	up->bytes = (*root)->bytes;
 	*root = up;
@@ -356,14 +382,14 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
 			*at = i;
 			return (int)depth;
 		}
-		pd = (struct dir **)&(*pd)->slot[i];
+		pd = &(*pd)->slot[i].dir;
 		if ((*pd)->n < FANOUT)
 			continue;
 		if (dir_own(pd, 0) < 0 || dir_split(path[depth - 1], i, name, len) < 0)
 			return -1;
 		/* The name may belong to the new right half. */
 		i = dir_search(path[depth - 1], name, len, &exact);
-		pd = (struct dir **)&path[depth - 1]->slot[i];
+		pd = &path[depth - 1]->slot[i].dir;
 	}
 }
 
@@ -371,6 +397,7 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
  * private. */
 static int dir_insert(struct node *parent, struct node *child)
 {
+	struct slot slot = { name_key(child->data, child->name_len), .node = child };
 	struct dir *path[DIR_MAX_LEVELS + 1];
 	unsigned at;
 	int depth;
@@ -381,7 +408,7 @@ static int dir_insert(struct node *parent, struct node *child)
 		if (!d)
 			return -1;
 		d->n = 1;
-		d->slot[0] = child;
+		d->slot[0] = slot;
 		dir_recount(d);
 		parent->dir = d;
 		return 0;
@@ -389,7 +416,7 @@ static int dir_insert(struct node *parent, struct node *child)
 	depth = dir_descend(&parent->dir, node_name(child), child->name_len, path, &at);
 	if (depth < 0)
 		return -1;
-	slot_insert(path[depth - 1], at, child);
+	slot_insert(path[depth - 1], at, slot);
 	for (int i = 0; i < depth; i++) {
 		path[i]->count++;
 		path[i]->bytes += child->name_len + 1u;
@@ -420,9 +447,9 @@ static struct node **dir_slot(struct node *parent, const char *name, size_t len,
 		if (!(*pd)->level) {
 			if (levels)
 				*levels = depth;
-			return (struct node **)&(*pd)->slot[i];
+			return &(*pd)->slot[i].node;
 		}
-		pd = (struct dir **)&(*pd)->slot[i];
+		pd = &(*pd)->slot[i].dir;
 	}
 }
 
@@ -457,7 +484,7 @@ static struct node *dir_remove(struct node *parent, const char *name, size_t len
 			parent->dir = NULL;
 	}
 	while (parent->dir && parent->dir->level && parent->dir->n == 1) {
-		struct dir *only = parent->dir->slot[0];
+		struct dir *only = parent->dir->slot[0].dir;
 
 		free(parent->dir);
 		parent->dir = only;
@@ -672,9 +699,9 @@ const struct node *node_first_child(const struct node *n, struct child_iter *it)
 		it->level++;
 		it->d[it->level] = d;
 		it->i[it->level] = 0;
-		d = d->level ? d->slot[0] : NULL;
+		d = d->level ? d->slot[0].dir : NULL;
 	}
-	return it->level < 0 ? NULL : it->d[it->level]->slot[0];
+	return it->level < 0 ? NULL : it->d[it->level]->slot[0].node;
 }
 
 const struct node *node_next_child(struct child_iter *it)
@@ -691,18 +718,17 @@ const struct node *node_next_child(struct child_iter *it)
 		return NULL;
 	d = it->d[it->level];
 	while (d->level) {
-		d = d->slot[it->i[it->level]];
+		d = d->slot[it->i[it->level]].dir;
 		it->level++;
 		it->d[it->level] = d;
 		it->i[it->level] = 0;
 	}
-	return d->slot[it->i[it->level]];
+	return d->slot[it->i[it->level]].node;
 }
 
 static size_t slot_bytes(const struct dir *d, unsigned i)
 {
-	return d->level ? ((struct dir *)d->slot[i])->bytes
-			: ((struct node *)d->slot[i])->name_len + 1u;
+	return d->level ? d->slot[i].dir->bytes : d->slot[i].node->name_len + 1u;
 }
 
 /* The child in whose name (or before which) a byte of the listing stands; *offset becomes the
@@ -723,10 +749,19 @@ static const struct node *child_at(const struct node *n, size_t *offset, struct 
 		it->d[it->level] = d;
 		it->i[it->level] = (uint16_t)i;
 		if (!d->level)
-			return d->slot[i];
-		d = d->slot[i];
+			return d->slot[i].node;
+		d = d->slot[i].dir;
 	}
 	return NULL;
+}
+
+/* A name that is its key, read from there; `out` has room for a whole key. Returns its size with NUL. */
+static size_t copy_key(char *out, uintptr_t key)
+{
+	uint64_t front = htobe64((uint64_t)key << (64 - 8 * sizeof(key)));
+
+	memcpy(out, &front, sizeof(key));
+	return sizeof(key) - (unsigned)__builtin_ctzll(key) / 8 + 1;
 }
 
 /* The names of a leaf from slot i on, as many as fit; *i becomes the first that does not. */
@@ -735,15 +770,21 @@ static size_t copy_names(const struct dir *leaf, uint16_t *i, size_t offset, cha
 	size_t len = 0;
 
 	for (; *i < leaf->n; (*i)++) {
-		const struct node *child = leaf->slot[*i];
-		size_t size = child->name_len + 1u - offset;
+		const struct slot *slot = &leaf->slot[*i];
+		bool is_short = !(slot->key & 0xff);
 
+		if (is_short && !offset && max - len >= sizeof(slot->key)) {
+			len += copy_key(out + len, slot->key);
+			continue;
+		}
 		/* Nodes lie anywhere: have the next ones come while this one is copied. */
 		if (*i + 4 < leaf->n)
-			__builtin_prefetch(leaf->slot[*i + 4]);
+			__builtin_prefetch(slot[4].node);
+		size_t size = slot->node->name_len + 1u - offset;
+
 		if (len + size > max)
 			break;
-		memcpy(out + len, child->data + offset, size);
+		memcpy(out + len, slot->node->data + offset, size);
 		len += size;
 		offset = 0;
 	}
