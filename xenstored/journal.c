@@ -27,10 +27,12 @@
 
 #define FILE_NAME "journal"
 #define NEW_NAME  "journal.new"
+#define OLD_NAME  "journal.old"
 #define BAD_NAME  "journal.bad"
 
 #define SLACK_BYTES	(32u << 10)	/* kept free for what cannot be refused: progress of rings */
 #define REWRITE_BYTES	(2u << 20)	/* a file is begun anew at twice its first size and this */
+#define SPARE_BYTES	(8u << 20)	/* a larger old file is not kept */
 #define NODES_A_FLUSH	64
 #define RETRY_FLUSHES	1024		/* after a failure, before a new file is tried */
 
@@ -47,6 +49,7 @@ struct journal {
 
 	/* A new file in the making. */
 	struct jfile next;		/* fd -1: there is none */
+	struct jfile spare;		/* the former file, to be used again: its pages are paid for */
 	struct node *snapshot;
 	struct tree_walk *walk;
 	const struct node *at;
@@ -255,23 +258,44 @@ static int put_everything(struct journal *j, const struct state_sink *s, struct 
 	return 0;
 }
 
-static void rewrite_abandon(struct journal *j)
+static void drop_snapshot(struct journal *j)
 {
-	jfile_close(&j->next);
 	if (j->snapshot)
 		node_unref(j->world->tree, j->snapshot);
 	j->snapshot = NULL;
 	if (j->walk)
 		tree_walk_free(j->walk);
 	j->walk = NULL;
+}
+
+static void rewrite_abandon(struct journal *j)
+{
+	jfile_close(&j->next);
+	drop_snapshot(j);
 	(void)unlinkat(j->dir_fd, NEW_NAME, 0);
+}
+
+static void drop_spare(struct journal *j)
+{
+	jfile_close(&j->spare);
+	(void)unlinkat(j->dir_fd, OLD_NAME, 0);
+}
+
+static int open_next(struct journal *j, struct err *err)
+{
+	if (j->spare.fd < 0 || renameat(j->dir_fd, OLD_NAME, j->dir_fd, NEW_NAME) < 0)
+		return jfile_create(&j->next, j->dir_fd, NEW_NAME, SLACK_BYTES, err);
+	j->next = j->spare;
+	j->spare = (struct jfile)JFILE_INIT;
+	jfile_restart(&j->next);
+	return jfile_reserve(&j->next, SLACK_BYTES, err);
 }
 
 /* The world as it stands after a flush; its tree by holding its root, which stays as it is however long writing it
  * takes. */
 static int rewrite_begin(struct journal *j, struct err *err)
 {
-	if (jfile_create(&j->next, j->dir_fd, NEW_NAME, SLACK_BYTES, err) < 0)
+	if (open_next(j, err) < 0)
 		return -1;
 	struct state_sink s = jfile_sink(&j->next);
 
@@ -294,7 +318,25 @@ static int rewrite_nodes(struct journal *j, size_t most, struct err *err)
 	return 0;
 }
 
-/* What happened since goes behind it; then the new file takes the old one's name, and that is the moment. */
+/* The new file takes the old one's name, and that is the moment. The old one is kept where that can be done at once and it is small. */
+static int take_over(struct journal *j, struct err *err)
+{
+	bool keep = j->file.fd >= 0 && j->file.size <= SPARE_BYTES &&
+		    renameat2(j->dir_fd, NEW_NAME, j->dir_fd, FILE_NAME, RENAME_EXCHANGE) == 0;
+
+	if (!keep && renameat(j->dir_fd, NEW_NAME, j->dir_fd, FILE_NAME) < 0)
+		return err_set(err, errno, "journal: rename: %s", strerror(errno));
+	drop_spare(j);
+	if (keep && renameat(j->dir_fd, NEW_NAME, j->dir_fd, OLD_NAME) == 0)
+		j->spare = j->file;
+	else
+		jfile_close(&j->file);
+	j->file = j->next;
+	j->next = (struct jfile)JFILE_INIT;
+	return 0;
+}
+
+/* What happened since goes behind it. */
 static int rewrite_end(struct journal *j, struct err *err)
 {
 	size_t len = j->file.committed - j->next_mark;
@@ -311,12 +353,9 @@ static int rewrite_end(struct journal *j, struct err *err)
 	if (jfile_reserve(&j->next, SLACK_BYTES, err) < 0)
 		return -1;
 	jfile_seal(&j->next);
-	if (renameat(j->dir_fd, NEW_NAME, j->dir_fd, FILE_NAME) < 0)
-		return err_set(err, errno, "journal: rename: %s", strerror(errno));
-	jfile_close(&j->file);
-	j->file = j->next;
-	j->next = (struct jfile)JFILE_INIT;
-	rewrite_abandon(j);	/* what is left of it: the snapshot */
+	if (take_over(j, err) < 0)
+		return -1;
+	drop_snapshot(j);
 	j->stats.rewrites++;
 	return 0;
 }
@@ -388,6 +427,7 @@ static void give_up(struct journal *j, const struct err *err)
 
 	log_error("%s; without a journal until there is room: a crash now loses the store", err->msg);
 	rewrite_abandon(j);
+	drop_spare(j);
 	jfile_close(&j->file);
 	(void)unlinkat(j->dir_fd, FILE_NAME, 0);
 	j->retry = RETRY_FLUSHES;
@@ -515,7 +555,7 @@ int journal_open(struct journal **out, const char *dir, struct world *w, struct 
 		return err_set(err, ENOMEM, "journal: no memory");
 	j->world = w;
 	j->guests = guests;
-	j->file = j->next = (struct jfile)JFILE_INIT;
+	j->file = j->next = j->spare = (struct jfile)JFILE_INIT;
 	j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir_fd < 0)
 		err_set(err, errno, "%s: open: %s", dir, strerror(errno));
@@ -535,6 +575,7 @@ int journal_start(struct journal *j, struct err *err)
 	struct conn *c;
 
 	rewrite_abandon(j);
+	drop_spare(j);
 	jfile_close(&j->file);
 	j->epoch++;
 	if (rewrite_begin(j, err) < 0 || rewrite_nodes(j, SIZE_MAX, err) < 0 ||
@@ -563,6 +604,7 @@ void journal_close(struct journal *j, bool keep)
 	if (!j)
 		return;
 	rewrite_abandon(j);
+	drop_spare(j);
 	jfile_close(&j->file);
 	if (j->dir_fd >= 0 && !keep)
 		(void)unlinkat(j->dir_fd, FILE_NAME, 0);

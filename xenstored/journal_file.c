@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The mapped file under the journal: growing, staging, and the one store that makes a batch count. Knows that a stream ends in zeros;
+ * The mapped file under the journal: growing, staging, and the one store that makes a batch count. Knows that a stream ends in a zero;
  * does not know what the records say.
  */
 #include "xenstored/journal_file.h"
@@ -14,6 +14,7 @@
 #include "base/num.h"
 
 #define GROW_BYTES    (64u << 10)
+#define READY_BYTES   (64u << 10)
 #define RELEASE_BYTES (64u << 10)
 #define SLOT	      STATE_RECORD
 
@@ -41,6 +42,24 @@ void jfile_close(struct jfile *f)
 	*f = (struct jfile)JFILE_INIT;
 }
 
+void jfile_restart(struct jfile *f)
+{
+	f->committed = f->tail = f->released = f->ready = 0;
+}
+
+/* Many pages at once: cheaper than one fault each. */
+static void make_ready(struct jfile *f, size_t want)
+{
+	size_t end = num_align_up(want, READY_BYTES);
+
+	if (end > f->size)
+		end = f->size;
+#ifdef MADV_POPULATE_WRITE
+	(void)madvise(f->map + f->ready, end - f->ready, MADV_POPULATE_WRITE);
+#endif
+	f->ready = end;
+}
+
 /* Allocated, not just made longer: a hole that cannot be filled would be a SIGBUS. */
 static int grow(struct jfile *f, size_t want, struct err *err)
 {
@@ -61,10 +80,6 @@ static int grow(struct jfile *f, size_t want, struct err *err)
 	if (map == MAP_FAILED)
 		return err_set(err, errno, "journal: map %zu bytes: %s", size, strerror(errno));
 	f->map = map;
-#ifdef MADV_POPULATE_WRITE
-	/* All its pages at once: cheaper than one fault each. */
-	(void)madvise(f->map + f->size, size - f->size, MADV_POPULATE_WRITE);
-#endif
 	f->size = size;
 	return 0;
 }
@@ -74,7 +89,11 @@ int jfile_reserve(struct jfile *f, size_t len, struct err *err)
 {
 	size_t want = f->tail + SLOT + len + SLOT;
 
-	return want <= f->size ? 0 : grow(f, want, err);
+	if (want > f->size && grow(f, want, err) < 0)
+		return -1;
+	if (want > f->ready)
+		make_ready(f, want);
+	return 0;
 }
 
 static void *room(void *arg, size_t len, struct err *err)

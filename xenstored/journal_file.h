@@ -9,7 +9,7 @@
 
 /*
  * A file that only grows, mapped, with a state stream in it: records are appended out of sight and all of them count from one store.
- * Behind the tail there are zeros, which are the stream's END.
+ * Behind what counts stands a zero, which is the stream's END; what lies further on means nothing.
  *
  * A batch stands behind a slot of eight bytes that is zero, so END, until the batch is complete; then it becomes the head
  * of an empty record of the type JFILE_MARK.
@@ -21,6 +21,7 @@ struct jfile {
 	int fd;
 	char *map;
 	size_t size;		/* allocated and mapped */
+	size_t ready;		/* so much of it has its pages in our page table */
 	size_t committed;	/* where END stands: what is before counts */
 	size_t tail;		/* end of what is staged */
 	size_t released;	/* pages before this were given back */
@@ -31,6 +32,8 @@ struct jfile {
 /* A new empty file NAME in a directory, with room for at least `size` bytes. */
 int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err) must_check;
 void jfile_close(struct jfile *f);	/* harmless on JFILE_INIT */
+/* Begin it anew: what it holds means nothing any more, its pages are there already. */
+void jfile_restart(struct jfile *f);
 
 /* Where state_put_* write: appended to what is staged. ENOSPC, ENOMEM. */
 struct state_sink jfile_sink(struct jfile *f);
