@@ -227,6 +227,9 @@ tb_make_boot() {
 	mkdir "$tb_root"
 	tb_place "$tb_tree" "$tb_root" usr/bin/bash "usr/bin/xen*" "usr/sbin/*xen*" usr/sbin/xl \
 		"usr/lib/xen-*" etc/xen etc/default/xendomains
+	# Its scripts lock with flock(1), which busybox has not.
+	tb_tools=$(tb_entry "tools-$1-$(tb_suite "$2")" util-linux tb_make_tree "$1" "$(tb_suite "$2")" util-linux) || return 1
+	tb_place "$tb_tools" "$tb_root" usr/bin/flock
 	# Ours take the place of its scripts of the same name.
 	mkdir -p "$tb_root/opt/stock"
 	cp -a "$tb_tree/etc/xen/scripts" "$tb_root/opt/stock/scripts" || return 1

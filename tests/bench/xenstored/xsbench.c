@@ -860,12 +860,15 @@ static void domains(bool one)
 	static const unsigned marks[] = { 1, 100, 250, 500, 1000 };
 	struct client *c = client_new();
 	unsigned mark = 0;
+	uint64_t cpu = 0;
 
 	for (unsigned d = 1; d <= 1000; d++) {
 		if (!one)
 			c = client_new();
 		uint64_t t = now_ns();
 
+		if (d + 20 == marks[mark] || d == 1)
+			cpu = server_ns();
 		domain_start(c, d);
 		sample(now_ns() - t);
 		if (d != marks[mark])
@@ -877,6 +880,8 @@ static void domains(bool one)
 		snprintf(metric, sizeof(metric), "ms_at_%u", d);
 		qsort(samples + nr_samples - n, n, sizeof(*samples), by_value);
 		result(metric, samples[nr_samples - n + n / 2] / 1e6);
+		snprintf(metric, sizeof(metric), "server_ms_at_%u", d);
+		result(metric, (double)(server_ns() - cpu) / 1e6 / (d == 1 ? 1 : 21));
 		mark++;
 	}
 	uint64_t t = now_ns();

@@ -35,17 +35,30 @@ wait $! || fail "watch"
 "$bin/xenstore-control" check >/dev/null || fail "control check"
 $stock/xenstore-rm /t || fail "rm"
 
-echo '--- a guest from stock xl'
-cat >/tmp/g.cfg <<EOF
-name = "g"
-kernel = "/guests/Image"
-ramdisk = "/guests/initrd"
-memory = 128
-extra = "console=hvc0 quiet"
-EOF
-$xl create /tmp/g.cfg >/tmp/out 2>&1 || { fail "create: $(tail -n 5 /tmp/out)"; exit 1; }
-says g 120 'guest: up' || fail "guest: $(said g | tail -n 5)"
+echo '--- a guest from stock xl, with a disk and an interface by stock scripts'
+brctl addbr xenbr0
+ip addr add 10.9.0.1/24 dev xenbr0
+ip link set xenbr0 up
+truncate -s 8M /root/disk
+guest g "
+	ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up
+	ping -c 3 -w 20 10.9.0.1 && echo net-works
+	echo disk-works | dd of=/dev/xvda bs=512 seek=8 conv=notrunc,sync && sync && echo disk-written" \
+	"disk = [ 'format=raw,vdev=xvda,access=rw,script=/opt/stock/scripts/block,target=/root/disk' ]" \
+	"vif = [ 'bridge=xenbr0,script=/opt/stock/scripts/vif-bridge' ]"
+$xl create /tmp/g.cfg >/tmp/out 2>&1 || { fail "create: $(tail -n 5 /tmp/out; tail -n 5 /var/log/xen/xen-hotplug.log)"; exit 1; }
+says g 120 'disk-written' || fail "guest: $(said g | tail -n 5)"
+has_said g net-works || fail "net: $(said g | tail -n 5)"
+dd if=/root/disk bs=512 skip=8 count=1 2>/dev/null | grep -q disk-works || fail "what the guest wrote is not on its disk"
+id=$($xl domid g)
+[ -e /sys/class/net/xenbr0/brif/vif"$id".0 ] || fail "the interface is not on the bridge"
 $xl list | grep -q '^g ' || fail "list"
-$xl destroy g || fail "destroy"
+$xl block-list g | grep -q 51712 || fail "block-list: $($xl block-list g)"
+# Under its xl and our daemon, a crash of the daemon goes unnoticed too.
+kill -9 "$(cat /run/xen/xenstored.pid)"
+/usr/local/sbin/xenstored --pid-file=/run/xen/xenstored.pid || fail "the daemon does not start again"
+$xl network-list g | grep -q /vif/ || fail "network-list: $($xl network-list g)"
+$xl shutdown -w g || fail "shutdown"
 ! $xl list | grep -q '^g ' || fail "the guest is still there"
+no_devices_left "after stock xl"
 exit $failed
