@@ -37,7 +37,7 @@ static void prop(struct boot_emit *e, const struct boot_prop *p)
 {
 	for (size_t i = 0; i < p->nr_strs; i++)
 		for (const char *c = p->strs[i]; *c; c++)
-			if ((unsigned char)*c < ' ' || *c == 0x7f) {
+			if (((unsigned char)*c < ' ' && !(p->is_text && strchr("\n\t", *c))) || *c == 0x7f) {
 				err_set(&e->err, EINVAL, "%s/%s: a control character (byte 0x%02x) has no place in it",
 					e->path, p->name, (unsigned char)*c);
 				return;
@@ -76,6 +76,18 @@ void boot_emit_empty(struct boot_emit *e, const char *name)
 	prop(e, &(struct boot_prop){ .name = name });
 }
 
+void boot_emit_text(struct boot_emit *e, const char *name, const char *value)
+{
+	if (!e->ops->has_no_text)
+		prop(e, &(struct boot_prop){ .name = name, .strs = &value, .nr_strs = 1, .is_text = true });
+}
+
+void boot_emit_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
+{
+	if (!e->err.code)
+		e->ops->phandle(e, path, phandle);
+}
+
 /* --- device-tree source --------------------------------------------------------------------------------------------- */
 
 /* The first level stands inside "/ { chosen {". */
@@ -97,7 +109,12 @@ static void dts_string(struct strbuf *b, const char *s)
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			strbuf_addc(b, '\\');
-		strbuf_addc(b, *s);
+		if (*s == '\n')
+			strbuf_add(b, "\\n");
+		else if (*s == '\t')
+			strbuf_add(b, "\\t");
+		else
+			strbuf_addc(b, *s);
 	}
 	strbuf_addc(b, '"');
 }
@@ -121,7 +138,22 @@ static void dts_end(struct boot_emit *e)
 	strbuf_add(&e->out, "};\n");
 }
 
-const struct boot_emit_ops boot_emit_dts = { dts_begin, dts_prop, dts_end };
+/* dtc merges trees that say something of the same node. */
+static void dts_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
+{
+	autostrlist struct strlist names = STRLIST_INIT;
+
+	strlist_split(&names, path + 1, "/");
+	strbuf_add(&e->nodes, "/ { ");
+	for (size_t i = 0; i < names.n; i++)
+		strbuf_printf(&e->nodes, "%s { ", names.v[i]);
+	strbuf_printf(&e->nodes, "phandle = <0x%" PRIx32 ">;", phandle);
+	for (size_t i = 0; i < names.n; i++)
+		strbuf_add(&e->nodes, " };");
+	strbuf_add(&e->nodes, " };\n");
+}
+
+const struct boot_emit_ops boot_emit_dts = { dts_begin, dts_prop, dts_end, dts_phandle, .has_no_text = false };
 
 /* --- U-Boot ----------------------------------------------------------------------------------------------------------- */
 
@@ -152,7 +184,13 @@ static void uboot_end(struct boot_emit *e)
 	(void)e;
 }
 
-const struct boot_emit_ops boot_emit_uboot = { uboot_begin, uboot_prop, uboot_end };
+static void uboot_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
+{
+	strbuf_printf(&e->out, "fdt set %s phandle <0x%" PRIx32 ">\n", path, phandle);
+}
+
+/* Its lines are short ones. */
+const struct boot_emit_ops boot_emit_uboot = { uboot_begin, uboot_prop, uboot_end, uboot_phandle, .has_no_text = true };
 
 /* include/image.h of U-Boot: struct image_header, all big-endian. */
 struct image_header {

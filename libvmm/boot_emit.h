@@ -2,6 +2,7 @@
 #ifndef LIBVMM_BOOT_EMIT_H
 #define LIBVMM_BOOT_EMIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -17,6 +18,7 @@ struct boot_prop {
 	size_t nr_cells;
 	const char *const *strs;	/* ...or strings, or neither: the property is empty */
 	size_t nr_strs;
+	bool is_text;			/* its one string may have lines */
 };
 
 struct boot_emit;
@@ -24,11 +26,14 @@ struct boot_emit_ops {
 	void (*begin)(struct boot_emit *e, const char *name);
 	void (*prop)(struct boot_emit *e, const struct boot_prop *p);
 	void (*end)(struct boot_emit *e);
+	void (*phandle)(struct boot_emit *e, const char *path, uint32_t phandle);
+	bool has_no_text;		/* such properties are left out */
 };
 
 struct boot_emit {
 	const struct boot_emit_ops *ops;
 	struct strbuf out;	/* text, or the blob */
+	struct strbuf nodes;	/* source: what is said of nodes elsewhere in the tree */
 	char path[512];		/* of the node that is open, "/chosen/..." */
 	unsigned depth;
 	struct err err;		/* code 0: none yet */
@@ -42,6 +47,10 @@ void boot_emit_u64(struct boot_emit *e, const char *name, uint64_t value);
 void boot_emit_strs(struct boot_emit *e, const char *name, const char *const *strs, size_t nr);
 void boot_emit_str(struct boot_emit *e, const char *name, const char *value);
 void boot_emit_empty(struct boot_emit *e, const char *name);
+/* Lines of text, where the form can carry them. */
+void boot_emit_text(struct boot_emit *e, const char *name, const char *value);
+/* A node that is there already, by its path from the root, gets a phandle. */
+void boot_emit_phandle(struct boot_emit *e, const char *path, uint32_t phandle);
 
 extern const struct boot_emit_ops boot_emit_dts;	/* the inside of /chosen */
 extern const struct boot_emit_ops boot_emit_uboot;

@@ -14,9 +14,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "libvmm/build.h"
+#include "libvmm/create_cpus.h"
 #include "libvmm/create_nodes.h"
+#include "libvmm/device.h"
+#include "libvmm/devices.h"
 #include "libvmm/dt_boot.h"
 #include "libvmm/internal.h"
+#include "libvmm/partition.h"
 
 #define HOST_FDT "/sys/firmware/fdt"
 #define MAX_FDT (2u << 20)
@@ -27,12 +31,25 @@
 enum { GRANT_CONSOLE = 0, GRANT_STORE = 1 };
 #define EXTRA_PAGES 4u			/* what the guest's limit is raised by for its magic pages */
 
+/* Linux looks for the domain's own console when it starts, so one that comes later is the driver's further kind (devid 1 and up).
+ * It takes the first free terminal, hvc0 unless there is one. The driver reads one digit; 9 leaves the others to channel=. */
+#define LATE_CONSOLE 8			/* 9 in the store: + first_devid of the class */
+
+struct boot_guest {
+	uint32_t domid, pool;
+	struct vmm_config *cfg;		/* owned */
+};
+
 struct boot_guests {
 	struct vmm *vmm;
 	struct hv *hv;
 	struct store *store;
 	struct boot_node *nodes;
 	size_t nr_nodes;
+	struct boot_pool_node *pools;
+	size_t nr_pools;
+	struct boot_guest *taken;	/* now, and with a configuration of their own */
+	size_t nr_taken;
 };
 
 static int read_nodes(struct boot_guests *b, struct err *err)
@@ -47,9 +64,29 @@ static int read_nodes(struct boot_guests *b, struct err *err)
 		err_clear(err);
 		return 0;
 	}
-	if (dt_boot_nodes(fdt, size, &b->nodes, &b->nr_nodes, err) < 0)
+	if (dt_boot_nodes(fdt, size, &b->nodes, &b->nr_nodes, err) < 0 ||
+	    dt_boot_pools(fdt, size, &b->pools, &b->nr_pools, err) < 0)
 		return err_wrap(err, HOST_FDT);
 	return 0;
+}
+
+static bool has_uuid(const struct hv_dominfo *info)
+{
+	static const uint8_t none[HV_UUID_LEN];
+
+	return memcmp(info->uuid, none, HV_UUID_LEN) != 0;
+}
+
+/* A guest of Xen's is up; one that somebody creates just now is paused, and has a uuid from the start. */
+static bool is_being_created(const struct hv_dominfo *info)
+{
+	return info->is_paused && has_uuid(info);
+}
+
+/* Without memory for it beyond its own, a guest with static memory cannot be given rings: Xen 4.21 and later have them made. */
+static bool has_room_for_rings(const struct boot_node *n)
+{
+	return !n || !n->is_static || n->has_ring_memory;
 }
 
 /* Xen numbers them in the order of the tree, from 1. A node that does not fit the domain is not its description. */
@@ -80,16 +117,28 @@ static struct vmm_config *describe(const struct hv_dominfo *info, const struct b
 	return cfg;
 }
 
-/* /etc/xen/boot/NAME.cfg, the file that export-dt made the node from, is what it is built from again. */
+/* /etc/xen/boot/NAME.cfg, or what export-dt kept in the node, is what it is built from again. */
+static int load_config(const struct boot_node *n, const char *name, struct vmm_config **cfg, struct err *err)
+{
+	autofree char *path = str_printf("%s/%s.cfg", BOOT_DIR, name);
+	struct vmm_config_source file = { .path = path }, tree = { .path = "the device tree's " DT_BOOT_CONFIG };
+
+	if (vmm_config_load(&file, cfg, err) == 0)
+		return 0;
+	if (err->code != ENOENT || !n || !n->config)
+		return -1;
+	err_clear(err);
+	tree.text = n->config;
+	return vmm_config_load(&tree, cfg, err);
+}
+
 static int find_config(const struct hv_dominfo *info, const struct boot_node *n, struct vmm_config **cfg,
 		       bool *can_rebuild, struct err *err)
 {
 	autofree char *name = n && *n->name ? xstrdup(n->name) : str_printf("dom0less-%" PRIu32, info->domid);
-	autofree char *path = str_printf("%s/%s.cfg", BOOT_DIR, name);
-	struct vmm_config_source src = { .path = path };
 
 	*can_rebuild = true;
-	if (vmm_config_load(&src, cfg, err) == 0) {
+	if (load_config(n, name, cfg, err) == 0) {
 		/* The tree of the boot decides how it is called; the file may have been copied. */
 		free((*cfg)->name);
 		(*cfg)->name = xstrdup(name);
@@ -110,32 +159,53 @@ static bool is_unset(uint64_t param)
 	return param == 0 || param == UINT64_MAX;
 }
 
-/* A page for a ring at its usual place, unless the guest has one. *is_new: it is empty, and nobody knows it yet. */
-static int ring_page(struct boot_guests *b, const struct hv_dominfo *info, enum hv_param param, enum layout_magic magic,
-		     bool *is_new, struct err *err)
-{
-	uint64_t gfn = build_magic(magic) >> HV_PAGE_SHIFT, now, done;
+struct ring {
+	enum hv_param param;
+	enum layout_magic magic;
+	uint32_t connection;	/* what stands in its page at first; a console ring has nothing there */
+	uint64_t gfn;
+	bool is_new;		/* nobody knows it yet */
+};
 
-	if (hv_param_get(b->hv, info->domid, param, &now, err) < 0)
-		return -1;
-	*is_new = is_unset(now);
-	if (!*is_new)
+/* An earlier attempt may have got as far as this page. Guests whose RAM could be there get none: see take_in. */
+static int populate(struct boot_guests *b, uint32_t domid, uint64_t gfn, struct err *err)
+{
+	struct err absent = ERR_INIT;
+	uint8_t *page = hv_map(b->hv, domid, gfn, 1, true, &absent);
+	uint64_t done;
+
+	if (page) {
+		hv_unmap(b->hv, page, 1);
 		return 0;
-	return hv_populate(b->hv, info->domid, gfn, 1, 0, &done, err);
+	}
+	return hv_populate(b->hv, domid, gfn, 1, 0, &done, err);
 }
 
-/* The guest must see that the other end of its ring is not there yet, until the store takes it up. */
-static int mark_unconnected(struct boot_guests *b, uint32_t domid, struct err *err)
+/* Xen that was booted with bootscrub=0 hands out pages as it finds them. */
+static int clear_ring(struct boot_guests *b, uint32_t domid, const struct ring *r, struct err *err)
 {
-	uint64_t gfn = build_magic(MAGIC_XENSTORE) >> HV_PAGE_SHIFT;
-	uint8_t *page = hv_map(b->hv, domid, gfn, 1, true, err);
-	uint32_t connection = RING_RECONNECT;
+	uint8_t *page = hv_map(b->hv, domid, r->gfn, 1, true, err);
 
 	if (!page)
 		return -1;
-	memcpy(page + RING_CONNECTION, &connection, sizeof(connection));
+	memset(page, 0, HV_PAGE_SIZE);
+	memcpy(page + RING_CONNECTION, &r->connection, sizeof(r->connection));
 	hv_unmap(b->hv, page, 1);
-	return hv_cacheflush(b->hv, domid, gfn, 1, err);
+	return hv_cacheflush(b->hv, domid, r->gfn, 1, err);
+}
+
+/* The ring the guest has, or one at the usual place. */
+static int make_ring(struct boot_guests *b, uint32_t domid, struct ring *r, struct err *err)
+{
+	if (hv_param_get(b->hv, domid, r->param, &r->gfn, err) < 0)
+		return -1;
+	r->is_new = is_unset(r->gfn);
+	if (!r->is_new)
+		return 0;
+	r->gfn = build_magic(r->magic) >> HV_PAGE_SHIFT;
+	if (populate(b, domid, r->gfn, err) < 0)
+		return -1;
+	return clear_ring(b, domid, r, err);
 }
 
 static int console_port(struct boot_guests *b, struct build *build, struct err *err)
@@ -153,41 +223,38 @@ static int console_port(struct boot_guests *b, struct build *build, struct err *
 	return hv_param_set(b->hv, domid, HV_PARAM_CONSOLE_EVTCHN, build->console_port, err);
 }
 
-/* Last of all the one parameter the guest waits for: from then on it may look at anything. */
-static int make_rings(struct boot_guests *b, const struct hv_dominfo *info, struct build *build, struct err *err)
+static int seed_grants(struct boot_guests *b, const struct build *build, struct err *err)
 {
-	uint64_t store_gfn = build_magic(MAGIC_XENSTORE) >> HV_PAGE_SHIFT;
-	uint64_t console_gfn = build_magic(MAGIC_CONSOLE) >> HV_PAGE_SHIFT;
-	bool is_new_store, is_new_console;
 	struct hv_grants *grants;
 
-	if (hv_domain_max_mem(b->hv, info->domid, (info->max_pages + EXTRA_PAGES) * (HV_PAGE_SIZE / 1024), err) < 0 ||
-	    ring_page(b, info, HV_PARAM_STORE_PFN, MAGIC_XENSTORE, &is_new_store, err) < 0 ||
-	    ring_page(b, info, HV_PARAM_CONSOLE_PFN, MAGIC_CONSOLE, &is_new_console, err) < 0 ||
-	    console_port(b, build, err) < 0)
+	if (hv_grants_open(b->hv, build->created.domid, &grants, err) < 0)
 		return -1;
-	if (is_new_store && mark_unconnected(b, info->domid, err) < 0)
-		return -1;
-	if (hv_grants_open(b->hv, info->domid, &grants, err) < 0)
-		return -1;
-	hv_grants_seed(grants, GRANT_CONSOLE, build->console_domid, console_gfn);
-	hv_grants_seed(grants, GRANT_STORE, build->store_domid, store_gfn);
+	hv_grants_seed(grants, GRANT_CONSOLE, build->console_domid, build->console_gfn);
+	hv_grants_seed(grants, GRANT_STORE, build->store_domid, build->store_gfn);
 	hv_grants_close(grants);
-	if (is_new_console && hv_param_set(b->hv, info->domid, HV_PARAM_CONSOLE_PFN, console_gfn, err) < 0)
-		return -1;
-	if (is_new_store && hv_param_set(b->hv, info->domid, HV_PARAM_STORE_PFN, store_gfn, err) < 0)
-		return -1;
 	return 0;
 }
 
-/* --- one guest ------------------------------------------------------------------------------------------------------ */
-
-static bool has_uuid(const struct hv_dominfo *info)
+/* Last of all the one parameter the guest waits for: from then on it may look at anything, and ask. */
+static int make_rings(struct boot_guests *b, const struct hv_dominfo *info, struct build *build, struct err *err)
 {
-	static const uint8_t none[HV_UUID_LEN];
+	struct ring store = { HV_PARAM_STORE_PFN, MAGIC_XENSTORE, RING_RECONNECT, 0, false };
+	struct ring console = { HV_PARAM_CONSOLE_PFN, MAGIC_CONSOLE, 0, 0, false };
 
-	return memcmp(info->uuid, none, HV_UUID_LEN) != 0;
+	if (hv_domain_max_mem(b->hv, info->domid, (info->max_pages + EXTRA_PAGES) * (HV_PAGE_SIZE / 1024), err) < 0 ||
+	    make_ring(b, info->domid, &store, err) < 0 || make_ring(b, info->domid, &console, err) < 0 ||
+	    console_port(b, build, err) < 0)
+		return -1;
+	build->store_gfn = store.gfn;
+	build->console_gfn = console.gfn;
+	if (seed_grants(b, build, err) < 0)
+		return -1;
+	if (console.is_new && hv_param_set(b->hv, info->domid, HV_PARAM_CONSOLE_PFN, console.gfn, err) < 0)
+		return -1;
+	return store.is_new ? hv_param_set(b->hv, info->domid, HV_PARAM_STORE_PFN, store.gfn, err) : 0;
 }
+
+/* --- one guest ------------------------------------------------------------------------------------------------------ */
 
 /* Xen gives these guests no uuid; one that they have from an earlier attempt stays. */
 static int settle_uuid(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg, struct err *err)
@@ -202,6 +269,22 @@ static int settle_uuid(struct boot_guests *b, const struct hv_dominfo *info, str
 	return hv_domain_set_uuid(b->hv, info->domid, cfg->uuid, err);
 }
 
+/* Before the store knows the guest: the first look its driver takes must find it. */
+static int add_late_console(struct boot_guests *b, uint32_t domid, struct err *err)
+{
+	autoconfig struct vmm_config cfg;
+	struct vmm_device *dev;
+
+	config_init(&cfg);
+	if (device_parse(devclass_by_key("channel"), "name=console,connection=pty", &dev, err) < 0)
+		return -1;
+	dev->devid = LATE_CONSOLE;
+	device_add(&cfg, dev);
+	if (device_attach_all(b->vmm, domid, &cfg, err) < 0)
+		return -1;
+	return vmm_domain_note_set(b->vmm, domid, VMM_NOTE_LATE_CONSOLE, "9", err);
+}
+
 static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg, uint64_t store_port,
 		   struct err *err)
 {
@@ -213,49 +296,152 @@ static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct 
 	    nodes_make(b->vmm, cfg, info->domid, err) < 0 ||
 	    vmm_domain_config_save(b->vmm, info->domid, cfg, err) < 0)
 		return -1;
-	/* A guest without PV interfaces has no rings, but a name and a record all the same. */
+	/* A guest that has no rings has a name and a record all the same. */
 	if (is_unset(store_port))
 		return nodes_start_time(&build, err);
-	if (make_rings(b, info, &build, err) < 0)
+	if (make_rings(b, info, &build, err) < 0 || add_late_console(b, info->domid, err) < 0)
 		return -1;
 	return nodes_built(&build, err);
 }
 
-static bool is_known(struct boot_guests *b, uint32_t domid, bool *known, struct err *err)
+/* --- what its configuration says beyond that ----------------------------------------------------------------------- */
+
+/* To its pool, unless Xen started it there. */
+static int settle_place(struct boot_guests *b, const struct boot_guest *g, struct create_place *place, struct err *err)
 {
-	autofree char *name = NULL;
+	const struct vmm_create_options options = { .paused = false };
+	autofree char *planned = NULL;
+	const char *pool;
+
+	if (partition_pool(b->vmm, g->cfg->name, &planned, err) < 0)
+		return -1;
+	pool = planned ? planned : g->cfg->pool;
+	*place = (struct create_place){ .pool = g->pool, .is_planned = planned };
+	if (pool && vmm_cpupool_find(b->vmm, pool, &place->pool, err) < 0)
+		return -1;
+	if (place->pool != g->pool && (create_place(b->vmm, g->cfg, &options, planned, place, err) < 0 ||
+				       vmm_cpupool_move_domain(b->vmm, g->domid, place->pool, err) < 0))
+		return -1;
+	return create_affinity(b->vmm, g->cfg, &options, place, g->domid, err);
+}
+
+/* What Xen's boot has no property for. Backends may be slow: nobody waits for this but this. */
+static int furnish(struct boot_guests *b, const struct boot_guest *g, struct err *err)
+{
+	struct create_place place;
+
+	if (settle_place(b, g, &place, err) < 0 || create_scheduling(b->vmm, g->cfg, g->domid, place.pool, err) < 0 ||
+	    partition_join(b->vmm, g->domid, g->cfg->name, err) < 0)
+		return -1;
+	if (!g->cfg->nr_devices)
+		return 0;
+	if (device_settle_all(b->vmm, g->cfg, err) < 0 || device_attach_all(b->vmm, g->domid, g->cfg, err) < 0)
+		return err_append(err, "its devices are missing: attach them with `xl block-attach`, `xl network-attach`");
+	return vmm_domain_config_save(b->vmm, g->domid, g->cfg, err);
+}
+
+/* The store knows those with a ring; the record is the last of those without. One that was left half-way is neither. */
+static int is_known(struct boot_guests *b, uint32_t domid, uint64_t store_port, bool has_rings, bool *known, struct err *err)
+{
+	autofree char *start = NULL, *vm = NULL;
 
 	if (store_is_introduced(b->store, domid, known, err) < 0)
-		return false;
-	if (*known)
-		return true;
-	/* One without a ring is never introduced: its name says that it was here. */
-	if (store_read_opt(b->store, &name, err, "/libxl/%" PRIu32 "/type", domid) < 0)
-		return false;
-	*known = name != NULL;
-	return true;
+		return -1;
+	if (*known || (!is_unset(store_port) && has_rings))
+		return 0;
+	if (store_read_opt(b->store, &vm, err, "/local/domain/%" PRIu32 "/vm", domid) < 0)
+		return -1;
+	if (vm && store_read_opt(b->store, &start, err, "%s/start_time", vm) < 0)
+		return -1;
+	*known = start != NULL;
+	return 0;
 }
 
 static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boot_guest_fn *report, void *arg,
 		   struct err *err)
 {
+	const struct boot_node *n = node_of(b, info);
 	struct vmm_config *cfg = NULL;
 	bool known, can_rebuild;
-	uint64_t port;
+	uint64_t port, pfn;
 	int r;
 
-	if (!is_known(b, info->domid, &known, err))
+	if (hv_param_get(b->hv, info->domid, HV_PARAM_STORE_EVTCHN, &port, err) < 0 ||
+	    is_known(b, info->domid, port, has_room_for_rings(n), &known, err) < 0)
 		return -1;
 	if (known)
 		return 0;
-	if (hv_param_get(b->hv, info->domid, HV_PARAM_STORE_EVTCHN, &port, err) < 0 ||
-	    find_config(info, node_of(b, info), &cfg, &can_rebuild, err) < 0)
+	if (!is_unset(port) && !has_room_for_rings(n)) {
+		if (hv_param_get(b->hv, info->domid, HV_PARAM_STORE_PFN, &pfn, err) < 0)
+			return -1;
+		if (is_unset(pfn))
+			port = 0;
+	}
+	if (find_config(info, n, &cfg, &can_rebuild, err) < 0)
 		return -1;
 	r = welcome(b, info, cfg, port, err);
 	if (r == 0 && report)
-		r = report(arg, info->domid, cfg->name, can_rebuild, err);
+		r = report(arg, info->domid, cfg->name, (can_rebuild ? VMM_BOOT_CAN_REBUILD : 0) |
+			   (is_unset(port) ? VMM_BOOT_NO_STORE : 0), err);
+	if (r == 0 && can_rebuild) {
+		b->taken = xreallocarray(b->taken, b->nr_taken + 1, sizeof(*b->taken));
+		b->taken[b->nr_taken++] = (struct boot_guest){ info->domid, info->cpupool, steal(cfg) };
+	}
 	vmm_config_free(cfg);
 	return r;
+}
+
+/* All of them have what they wait for before the first device is waited for. */
+static int furnish_all(struct boot_guests *b, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < b->nr_taken; i++) {
+		struct boot_guest *g = &b->taken[i];
+		struct err why = ERR_INIT;
+
+		if (furnish(b, g, &why) < 0)
+			r = err_set(err, why.code, "guest '%s', which Xen started: %s", g->cfg->name, why.msg);
+		vmm_config_free(g->cfg);
+	}
+	free(b->taken);
+	return r;
+}
+
+/* --- pools ---------------------------------------------------------------------------------------------------------- */
+
+/* Xen numbers its pools; their pcpus tell which node they are. */
+static int name_pool(struct boot_guests *b, const struct boot_pool_node *node, struct vmm_cpupool *pools, size_t nr,
+		     struct err *err)
+{
+	struct bitmap cpus;
+
+	if (bitmap_parse_cpus(&cpus, node->cpus, BITMAP_BITS, NULL, NULL, node->name, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++) {
+		autofree char *unnamed = str_printf("Pool-%" PRIu32, pools[i].id);
+
+		/* Pool-0 keeps its name: everything falls back on it. One that has a name was here before. */
+		if (bitmap_equal(&pools[i].cpus, &cpus) && pools[i].id != 0 && str_eq(pools[i].name, unnamed))
+			return vmm_cpupool_rename(b->vmm, pools[i].id, node->name, err);
+	}
+	return 0;
+}
+
+static int name_pools(struct boot_guests *b, struct err *err)
+{
+	struct vmm_cpupool *pools;
+	size_t nr;
+	int r = 0;
+
+	if (!b->nr_pools)
+		return 0;
+	if (vmm_cpupool_list(b->vmm, &pools, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->nr_pools && r == 0; i++)
+		r = name_pool(b, &b->pools[i], pools, nr, err);
+	vmm_cpupools_free(pools, nr);
+	return r < 0 ? err_wrap(err, "naming the pools that Xen made") : 0;
 }
 
 int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, struct err *err)
@@ -273,12 +459,17 @@ int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, 
 	for (size_t i = 0; i < nr; i++) {
 		struct err why = ERR_INIT;
 
-		if (list[i].domid == 0 || list[i].is_dying)
+		if (list[i].domid == 0 || list[i].is_dying || is_being_created(&list[i]))
 			continue;
 		if (take_in(&b, &list[i], report, arg, &why) < 0)
 			r = err_set(err, why.code, "domain %" PRIu32 ": taking in a guest that Xen started: %s",
 				    list[i].domid, why.msg);
 	}
+	if (name_pools(&b, err) < 0)
+		r = -1;
+	if (furnish_all(&b, err) < 0)
+		r = -1;
+	boot_pool_nodes_free(b.pools, b.nr_pools);
 	boot_nodes_free(b.nodes, b.nr_nodes);
 	return r;
 }

@@ -55,6 +55,13 @@ static bool is_ram(const struct boot_map *map, uint64_t base, uint64_t end)
 	return false;
 }
 
+bool boot_is_ram(const struct boot_map *map, uint64_t base, uint64_t size)
+{
+	uint64_t end;
+
+	return num_add(base, size, &end) && is_ram(map, base, end);
+}
+
 /* The next place at or above `base` within `ram` that collides with nothing. */
 static bool first_fit(const struct boot_map *map, const struct layout_range *ram, uint64_t size, uint64_t *base)
 {

@@ -2,6 +2,7 @@
 #ifndef LIBVMM_BOOT_PLAN_H
 #define LIBVMM_BOOT_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -29,6 +30,8 @@ struct boot_map {
 int boot_place(struct boot_map *map, uint64_t size, const char *what, uint64_t *base, struct err *err) must_check;
 /* Take exactly this range: EINVAL outside RAM, EBUSY when something lies there. */
 int boot_claim(struct boot_map *map, uint64_t base, uint64_t size, const char *what, struct err *err) must_check;
+/* Does all of it lie in RAM? */
+bool boot_is_ram(const struct boot_map *map, uint64_t base, uint64_t size);
 void boot_map_free(struct boot_map *map);
 
 #endif

@@ -30,6 +30,7 @@ struct build {
 	/* of the domain (build_domain) */
 	struct layout map;
 	uint32_t store_port, console_port, vuart_port;	/* vuart: 0 when there is none */
+	uint64_t store_gfn, console_gfn;		/* of the rings; 0: their magic pages */
 };
 
 /* Open the images and ask the host what there is to know: everything that can fail without a domain. `partial`: what is made of

@@ -452,6 +452,8 @@ static const struct cfgkey rows[] = {
 	SET("irqs", set_irqs, "interrupts handed over"),
 	SET("passthrough", set_passthrough, "use of the SMMU: default, disabled, enabled"),
 	LIST("static_mem", static_mem, "machine memory it gets when Xen starts it (xl export-dt): start,size in bytes"),
+	LIST("static_evtchn", static_evtchn, "event channels that Xen connects at boot (xl export-dt): port,guest,port"),
+	LIST("static_shm", static_shm, "memory that Xen shares between guests at boot (xl export-dt)"),
 	BOOL("direct_map", direct_map, "with static_mem: its addresses are the machine's"),
 	BOOL("force_shared_page", force_shared_page, "hand over a page that holds two devices all the same"),
 	{ .name = "trap_unmapped_accesses", .kind = CFGKEY_I32, MEMBER(trap_unmapped_accesses), .min = 0, .max = 1,

@@ -75,6 +75,8 @@ void config_clear(struct vmm_config *cfg)
 	affinity_clear(&cfg->cpus_soft);
 	strlist_free(&cfg->start_after);
 	strlist_free(&cfg->static_mem);
+	strlist_free(&cfg->static_evtchn);
+	strlist_free(&cfg->static_shm);
 	free(cfg->kernel);
 	free(cfg->ramdisk);
 	free(cfg->cmdline);

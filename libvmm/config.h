@@ -82,6 +82,7 @@ struct vmm_config {
 	size_t nr_irqs;
 	enum config_passthrough passthrough;
 	struct strlist static_mem;	/* "start,size" in bytes; only for guests that Xen starts */
+	struct strlist static_evtchn, static_shm;	/* likewise; see boot_spec.h */
 	bool direct_map;		/* likewise: guest addresses are machine addresses */
 	bool force_shared_page;		/* hand out a page that holds two devices all the same (XSA-461) */
 	int32_t trap_unmapped_accesses;	/* CONFIG_UNSET; Xen 4.21 */

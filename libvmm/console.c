@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "libvmm/domain.h"
 #include "libvmm/internal.h"
@@ -69,6 +70,25 @@ int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type,
 	}
 	domain_forget_watch(vmm, path);
 	return ret < 0 ? err_wrap(err, "console %u of domain %" PRIu32, num, domid) : 0;
+}
+
+int vmm_console_number(struct vmm *vmm, uint32_t domid, unsigned *num, struct err *err)
+{
+	autofree char *late = NULL, *state = NULL;
+	struct store *store = vmm_store(vmm, err);
+	uint64_t n;
+
+	*num = 0;
+	if (!store || store_read_opt(store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE, domid) < 0)
+		return -1;
+	if (!late)
+		return 0;
+	if (num_dec(late, 255, VMM_NOTE_LATE_CONSOLE, &n, err) < 0 ||
+	    store_read_opt(store, &state, err, "/local/domain/0/backend/console/%" PRIu32 "/%" PRIu64 "/state", domid, n) < 0)
+		return -1;
+	if (str_eq(state, "4"))		/* XenbusStateConnected: its driver has taken it */
+		*num = (unsigned)n;
+	return 0;
 }
 
 /* xenconsoled's name for the file: what could leave the folder is '_' (see xenconsoled/conlog.c). */

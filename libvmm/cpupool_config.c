@@ -43,8 +43,12 @@ static int pcpus(struct vmm *vmm, const struct cfg_setting *s, const char *prefi
 		}
 		strbuf_printf(&text, "%s%s%s", i ? "," : "", prefix, items[i].text);
 	}
-	if (vmm_pcpus_parse(vmm, text.data ? text.data : "", s->key, out, err) < 0)
-		return at(err, s);
+	if (!vmm && *prefix)
+		err_set(err, EINVAL, "%s: which processors a node has, only its host knows: give cpus", s->key);
+	else if ((vmm ? vmm_pcpus_parse(vmm, text.data ? text.data : "", s->key, out, err) :
+			bitmap_parse_cpus(out, text.data ? text.data : "", BITMAP_BITS, NULL, NULL, s->key, err)) == 0)
+		return 0;
+	return at(err, s);
 	return 0;
 }
 

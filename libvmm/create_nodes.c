@@ -120,6 +120,12 @@ static void write_u64(struct store_txn *t, uint64_t value, const char *dir, cons
 	store_txn_write(t, text, "%s/%s", dir, key);
 }
 
+/* A guest that Xen started may have its rings elsewhere. */
+static uint64_t ring_gfn(uint64_t gfn, enum layout_magic usual)
+{
+	return gfn ? gfn : build_magic(usual) >> HV_PAGE_SHIFT;
+}
+
 static void write_guest(struct store_txn *t, const struct build *b, const char *dir)
 {
 	write_u64(t, b->cfg->max_kb, dir, "memory/static-max");
@@ -127,7 +133,7 @@ static void write_guest(struct store_txn *t, const struct build *b, const char *
 	write_u64(t, 0, dir, "memory/videoram");
 	write_u64(t, b->created.domid, dir, "domid");
 	write_u64(t, b->store_port, dir, "store/port");
-	write_u64(t, build_magic(MAGIC_XENSTORE) >> HV_PAGE_SHIFT, dir, "store/ring-ref");
+	write_u64(t, ring_gfn(b->store_gfn, MAGIC_XENSTORE), dir, "store/ring-ref");
 	for (uint32_t i = 0; i < b->cfg->max_vcpus; i++)
 		store_txn_write(t, i < b->cfg->vcpus ? "online" : "offline", "%s/cpu/%" PRIu32 "/availability", dir, i);
 }
@@ -207,18 +213,18 @@ int nodes_built(const struct build *b, struct err *err)
 	autofree char *dir = str_printf("/local/domain/%" PRIu32, b->created.domid);
 	autofree char *pv_front = str_printf("%s/console", dir);
 	autofree char *vuart_front = str_printf("%s/vuart/0", dir);
-	const struct console pv = { "console", pv_front, true, b->console_port, build_magic(MAGIC_CONSOLE) >> HV_PAGE_SHIFT };
+	const struct console pv = { "console", pv_front, true, b->console_port, ring_gfn(b->console_gfn, MAGIC_CONSOLE) };
 	const struct console vuart = { "vuart", vuart_front, false, b->vuart_port, build_magic(MAGIC_VUART) >> HV_PAGE_SHIFT };
 
 	write_guest(&t, b, dir);
 	write_start_time(&t, b);
-	if (b->cfg->vuart != CONFIG_VUART_NONE)
+	/* Xen keeps the UART of a guest that it started to itself. */
+	if (b->vuart_port)
 		write_console(&t, b, &vuart);
 	write_console(&t, b, &pv);
 	if (store_txn_commit(&t, err) < 0)
 		return -1;
-	return store_introduce(b->vmm->store, b->created.domid, build_magic(MAGIC_XENSTORE) >> HV_PAGE_SHIFT,
-			       b->store_port, err);
+	return store_introduce(b->vmm->store, b->created.domid, ring_gfn(b->store_gfn, MAGIC_XENSTORE), b->store_port, err);
 }
 
 int nodes_start_time(const struct build *b, struct err *err)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 
 static uint32_t prop_u32(const void *fdt, int node, const char *name, uint32_t fallback)
 {
@@ -38,6 +39,13 @@ static const char *prop_str(const void *fdt, int node, const char *name)
 	return p && len > 0 && strnlen(p, (size_t)len) < (size_t)len ? p : NULL;
 }
 
+static char *prop_copy(const void *fdt, int node, const char *name)
+{
+	const char *value = prop_str(fdt, node, name);
+
+	return value ? xstrdup(value) : NULL;
+}
+
 /* "enabled", or the bare property, which is the same. */
 static bool is_enhanced(const void *fdt, int node)
 {
@@ -54,12 +62,22 @@ static char *kernel_bootargs(const void *fdt, int domain)
 	int node;
 
 	fdt_for_each_subnode(node, fdt, domain)
-		if (fdt_node_check_compatible(fdt, node, "multiboot,kernel") == 0) {
-			const char *args = prop_str(fdt, node, "bootargs");
-
-			return args ? xstrdup(args) : NULL;
-		}
+		if (fdt_node_check_compatible(fdt, node, "multiboot,kernel") == 0)
+			return prop_copy(fdt, node, "bootargs");
 	return NULL;
+}
+
+static bool has_ring_memory(const void *fdt, int domain)
+{
+	int node;
+
+	fdt_for_each_subnode(node, fdt, domain) {
+		const char *id = prop_str(fdt, node, "xen,shm-id");
+
+		if (id && strncmp(id, DT_BOOT_RINGS, strlen(DT_BOOT_RINGS)) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void read_node(const void *fdt, int node, struct boot_node *out)
@@ -73,17 +91,27 @@ static void read_node(const void *fdt, int node, struct boot_node *out)
 		.has_store = is_enhanced(fdt, node),
 		.has_vpl011 = fdt_getprop(fdt, node, "vpl011", NULL) != NULL,
 		.bootargs = kernel_bootargs(fdt, node),
+		.is_static = fdt_getprop(fdt, node, "xen,static-mem", NULL) != NULL,
+		.has_ring_memory = has_ring_memory(fdt, node),
+		.config = prop_copy(fdt, node, DT_BOOT_CONFIG),
 	};
+}
+
+int dt_boot_check(const void *fdt, size_t size, struct err *err)
+{
+	int r = fdt_check_full(fdt, size);
+
+	return r < 0 ? err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r)) : 0;
 }
 
 int dt_boot_nodes(const void *fdt, size_t size, struct boot_node **out, size_t *nr, struct err *err)
 {
-	int chosen, node, r = fdt_check_full(fdt, size);
+	int chosen, node;
 
 	*out = NULL;
 	*nr = 0;
-	if (r < 0)
-		return err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r));
+	if (dt_boot_check(fdt, size, err) < 0)
+		return -1;
 	chosen = fdt_path_offset(fdt, "/chosen");
 	if (chosen < 0)
 		return 0;
@@ -101,8 +129,92 @@ void boot_nodes_free(struct boot_node *nodes, size_t nr)
 	for (size_t i = 0; i < nr; i++) {
 		free(nodes[i].name);
 		free(nodes[i].bootargs);
+		free(nodes[i].config);
 	}
 	free(nodes);
+}
+
+int dt_boot_pools(const void *fdt, size_t size, struct boot_pool_node **out, size_t *nr, struct err *err)
+{
+	int chosen, node;
+
+	*out = NULL;
+	*nr = 0;
+	if (dt_boot_check(fdt, size, err) < 0)
+		return -1;
+	chosen = fdt_path_offset(fdt, "/chosen");
+	if (chosen < 0)
+		return 0;
+	fdt_for_each_subnode(node, fdt, chosen) {
+		const char *cpus = prop_str(fdt, node, DT_BOOT_CPUS), *name = fdt_get_name(fdt, node, NULL);
+
+		if (!cpus || !name || fdt_node_check_compatible(fdt, node, "xen,cpupool") != 0)
+			continue;
+		*out = xreallocarray(*out, *nr + 1, sizeof(**out));
+		(*out)[(*nr)++] = (struct boot_pool_node){ xstrdup(name), xstrdup(cpus) };
+	}
+	return 0;
+}
+
+void boot_pool_nodes_free(struct boot_pool_node *nodes, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		free(nodes[i].name);
+		free(nodes[i].cpus);
+	}
+	free(nodes);
+}
+
+/* --- a board's processors ------------------------------------------------------------------------------------------- */
+
+int dt_boot_cpus(const void *fdt, struct boot_cpu **out, size_t *nr, struct err *err)
+{
+	int cpus = fdt_path_offset(fdt, "/cpus"), node;
+
+	*out = NULL;
+	*nr = 0;
+	if (cpus < 0)
+		return err_set(err, EINVAL, "no /cpus: this is not the device tree of a board");
+	fdt_for_each_subnode(node, fdt, cpus) {
+		const char *type = prop_str(fdt, node, "device_type"), *name = fdt_get_name(fdt, node, NULL);
+
+		if (!type || !name || strcmp(type, "cpu") != 0)
+			continue;
+		*out = xreallocarray(*out, *nr + 1, sizeof(**out));
+		(*out)[(*nr)++] = (struct boot_cpu){ .path = str_printf("/cpus/%s", name),
+						     .phandle = fdt_get_phandle(fdt, node) };
+	}
+	return 0;
+}
+
+void dt_boot_cpus_free(struct boot_cpu *cpus, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		free(cpus[i].path);
+	free(cpus);
+}
+
+int dt_boot_last_phandle(const void *fdt, uint32_t *phandle, struct err *err)
+{
+	int r = fdt_find_max_phandle(fdt, phandle);
+
+	return r < 0 ? err_set(err, EINVAL, "phandles of the device tree: %s", fdt_strerror(r)) : 0;
+}
+
+uint64_t dt_boot_dom0_kb(const void *fdt)
+{
+	int chosen = fdt_path_offset(fdt, "/chosen");
+	const char *args = chosen < 0 ? NULL : prop_str(fdt, chosen, "xen,xen-bootargs");
+	const char *at = args ? strstr(args, "dom0_mem=") : NULL;
+	struct err ignored = ERR_INIT;
+	autofree char *word = NULL;
+	uint64_t bytes;
+
+	if (!at)
+		return 0;
+	at += strlen("dom0_mem=");
+	word = xstrndup(at, strcspn(at, " ,"));
+	return num_size(word, 'k', "dom0_mem", &bytes, &ignored) == 0 ? bytes / 1024 : 0;
 }
 
 /* --- a board's memory ----------------------------------------------------------------------------------------------- */
@@ -172,10 +284,8 @@ static int add_modules(const void *fdt, struct boot_ranges *out, struct err *err
 
 int dt_boot_map(const void *fdt, size_t size, struct boot_map *map, struct err *err)
 {
-	int r = fdt_check_full(fdt, size);
-
-	if (r < 0)
-		return err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r));
+	if (dt_boot_check(fdt, size, err) < 0)
+		return -1;
 	for (int i = 0; i < fdt_num_mem_rsv(fdt); i++) {
 		uint64_t base, len;
 
@@ -193,11 +303,9 @@ int dt_boot_map(const void *fdt, size_t size, struct boot_map *map, struct err *
 
 /* --- nodes into a blob ------------------------------------------------------------------------------------------------ */
 
-#define BLOB_ROOM (64u << 10)	/* a guest takes about 1 KiB */
-
-int dt_boot_open(struct boot_emit *e, const void *fdt, size_t size, struct err *err)
+int dt_boot_open(struct boot_emit *e, const void *fdt, size_t size, size_t more, struct err *err)
 {
-	int room = (int)size + (int)BLOB_ROOM, r;
+	int room = (int)(size + more), r;
 	char *blob = xmalloc((size_t)room);
 
 	r = fdt_open_into(fdt, blob, room);
@@ -268,4 +376,14 @@ static void blob_end(struct boot_emit *e)
 	(void)e;
 }
 
-const struct boot_emit_ops boot_emit_blob = { blob_begin, blob_prop, blob_end };
+static void blob_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
+{
+	int node = fdt_path_offset(e->out.data, path), r = node;
+
+	if (r >= 0)
+		r = fdt_setprop_u32(e->out.data, node, "phandle", phandle);
+	if (r < 0)
+		err_set(&e->err, EINVAL, "%s: %s", path, fdt_strerror(r));
+}
+
+const struct boot_emit_ops boot_emit_blob = { blob_begin, blob_prop, blob_end, blob_phandle, .has_no_text = false };

@@ -30,4 +30,7 @@ static inline bool vmm_is_interrupted(const struct vmm *vmm)
 /* Say which step begins, and fail with EINTR when an interrupt was asked for. */
 int vmm_step(struct vmm *vmm, struct err *err, const char *fmt, ...) must_check printf_like(3, 4);
 
+/* A note on guests that Xen started: the number of the console that their Linux finds, since it came too late for console 0. */
+#define VMM_NOTE_LATE_CONSOLE "late-console"
+
 #endif

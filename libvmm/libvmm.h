@@ -193,10 +193,15 @@ int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err
 /* What dom0 itself needs once after boot (what xen-init-dom0 does): its nodes, pool names, saved configuration. */
 int vmm_init_dom0(struct vmm *vmm, const char *uuid, struct err *err) must_check;
 
-/* Guests that Xen started at boot (dom0less) and that no toolstack has taken in yet: store ring, tree, name (of their node in the device
- * tree), saved configuration (/etc/xen/boot/NAME.cfg where there is one: then `can_rebuild`). May be repeated. One that fails
- * does not keep the others from being taken in; the last failure is returned. */
-typedef int vmm_boot_guest_fn(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err);
+/* Guests that Xen started at boot (dom0less) and that no toolstack has taken in yet: store ring, tree, console, name (of their node
+ * in the device tree), saved configuration: /etc/xen/boot/NAME.cfg or the one that export-dt kept in the tree. Pools that Xen made get
+ * their names. May be repeated. One that fails does not keep the others from being taken in; the last failure is returned. When
+ * all of them have what they wait for, what their configurations say of pcpus, scheduling and devices is done. */
+enum vmm_boot_guest_state {
+	VMM_BOOT_CAN_REBUILD = 1,	/* it has a configuration */
+	VMM_BOOT_NO_STORE = 2,		/* no ring: it can be listed, paused, pinned and destroyed, and that is all */
+};
+typedef int vmm_boot_guest_fn(void *arg, uint32_t domid, const char *name, unsigned state, struct err *err);
 int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, struct err *err) must_check;
 
 /* From guest.cfg to the nodes of /chosen that make Xen start the guests itself. Pure: touches files, not the host. */
@@ -213,6 +218,11 @@ struct vmm_boot_export {
 	enum vmm_boot_form form;
 	unsigned xen_minor;		/* 17 for Xen 4.17 */
 	const char *board;		/* path of the board's device tree; NULL: unknown, then load_base counts unchecked */
+	const char *root;		/* where the files of the configurations lie: below this folder; NULL: where they say */
+	const struct vmm_cpupool_config *pools;	/* that Xen makes as well */
+	size_t nr_pools;
+	bool ring_memory;		/* guests with static memory get room for their rings (Xen with CONFIG_STATIC_SHM) */
+	bool no_config;			/* do not keep the configurations in the tree */
 	uint64_t load_base;		/* no module below; 0: 256 MiB above the start of memory */
 	const struct vmm_boot_range *avoid;	/* further memory that is in use when modules are loaded */
 	size_t nr_avoid;
@@ -222,9 +232,23 @@ struct vmm_boot_export {
 /* *out is yours, *len bytes. */
 int vmm_boot_export(const struct vmm_boot_export *req, char **out, size_t *len, struct err *err) must_check;
 
-/* All guests of a board at once: what was given to two of them is a conflict, the rest a remark. Returns the number of conflicts. */
+/* The other way: the guests and pools of a device tree, in its order, as files of guest.cfg and xlcpupool.cfg. */
+enum vmm_boot_file_kind { VMM_BOOT_FILE_GUEST, VMM_BOOT_FILE_POOL };
+struct vmm_boot_file {
+	enum vmm_boot_file_kind kind;
+	char *name;		/* of the node */
+	char *text;		/* what the node says */
+	char *stored;		/* the configuration that export-dt kept in it; NULL: none */
+};
+/* *out is yours: vmm_boot_files_free. ENOENT: the tree has none. */
+int vmm_boot_import(const char *path, struct vmm_boot_file **out, size_t *nr, struct err *err) must_check;
+void vmm_boot_files_free(struct vmm_boot_file *files, size_t nr);
+
+/* All guests of a board at once, of both kinds: what was given to two of them is a conflict, the rest a remark. `board`: the path of its
+ * device tree, which tells what is given to nobody; NULL: not known. */
 typedef void vmm_static_fn(void *arg, bool is_conflict, const char *line);
-unsigned vmm_check_static(struct vmm_config *const *guests, size_t nr, vmm_static_fn *report, void *arg);
+int vmm_check_static(struct vmm_config *const *guests, size_t nr, const char *board, vmm_static_fn *report, void *arg,
+		     unsigned *nr_conflicts, struct err *err) must_check;
 
 /* --- consoles ------------------------------------------------------------------------------------------------- */
 
@@ -232,6 +256,9 @@ enum vmm_console_type { VMM_CONSOLE_PV, VMM_CONSOLE_VUART };
 /* The terminal of a console, waiting for it at most timeout_ms. *tty is yours. */
 int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
 		    char **tty, struct err *err) must_check;
+/* The number of the console that a domain uses as its own: 0; but a Linux that Xen started before dom0 has only the one it was given
+ * later. */
+int vmm_console_number(struct vmm *vmm, uint32_t domid, unsigned *num, struct err *err) must_check;
 /* What the last domain of this name printed at its end, as xenconsoled kept it. *text is yours. ENOENT: nothing is kept. */
 int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len, struct err *err) must_check;
 

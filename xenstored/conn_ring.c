@@ -257,6 +257,13 @@ void conn_ring_reset(struct conn_ring *r)
 	touch(r);
 }
 
+void conn_ring_welcome(struct conn_ring *r)
+{
+	atomic_store_explicit(&r->page->connection, 0, memory_order_release);
+	r->kick = true;
+	touch(r);
+}
+
 bool conn_ring_wants_reset(const struct conn_ring *r)
 {
 	return r->page && atomic_load_explicit(&r->page->connection, memory_order_acquire) ==

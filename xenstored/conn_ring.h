@@ -92,6 +92,8 @@ void conn_ring_detach(struct conn_ring *r);
 /* A fresh start: both rings empty, indices 0, a reconnection that was asked for is granted. The caller has
  * dropped watches, transactions, input and output. */
 void conn_ring_reset(struct conn_ring *r);
+/* The ring of a new domain: whoever made it said in it that nobody answers yet. What was asked all the same counts. */
+void conn_ring_welcome(struct conn_ring *r);
 bool conn_ring_wants_reset(const struct conn_ring *r);
 
 struct ring_position conn_ring_position(const struct conn_ring *r);

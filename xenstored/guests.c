@@ -157,8 +157,8 @@ static int connect_ring(struct guests *g, struct conn_ring *r, uint32_t remote_p
 	return 0;
 }
 
-/* INTRODUCE of a new domain. Its ring starts empty; the kernel we live with, and domains that are found running, may
- * be in the middle of something. */
+/* INTRODUCE of a new domain, which may have asked already: one that Xen started polls for its ring and need not wait for us. The
+ * kernel we live with, and domains that are found running, may be in the middle of something, a reset included. */
 static int host_attach(void *arg, struct domain *d, uint64_t gfn, uint32_t port, struct conn **out,
 		       struct err *err)
 {
@@ -173,7 +173,9 @@ static int host_attach(void *arg, struct domain *d, uint64_t gfn, uint32_t port,
 		world_drop_conn(g->world, &r->conn);
 		return -1;
 	}
-	if ((!g->finding && !is_own(g, d->domid)) || conn_ring_wants_reset(r))
+	if (!g->finding && !is_own(g, d->domid))
+		conn_ring_welcome(r);
+	else if (conn_ring_wants_reset(r))
 		conn_ring_reset(r);
 	hyp_notify(g->hyp, r->port);
 	*out = &r->conn;

@@ -17,12 +17,11 @@ const struct xl_command cmd_init_dom0less = {
 	.min = 0, .max = 0, .flags = XL_MODIFIES, .run = init_dom0less,
 };
 
-static int show_guest(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err)
+static int show_guest(void *arg, uint32_t domid, const char *name, unsigned state, struct err *err)
 {
 	struct xl *xl = arg;
 
-	xl_note(xl, "%s: domain %" PRIu32 "%s", name, domid,
-		can_rebuild ? "" : " (no " XEN_CONF_DIR "/boot configuration: it cannot be built again after a reboot)");
+	xl_note(xl, "%s: domain %" PRIu32 "%s", name, domid, monitor_boot_guest_remark(state));
 	return monitor_adopt(xl->vmm, domid, err);
 }
 
@@ -36,10 +35,10 @@ static int init_dom0less(struct xl *xl, const void *opts, char **args, struct er
 /* --- export-dt ---------------------------------------------------------------------------------------------------------- */
 
 struct export_opts {
-	const char *board, *output;
+	const char *board, *output, *root;
 	struct xl_num load_base, xen;
-	struct xl_words avoid;
-	bool strict;
+	struct xl_words avoid, pools;
+	bool strict, no_config, ring_memory;
 };
 
 static const struct xl_option export_options[] = {
@@ -49,6 +48,11 @@ static const struct xl_option export_options[] = {
 	OPT_NUM('l', "load-base", struct export_opts, load_base, 1, INT64_MAX, "ADDRESS",
 		"Load nothing below this (256 MiB above the start of memory)"),
 	OPT_LIST('a', "avoid", struct export_opts, avoid, "START,SIZE", "Memory in use when files are loaded; may be repeated"),
+	OPT_STR('r', "root", struct export_opts, root, "DIR", "The files that the configurations name lie below this folder"),
+	OPT_LIST('p', "pool", struct export_opts, pools, "FILE", "A cpupool that Xen makes at boot (xlcpupool.cfg); may be repeated"),
+	OPT_BOOL(0, "ring-memory", struct export_opts, ring_memory,
+		 "Room for the rings of guests with static memory; for Xen with CONFIG_STATIC_SHM"),
+	OPT_BOOL(0, "no-config", struct export_opts, no_config, "Do not keep the configurations in the tree"),
 	OPT_NUM('x', "xen", struct export_opts, xen, 17, 99, "MINOR", "The release of Xen that reads it: 17 is 4.17 (20)"),
 	OPT_BOOL(0, "strict", struct export_opts, strict, "What a boot cannot do is an error"),
 	OPT_END
@@ -116,11 +120,28 @@ static int write_export(struct xl *xl, const char *output, const char *data, siz
 	return 0;
 }
 
-static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_config **cfgs, size_t nr, struct err *err)
+static int load_pools(struct xl *xl, const struct xl_words *files, struct vmm_cpupool_config *pools, struct err *err)
+{
+	struct xl_warnings warnings = { xl, 0 };
+
+	for (unsigned i = 0; i < files->n; i++) {
+		struct vmm_config_source src = { .path = files->v[i], .warn = xl_warn, .warn_arg = &warnings };
+
+		/* Without a host: a pcpu is what the file says it is. */
+		if (vmm_cpupool_config_load(NULL, &src, &pools[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_config **cfgs, size_t nr,
+			 const struct vmm_cpupool_config *pools, struct err *err)
 {
 	struct xl_warnings warnings = { xl, 0 };
 	autofree struct vmm_boot_range *avoid = xcalloc(o->avoid.n + 1, sizeof(*avoid));
-	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .board = o->board,
+	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .board = o->board, .root = o->root,
+				       .pools = pools, .nr_pools = o->pools.n, .no_config = o->no_config,
+				       .ring_memory = o->ring_memory,
 				       .load_base = o->load_base.is_set ? (uint64_t)o->load_base.v : 0,
 				       .xen_minor = o->xen.is_set ? (unsigned)o->xen.v : 20,
 				       .avoid = avoid, .nr_avoid = o->avoid.n, .warn = xl_warn, .warn_arg = &warnings };
@@ -137,6 +158,8 @@ static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_
 
 static int export_dt(struct xl *xl, const void *opts, char **args, struct err *err)
 {
+	const struct export_opts *o = opts;
+	autofree struct vmm_cpupool_config *pools = xcalloc(o->pools.n + 1, sizeof(*pools));
 	struct vmm_config **cfgs;
 	size_t n = 0, nr;
 	int r;
@@ -146,9 +169,94 @@ static int export_dt(struct xl *xl, const void *opts, char **args, struct err *e
 	cfgs = xcalloc(n, sizeof(struct vmm_config *));
 	r = load_guests(xl, args, cfgs, &nr, err);
 	if (r == 0)
-		r = export_guests(xl, opts, cfgs, n, err);
+		r = load_pools(xl, &o->pools, pools, err);
+	if (r == 0)
+		r = export_guests(xl, o, cfgs, n, pools, err);
+	for (unsigned i = 0; i < o->pools.n; i++)
+		free(pools[i].name);
 	for (size_t i = 0; i < n; i++)
 		vmm_config_free(cfgs[i]);
 	free(cfgs);
+	return r;
+}
+
+/* --- import-dt ---------------------------------------------------------------------------------------------------------- */
+
+struct import_opts {
+	const char *directory;
+	bool stored;
+};
+
+static const struct xl_option import_options[] = {
+	OPT_STR('d', "directory", struct import_opts, directory, "DIR", "Write a file for each guest and pool there: NAME.cfg"),
+	OPT_BOOL(0, "stored", struct import_opts, stored, "The configurations that export-dt kept in the tree, where it did"),
+	OPT_END
+};
+
+static xl_run_fn import_dt;
+
+const struct xl_command cmd_import_dt = {
+	.name = "import-dt", .args = "[-d DIR] [--stored] <File> [Name]...",
+	.summary = "Show guests and pools of a device tree that Xen is booted with as guest.cfg files",
+	.options = import_options, .opts_size = sizeof(struct import_opts),
+	.min = 1, .max = XL_ANY, .flags = XL_PRINTS | XL_NO_XEN, .run = import_dt,
+};
+
+static bool is_wanted(const struct vmm_boot_file *f, char **names)
+{
+	if (!*names)
+		return true;
+	for (; *names; names++)
+		if (strcmp(*names, f->name) == 0)
+			return true;
+	return false;
+}
+
+/* The names of a tree are not to be trusted with another folder. */
+static int write_file(const char *directory, const struct vmm_boot_file *f, const char *text, struct err *err)
+{
+	autofree char *path = str_printf("%s/%s.cfg", directory, f->name);
+
+	if (!*f->name || strchr(f->name, '/') || f->name[0] == '.')
+		return err_set(err, EINVAL, "'%s' is no name for a file", f->name);
+	return file_write_atomic(path, text, strlen(text), 0644, err);
+}
+
+static int show_file(struct xl *xl, const struct import_opts *o, const struct vmm_boot_file *f, struct err *err)
+{
+	const char *text = o->stored && f->stored ? f->stored : f->text;
+
+	if (o->directory)
+		return write_file(o->directory, f, text, err);
+	fprintf(xl->out, "# %s '%s'\n%s", f->kind == VMM_BOOT_FILE_POOL ? "cpupool" : "guest", f->name, text);
+	return 0;
+}
+
+static int check_names(char **names, const struct vmm_boot_file *files, size_t nr, const char *path, struct err *err)
+{
+	for (; *names; names++) {
+		bool is_there = false;
+
+		for (size_t i = 0; i < nr; i++)
+			is_there |= strcmp(*names, files[i].name) == 0;
+		if (!is_there)
+			return err_set(err, ENOENT, "%s: no guest or pool called '%s'", path, *names);
+	}
+	return 0;
+}
+
+static int import_dt(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	struct vmm_boot_file *files;
+	size_t nr;
+	int r;
+
+	if (vmm_boot_import(args[0], &files, &nr, err) < 0)
+		return -1;
+	r = check_names(args + 1, files, nr, args[0], err);
+	for (size_t i = 0; r == 0 && i < nr; i++)
+		if (is_wanted(&files[i], args + 1))
+			r = show_file(xl, opts, &files[i], err);
+	vmm_boot_files_free(files, nr);
 	return r;
 }

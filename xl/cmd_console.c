@@ -16,7 +16,7 @@ struct console_opts {
 
 static const struct xl_option console_options[] = {
 	OPT_STR('t', NULL, struct console_opts, type, "TYPE", "pv (the default) or vuart"),
-	OPT_NUM('n', NULL, struct console_opts, num, 0, 255, "NUMBER", "Which of the domain's consoles, from 0"),
+	OPT_NUM('n', NULL, struct console_opts, num, 0, 255, "NUMBER", "Which of the domain's consoles, from 0 (the one it uses as its own)"),
 	OPT_STR('e', NULL, struct console_opts, escape, "CHARACTER",
 		"What leaves the console: ^X for control-X (^] without this option)"),
 	OPT_BOOL('r', "reconnect", struct console_opts, reconnects, "Wait for the domain to come back, and attach again"),
@@ -59,6 +59,14 @@ static int parse_escape(const char *word, unsigned char *escape, struct err *err
 	return 0;
 }
 
+static int choose_number(struct xl *xl, uint32_t domid, const struct console_opts *o, struct xl_console_options *options,
+			 struct err *err)
+{
+	if (o->num.is_set || options->type != VMM_CONSOLE_PV)
+		return 0;
+	return vmm_console_number(xl->vmm, domid, &options->num, err);
+}
+
 static int show_last(struct xl *xl, const char *name, struct err *err)
 {
 	autofree char *text = NULL;
@@ -88,7 +96,8 @@ static int attach(struct xl *xl, uint32_t domid, const struct xl_console_options
 }
 
 /* A guest that reboots is another domain of that name; a xenconsoled that was restarted has another terminal. */
-static int attach_again(struct xl *xl, const char *name, const struct xl_console_options *options, struct err *err)
+static int attach_again(struct xl *xl, const char *name, const struct console_opts *o, struct xl_console_options *options,
+			struct err *err)
 {
 	struct pollfd p = { .events = POLLIN };
 	bool is_cut = true, changed;
@@ -98,7 +107,9 @@ static int attach_again(struct xl *xl, const char *name, const struct xl_console
 		return -1;
 	while (is_cut && !xl_interrupted()) {
 		err_clear(err);
-		if (vmm_domain_find(xl->vmm, name, &domid, err) == 0 && attach(xl, domid, options, &is_cut, err) == 0)
+		options->num = o->num.is_set ? (unsigned)o->num.v : 0;
+		if (vmm_domain_find(xl->vmm, name, &domid, err) == 0 && choose_number(xl, domid, o, options, err) == 0 &&
+		    attach(xl, domid, options, &is_cut, err) == 0)
 			continue;
 		is_cut = true;
 		/* Its nodes come one after the other: look again, at the next event or soon. */
@@ -125,10 +136,10 @@ static int console(struct xl *xl, const void *opts, char **args, struct err *err
 		return err_set(err, EINVAL, "domain 0 is where you are: it has no console to attach to");
 	if (o->reconnects && vmm_domain_name(xl->vmm, domid, &name, err) < 0)
 		return -1;
-	if (attach(xl, domid, &options, &is_cut, err) < 0)
+	if (choose_number(xl, domid, o, &options, err) < 0 || attach(xl, domid, &options, &is_cut, err) < 0)
 		return -1;
 	if (!is_cut || !o->reconnects)
 		return 0;
 	xl_note(xl, "the console of '%s' is gone; waiting for it to come back (^C ends this)", name);
-	return attach_again(xl, name, &options, err);
+	return attach_again(xl, name, o, &options, err);
 }

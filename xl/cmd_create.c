@@ -256,11 +256,16 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 
 /* --- check --------------------------------------------------------------------------------------------------------------- */
 
-struct check_opts { bool is_static; };
+struct check_opts {
+	bool is_static;
+	const char *board;
+};
 
 static const struct xl_option check_options[] = {
 	OPT_BOOL('s', "static", struct check_opts, is_static,
 		 "All of them together: memory, devices, interrupts given twice, pcpus shared"),
+	OPT_STR('b', "board", struct check_opts, board, "FILE",
+		"With --static: the board's device tree (.dtb), to tell what is given to nobody"),
 	OPT_END
 };
 
@@ -311,7 +316,10 @@ static int check(struct xl *xl, const void *opts, char **args, struct err *err)
 	unsigned nr_bad, nr_conflicts = 0;
 	struct vmm_config **cfgs;
 	size_t nr = 0;
+	int ret = 0;
 
+	if (o->board && !o->is_static)
+		return xl_usage(err, "--board goes with --static");
 	while (args[nr])
 		nr++;
 	cfgs = xcalloc(nr, sizeof(struct vmm_config *));
@@ -321,10 +329,12 @@ static int check(struct xl *xl, const void *opts, char **args, struct err *err)
 		if (!cfgs[i])
 			nr_conflicts = 1;
 	if (o->is_static && !nr_conflicts)
-		nr_conflicts = vmm_check_static(cfgs, nr, show_finding, xl);
+		ret = vmm_check_static(cfgs, nr, o->board, show_finding, xl, &nr_conflicts, err);
 	for (size_t i = 0; i < nr; i++)
 		vmm_config_free(cfgs[i]);
 	free(cfgs);
+	if (ret < 0)
+		return -1;
 	if (nr_bad)
 		return err_set(err, EINVAL, "%u of %zu configurations need attention", nr_bad, nr);
 	return nr_conflicts ? err_set(err, EBUSY, "%u things were given to two guests", nr_conflicts) : 0;

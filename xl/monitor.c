@@ -613,12 +613,20 @@ int monitor_one(uint32_t domid, struct err *err)
 
 /* --- the daemon ------------------------------------------------------------------------------------------------------ */
 
-static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, bool can_rebuild, struct err *err)
+const char *monitor_boot_guest_remark(unsigned state)
+{
+	if (state & VMM_BOOT_NO_STORE)
+		return " (no store ring: it can be listed, paused, pinned and destroyed only)";
+	if (!(state & VMM_BOOT_CAN_REBUILD))
+		return " (no " XEN_CONF_DIR "/boot configuration: it cannot be built again after a reboot)";
+	return "";
+}
+
+static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, unsigned state, struct err *err)
 {
 	struct monitor *m = arg;
 
-	log_info("domain %" PRIu32 " (%s): started by Xen, taken in%s", domid, name,
-		 can_rebuild ? "" : "; without a configuration in " XEN_CONF_DIR "/boot it cannot be built again");
+	log_info("domain %" PRIu32 " (%s): started by Xen, taken in%s", domid, name, monitor_boot_guest_remark(state));
 	return monitor_adopt(m->vmm, domid, err);
 }
 

@@ -28,6 +28,9 @@ int monitor_ensure(struct err *err) must_check;
 /* Supervise one domain and its successors in the foreground until it is gone for good. */
 int monitor_one(uint32_t domid, struct err *err) must_check;
 
+/* What is to be said of a guest that Xen started, behind its name. */
+const char *monitor_boot_guest_remark(unsigned state);
+
 #define MONITOR_PID_FILE XEN_RUN_DIR "/xlmonitor.pid"
 
 #endif

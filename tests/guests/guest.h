@@ -22,6 +22,11 @@ void print_number(unsigned long v, unsigned base);
 uint64_t param_get(uint32_t index);
 uint32_t be32(const void *p);
 
+/* The PV console, if it is there by now; done before guest_main, and again by guests that get it late. Returns 1 if so. */
+int console_open(void);
+/* Some 15 ms without a processor, where there is a GICv3; else a turn for others. */
+void nap(void);
+
 /* dtb: as the guest was given it. */
 void guest_main(const uint8_t *dtb);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * 64-bit entry of the bare-metal guests: a headerless image for the start of RAM. The MMU goes on first, with tables that are
- * constants in the image: the pages shared with dom0 must be cacheable, as they are there.
+ * 64-bit entry of the bare-metal guests, for the start of RAM: with the header that Xen's own loader wants, whose first word jumps
+ * over it, so that the same file is a raw image. The MMU goes on first, with tables that are constants in the image: the pages
+ * shared with dom0 must be cacheable, as they are there.
  */
 #define NORMAL	0x705	/* block, AttrIndx 1, inner shareable, accessed */
 #define DEVICE	0x401	/* block, AttrIndx 0, accessed */
@@ -9,7 +10,17 @@
 
 	.section .text.start, "ax"
 	.global _start
-_start:
+_start:					/* Documentation/arm64/booting.rst */
+	b	begin
+	.word	0
+	.quad	0			/* offset from the start of RAM, which is a multiple of 2 MiB */
+	.quad	image_end - _start
+	.quad	2			/* little-endian, 4 KiB pages */
+	.quad	0, 0, 0
+	.ascii	"ARM\x64"
+	.word	0
+
+begin:
 	adrp	x9, stack_end
 	add	x9, x9, :lo12:stack_end
 	mov	sp, x9

@@ -28,28 +28,28 @@ tb_boot_xl() {
 	esac
 	tb_need "$tb_user" qemu-user
 	tb_sysroot=$(tb_sysroot "$arch" "$xen") || return 1
+	tb_release=$(tb_release "$xen")
+	tb_options=
+	for tb_pool in $boot_pools; do
+		tb_options="$tb_options --pool $tb_pool"
+	done
+	# With static memory there is static shared memory, which gives guests room for their rings.
 	case $xen in
-	4.*) tb_minor=${xen#4.} ;;
-	rt) tb_minor=17 ;;
+	*-static) tb_options="$tb_options --ring-memory" ;;
 	esac
-	# shellcheck disable=SC2086 # a list of files
+	# The paths in a configuration are dom0's: what lies there is unpacked in $work/boot.
+	# shellcheck disable=SC2086 # lists of words
 	"$tb_user" -L "$tb_sysroot" -E "LD_LIBRARY_PATH=$work/boot/lib" "$work/boot/xl" export-dt --board "$tb_dtb" \
-		--xen "$tb_minor" --load-base $tb_at_end --output "$work/boot/guests.$1" $tb_boot_cfgs
+		--xen "${tb_release#4.}" --load-base $tb_at_end --root "$work/boot" $tb_options \
+		--output "$work/boot/guests.$1" $boot_guests
 }
 
 # tb_boot_machine: adds the guests to $tb_dtb, and to $tb_loaders the files they start from.
 tb_boot_machine() {
-	[ -n "$boot_guests" ] || return 0
-	# The paths in a configuration are dom0's: what lies there is unpacked here.
+	[ -n "$boot_guests$boot_pools" ] || return 0
 	mkdir -p "$work/boot/guests"
 	(cd "$work/boot" && cpio -i --quiet -m 'guests/*' <"$boot/base.cpio") ||
 		tb_die "--boot-guest: cannot unpack the guests' kernels"
-	tb_boot_cfgs=
-	for tb_cfg in $boot_guests; do
-		tb_copy=$work/boot/$(basename "$tb_cfg")
-		sed "s|\"/guests/|\"$work/boot/guests/|" "$tb_cfg" >"$tb_copy"
-		tb_boot_cfgs="$tb_boot_cfgs $tb_copy"
-	done
 	# The warnings are the same each time.
 	if ! tb_boot_xl cmd 2>/dev/null || ! tb_boot_xl dtb; then
 		tb_die "--boot-guest: xl export-dt refused the guests"

@@ -30,7 +30,7 @@ tb_release() {
 	case $1 in
 	rt) echo 4.17 ;;
 	full) echo 4.20 ;;
-	*) echo "$1" ;;
+	*) echo "${1%-static}" ;;
 	esac
 }
 
@@ -39,7 +39,7 @@ tb_suite() {
 	case $(tb_release "$1") in
 	4.17) echo bookworm ;;
 	4.20) echo trixie ;;
-	*) tb_die "no such Xen '$1': choose 4.17, 4.20, rt or full" ;;
+	*) tb_die "no such Xen '$1': choose 4.17, 4.20, rt, full, 4.17-static or 4.20-static" ;;
 	esac
 }
 
