@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include <errno.h>
+#include <libfdt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/str.h"
 #include "libvmm/config.h"
 #include "libvmm/device.h"
+#include "libvmm/dt_guest.h"
 #include "libvmm/libvmm.h"
 #include "tests/fake/point.h"
 #include "tests/fake/fake.h"
@@ -258,6 +260,79 @@ START_TEST(attached_twice)
 }
 END_TEST
 
+/* --- virtio: the same window and interrupt in the guest's tree and in the store ----------------------------------------- */
+
+static void has_cells(const void *blob, const char *path, const char *prop, const uint32_t *cells, int nr)
+{
+	const fdt32_t *got;
+	int len, node = fdt_path_offset(blob, path);
+
+	ck_assert_msg(node >= 0, "no node %s", path);
+	got = fdt_getprop(blob, node, prop, &len);
+	if (nr < 0) {
+		ck_assert_msg(got == NULL, "%s has %s", path, prop);
+		return;
+	}
+	ck_assert_msg(got != NULL && len == nr * 4, "%s/%s: %d bytes", path, prop, len);
+	for (int i = 0; i < nr; i++)
+		ck_assert_msg(fdt32_to_cpu(got[i]) == cells[i], "%s/%s: cell %d is %#x, wanted %#x", path, prop, i,
+			      fdt32_to_cpu(got[i]), cells[i]);
+}
+
+#define CELLS(...) (const uint32_t[]){ __VA_ARGS__ }, (int)array_size(((const uint32_t[]){ __VA_ARGS__ }))
+
+START_TEST(virtio_in_tree_and_store)
+{
+	struct layout map = { .nr_banks = 1, .bank[0] = { LAYOUT_RAM0, 64 << 20 } };
+	struct dt_guest g = { .layout = &map, .gic_version = HV_GIC_V3, .xen_major = 4, .xen_minor = 17, .is_64bit = true };
+	autofree void *blob = NULL;
+	size_t size;
+
+	start("virtio = ['type=virtio,device22,grant_usage=1', 'type=virtio,device29', 'type=virtio,device']\n"
+	      "disk = ['/img,raw,xvda,w,backendtype=standalone,specification=virtio']\n");
+	g.cfg = cfg;
+	ck_ok(dt_guest_build(&g, &blob, &size, &err), &err);
+	/* Devices stand in the order of the classes: the disk has the first window. */
+	has_cells(blob, "/virtio@2000000", "reg", CELLS(0, 0x2000000, 0, 0x200));
+	has_cells(blob, "/virtio@2000000", "interrupts", CELLS(0, 1, 0xf01));
+	has_cells(blob, "/virtio@2000000", "iommus", NULL, -1);
+	has_cells(blob, "/virtio@2000200", "reg", CELLS(0, 0x2000200, 0, 0x200));
+	has_cells(blob, "/virtio@2000200", "interrupts", CELLS(0, 2, 0xf01));
+	has_cells(blob, "/virtio@2000200", "iommus", CELLS(LAYOUT_PHANDLE_IOMMU, 0));
+	has_cells(blob, "/virtio@2000200", "dma-coherent", NULL, 0);
+	has_cells(blob, "/xen_iommu", "phandle", CELLS(LAYOUT_PHANDLE_IOMMU));
+	ck_assert_int_ge(fdt_path_offset(blob, "/virtio@2000200/i2c"), 0);
+	ck_assert_int_ge(fdt_path_offset(blob, "/virtio@2000400/gpio"), 0);
+	ck_assert_int_eq(fdt_first_subnode(blob, fdt_path_offset(blob, "/virtio@2000600")), -FDT_ERR_NOTFOUND);
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	wants("/local/domain/0/backend/virtio_disk/7/51712/base", "33554432");
+	wants("/local/domain/0/backend/virtio_disk/7/51712/irq", "33");
+	wants("/local/domain/0/backend/virtio/7/0/base", "0x2000200");
+	wants("/local/domain/0/backend/virtio/7/0/irq", "34");
+	wants("/local/domain/0/backend/virtio/7/0/grant_usage", "1");
+	wants("/local/domain/0/backend/virtio/7/1/grant_usage", "0");
+	finish();
+}
+END_TEST
+
+START_TEST(more_virtio_than_interrupts)
+{
+	autostrbuf struct strbuf text = STRBUF_INIT;
+	struct vmm_config_source src = { .path = "t.cfg" };
+
+	strbuf_printf(&text, "name = 'x'\nkernel = '/k'\nvirtio = [");
+	for (int i = 0; i < 12; i++)
+		strbuf_printf(&text, "'type=virtio,device',");
+	strbuf_printf(&text, "]\n");
+	src.text = text.data;
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_ok(vmm_config_load(&src, &cfg, &err), &err);
+	ck_fails(device_settle_all(vmm, cfg, &err), &err, ENOSPC, "more than 11 virtio devices");
+	vmm_config_free(cfg);
+	vmm_close(vmm);
+}
+END_TEST
+
 /* --- USB ---------------------------------------------------------------------------------------------------------- */
 
 static void sysfs_device(const char *busid, const char *bus, const char *addr)
@@ -302,6 +377,6 @@ START_TEST(usb_devices_on_their_ports)
 }
 END_TEST
 
-TEST_MAIN("device engine", usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
+TEST_MAIN("device engine", virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
 	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
 	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)
