@@ -334,8 +334,6 @@ static int set_device_list(struct cfgkey_ctx *c, const struct cfg_value *v)
 
 	if (nr == 0)
 		return 0;
-	if (class == NULL)
-		return refuse(c, v, "not implemented yet on Arm");
 	if (c->cfg->nr_devices + nr > MAX_DEVICES)
 		return refuse(c, v, "a domain has at most %u devices", MAX_DEVICES);
 	for (size_t i = 0; i < nr; i++) {
@@ -372,7 +370,6 @@ static const char *const vuarts[] = { "none", "sbsa_uart", NULL };
 #define ENUM(key, m, list, text) { .name = key, .kind = CFGKEY_ENUM, MEMBER(m), .names = list, .summary = text }
 #define AFFINITY(key, m, text) { .name = key, .kind = CFGKEY_AFFINITY, MEMBER(m), .summary = text }
 #define SET(key, fn, text) { .name = key, .kind = CFGKEY_SET, .set = fn, .summary = text }
-#define DEVICE(key, text) { .name = key, .kind = CFGKEY_DEVICE, .set = set_device_list, .summary = text }
 #define X86(key, text) { .name = key, .kind = CFGKEY_X86, .summary = text }
 #define IGNORED(key, text) { .name = key, .kind = CFGKEY_IGNORED, .summary = text }
 #define REFUSED(key, text) { .name = key, .kind = CFGKEY_REFUSED, .summary = text }
@@ -465,19 +462,9 @@ static const struct cfgkey rows[] = {
 	SET("vmtrace_buf_kb", set_must_be_zero, "not on Arm"),
 	SET("acpi", set_must_be_zero, "guests are described by a device tree, never by ACPI"),
 	/* devices */
-	DEVICE("disk", "block devices"),
-	DEVICE("vif", "network interfaces"),
-	DEVICE("vfb", "framebuffers"),
-	DEVICE("vkb", "keyboards and pointers"),
-	DEVICE("vdispl", "displays"),
-	DEVICE("vsnd", "sound cards"),
-	DEVICE("p9", "shared folders (9pfs)"),
-	DEVICE("pvcalls", "sockets served by another domain"),
-	DEVICE("channel", "named consoles"),
-	DEVICE("vtpm", "virtual TPMs"),
-	DEVICE("usbctrl", "USB controllers"),
-	DEVICE("usbdev", "USB devices"),
-	{ .name = "virtio", .kind = CFGKEY_DEVICE, .set = set_device_list, .since = "4.18", .summary = "virtio-mmio devices" },
+#define DEVICE(id, text, from) { .name = #id, .kind = CFGKEY_DEVICE, .set = set_device_list, .since = from, .summary = text },
+#include "libvmm/devtable.def"
+#undef DEVICE
 	REFUSED("pci", "Xen cannot yet give PCI devices to Arm guests"),
 	REFUSED("vnuma", "Xen has no NUMA on Arm"),
 	REFUSED("arm_sci", "SCMI for guests is not implemented yet on Arm"),

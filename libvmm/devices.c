@@ -10,10 +10,10 @@
 #include "libvmm/config.h"
 #include "libvmm/devtable.h"
 
-/* In the order of upstream's JSON. */
 const struct vmm_devclass *const vmm_devclasses[] = {
-	&devclass_disk, &devclass_vif, &devclass_vfb, &devclass_vkb, &devclass_virtio, &devclass_vtpm, &devclass_p9,
-	&devclass_pvcalls, &devclass_vdispl, &devclass_vsnd, &devclass_channel, &devclass_usbctrl, &devclass_usbdev,
+#define DEVICE(id, summary, since) &devclass_##id,
+#include "libvmm/devtable.def"
+#undef DEVICE
 	NULL,
 };
 

@@ -7,7 +7,7 @@
 #include "libvmm/devclass.h"
 #include "libvmm/libvmm.h"
 
-/* The table of device classes: a new one is one line there and one file. */
+/* The table of device classes: a new one is one line in devtable.def and one file. */
 
 extern const struct vmm_devclass *const vmm_devclasses[];	/* ends in NULL */
 
