@@ -88,7 +88,5 @@ int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_
 			const struct device_nodes *record, struct hotplug_script *running, struct err *err) must_check;
 /* What a record holds of a hotplug step (NULL at the end). */
 extern const char *const device_step_keys[];
-/* The class whose backends have that kind; NULL: none. */
-const struct vmm_devclass *devclass_by_backend(const char *kind);
 
 #endif

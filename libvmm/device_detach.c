@@ -136,14 +136,6 @@ void device_records_free(struct device_records *r)
 	*r = (struct device_records){ NULL, 0 };
 }
 
-const struct vmm_devclass *devclass_by_backend(const char *kind)
-{
-	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++)
-		if ((*c)->backend != NULL && strcmp((*c)->backend, kind) == 0)
-			return *c;
-	return NULL;
-}
-
 /* A backend's domain that crashed or was destroyed answers nobody. */
 bool device_backend_is_gone(struct vmm *vmm, const struct device_record *r)
 {
@@ -321,21 +313,6 @@ static int close_all(struct exodus *x, struct err *err)
 static const char *record_get(const struct device_record *r, const char *key)
 {
 	return device_nodes_get(&r->nodes, NODE_RECORD, key);
-}
-
-/* Either toolstack's device: ours says that the library did the step, stock's has a script always. */
-int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
-			const struct device_nodes *record, struct hotplug_script *running, struct err *err)
-{
-	const char *script = device_nodes_get(record, NODE_RECORD, "script");
-	autostrlist struct strlist env = STRLIST_INIT;
-
-	if (device_nodes_get(record, NODE_RECORD, "hotplug") != NULL)
-		return class->unplug != NULL ? class->unplug(domid, devid, record, err) : 0;
-	if (script == NULL || script[0] != '/' || class->script_remove == NULL)
-		return 0;
-	device_script_env(class, domid, devid, back_kind, script, record, &env);
-	return hotplug_start(script, class->script_remove, &env, running, err);
 }
 
 static int start_unplug(struct exodus *x, struct leaving *l, struct err *err)

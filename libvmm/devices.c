@@ -25,6 +25,14 @@ const struct vmm_devclass *devclass_by_key(const char *key)
 	return NULL;
 }
 
+const struct vmm_devclass *devclass_by_backend(const char *kind)
+{
+	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++)
+		if ((*c)->backend != NULL && strcmp((*c)->backend, kind) == 0)
+			return *c;
+	return NULL;
+}
+
 int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_device **out, struct err *err)
 {
 	autodevice struct vmm_device *dev = device_new(class);

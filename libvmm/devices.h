@@ -13,6 +13,7 @@ extern const struct vmm_devclass *const vmm_devclasses[];	/* ends in NULL */
 
 /* NULL when no class has that key in guest.cfg. */
 const struct vmm_devclass *devclass_by_key(const char *key);
+const struct vmm_devclass *devclass_by_backend(const char *kind);	/* of its backends; NULL: none */
 
 /* A device from a specification. Yours (device_free). Not checked yet. */
 int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_device **out, struct err *err) must_check;
