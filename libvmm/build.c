@@ -209,6 +209,33 @@ int build_createdomain(const struct build *b, struct hv_createdomain *out, struc
 	return 0;
 }
 
+/* Xen rounds up to a multiple of 32, and what comes out must not be above 988 (arch/arm/vgic.c). */
+#define MAX_SPIS 960u
+
+int build_refused(const struct build *b, const struct hv_createdomain *create, struct err *err)
+{
+	const struct {
+		bool is_set;
+		const char *what;
+	} keys[] = {
+		{ create->gic_version == HV_GIC_V2, "gic_version=\"v2\" needs a GICv2, or a GICv3 that can act as one" },
+		{ create->gic_version == HV_GIC_V3, "gic_version=\"v3\" needs a GICv3" },
+		{ create->max_vcpus > LAYOUT_MAX_VCPUS_GICV2 && create->gic_version != HV_GIC_V3,
+		  "a guest with a GICv2 has at most 8 vcpus" },
+		{ create->tee_type != HV_TEE_NONE, "tee= needs that trusted environment in the firmware, and a Xen that was built to share it "
+						   "(CONFIG_OPTEE, CONFIG_FFA)" },
+		{ create->nr_spis > MAX_SPIS, "interrupts from 992 on are beyond what Xen gives a guest (nr_spis= 960)" },
+		{ create->sve_vl > b->max_sve_vl, "sve= asks for longer vectors than the processors have" },
+	};
+
+	if (err->code != EINVAL && err->code != ENODEV)
+		return -1;
+	for (unsigned i = 0; i < array_size(keys); i++)
+		if (keys[i].is_set)
+			err_append(err, "%s", keys[i].what);
+	return -1;
+}
+
 /* --- memory ---------------------------------------------------------------------------------------------------- */
 
 /* 1 GiB, 2 MiB, 4 KiB: the sizes a second-stage table maps at once. */

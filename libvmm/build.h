@@ -38,6 +38,8 @@ struct build {
 int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial, struct err *err) must_check;
 /* What createdomain takes from the configuration, whose devices are settled; domid, pool and label are the caller's to add. */
 int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err) must_check;
+/* Xen refuses a domain with a bare EINVAL or ENODEV: add which of the keys it can be about. Returns -1. */
+int build_refused(const struct build *b, const struct hv_createdomain *create, struct err *err);
 int build_domain(struct build *b, struct err *err) must_check;
 void build_close(struct build *b);
 #define autobuild __attribute__((cleanup(build_close)))

@@ -124,14 +124,14 @@ static int make_domain(struct build *b, const struct vmm_create_options *options
 	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel, &create.ssidref, err) < 0)
 		return -1;
 	if (!options->random_domid)
-		return hv_domain_create(b->vmm->hv, &create, &b->created, err);
+		return hv_domain_create(b->vmm->hv, &create, &b->created, err) < 0 ? build_refused(b, &create, err) : 0;
 	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
 		if (random_domid(&create.domid, err) < 0)
 			return -1;
 		if (hv_domain_create(b->vmm->hv, &create, &b->created, err) == 0)
 			return 0;
 		if (err->code != EEXIST)
-			return -1;
+			return build_refused(b, &create, err);
 	}
 	return err_append(err, "%d random numbers were all in use", RANDOM_TRIES);
 }
@@ -153,7 +153,13 @@ static int set_llc_colors(struct build *b, struct err *err)
 		while (first <= last)
 			colors[nr++] = first++;
 	}
-	return hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err);
+	if (hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err) == 0)
+		return 0;
+	if (err->code == EOPNOTSUPP)
+		err_append(err, "this Xen does not colour its cache (CONFIG_LLC_COLORING, and llc-coloring=on on its command line)");
+	else if (err->code == EINVAL)
+		err_append(err, "colours must be in ascending order, each once, and the cache must have them (see 'xl dmesg')");
+	return err_wrap(err, "llc_colors");
 }
 
 static int save_config(struct build *b, struct err *err)
