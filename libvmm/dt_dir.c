@@ -85,8 +85,10 @@ static int read_node(struct reading *r, const char *path, const char *name, unsi
 	if (r->nr > DIR_MAX_ENTRIES)
 		result = err_set(err, E2BIG, "%s: more than %d nodes and properties", path, DIR_MAX_ENTRIES);
 	dt_begin_node(r->dt, name);
-	for (int i = 0; i < 2 * nr && result == 0; i++)
-		result = read_entry(r, path, name, list[i % nr]->d_name, i >= nr, depth, err);
+	for (int i = 0; i < nr && result == 0; i++)
+		result = read_entry(r, path, name, list[i]->d_name, false, depth, err);
+	for (int i = 0; i < nr && result == 0; i++)
+		result = read_entry(r, path, name, list[i]->d_name, true, depth, err);
 	dt_end_node(r->dt);
 	free_entries(list, nr);
 	return result;

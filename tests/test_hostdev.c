@@ -66,6 +66,7 @@ static void make_board(const char *path)
 	device(dt, "other@b001000", 0xb001000, 0x1000, 6, MARK);
 	device(dt, "ethernet@c000000", 0xc000000, 0x1000, 7, MARK);
 	device(dt, "busy@d000000", 0xd000000, 0x1000, 8, NULL);
+	device(dt, "high@10080000000", 0x10080000000, 0x40000, 9, MARK);
 	dt_end_node(dt);
 	ck_ok(dt_finish(dt, &blob, &size, &err), &err);
 	dt_free(dt);
@@ -204,7 +205,7 @@ START_TEST(one_owner_at_a_time)
 		ck_fails(create(vmm, "eve", line), &err, EBUSY, "are its already");
 		ck_fails(create(vmm, "eve", "irqs = [34]"), &err, EBUSY, "interrupt 34 is its already");
 		ck_ok(vmm_hostdev_list(vmm, board, &list, &nr, &err), &err);
-		ck_assert_uint_eq(nr, 8);
+		ck_assert_uint_eq(nr, 9);
 		ck_assert_str_eq(list[0].path, "/rtc@9010000");
 		ck_assert_int_eq(list[0].state, VMM_HOSTDEV_TAKEN);
 		ck_assert(strstr(list[0].why, "(ada) has it") && list[0].owner != 0);
@@ -217,6 +218,35 @@ START_TEST(one_owner_at_a_time)
 		ck_assert_ptr_null(fake_leftover());
 		ck_ok(create(vmm, "eve", line), &err);
 		ck_ok(vmm_domain_destroy(vmm, 2 * round, &err), &err);
+	}
+	vmm_close(vmm);
+	finish();
+}
+END_TEST
+
+/* XSA-476: above 4 GiB nothing is cut off, neither when it is given nor when it is taken back. */
+START_TEST(far_up)
+{
+	struct vmm_config *cfg;
+	struct vmm *vmm;
+	void *partial = NULL;
+
+	start();
+	ck_ok(vmm_open(&vmm, &err), &err);
+	cfg = config("ada", "devices = ['/high@10080000000']\n");
+	ck_ok(hostdev_resolve(vmm, cfg, false, &partial, NULL, &err), &err);
+	free(partial);
+	ck_assert_uint_eq(cfg->nr_iomem, 1);
+	ck_assert_uint_eq(cfg->iomem[0].mfn, 0x10080000);
+	ck_assert_uint_eq(cfg->iomem[0].nr, 0x40);
+	/* Beyond both banks of RAM: the guest has it where the host does. */
+	ck_assert_uint_eq(cfg->iomem[0].gfn, 0x10080000);
+	vmm_config_free(cfg);
+	for (unsigned round = 0; round < 3; round++) {
+		ck_ok(create(vmm, "ada", "devices = ['/high@10080000000']"), &err);
+		ck_fails(create(vmm, "eve", "iomem = ['0x1008003f,1@0x9010']"), &err, EBUSY, "are its already");
+		ck_ok(vmm_domain_destroy(vmm, round + 1, &err), &err);
+		ck_assert_ptr_null(fake_leftover());
 	}
 	vmm_close(vmm);
 	finish();
@@ -278,6 +308,52 @@ START_TEST(one_fault_and_nothing_stays)
 	start();
 	for (unsigned turn = 0; turn < 4; turn += 3)
 		ck_assert_uint_gt(fault_loop(&scenario, turn).nr_points, 60);
+	finish();
+}
+END_TEST
+
+/* --- overlays ----------------------------------------------------------------------------------------------------------- */
+
+static void make_overlay(const char *path, const char *target, const char *inside)
+{
+	struct dt *dt = dt_new();
+	autofree void *blob = NULL;
+	size_t size;
+
+	dt_begin_node(dt, "");
+	dt_begin_node(dt, "fragment@0");
+	if (target)
+		dt_prop_str(dt, "target-path", target);
+	dt_begin_node(dt, inside);
+	dt_end_node(dt);
+	dt_end_node(dt);
+	dt_end_node(dt);
+	ck_ok(dt_finish(dt, &blob, &size, &err), &err);
+	dt_free(dt);
+	ck_ok(file_write_atomic(path, blob, size, 0600, &err), &err);
+}
+
+START_TEST(overlays_are_looked_at_first)
+{
+	autofree char *path = NULL;
+	struct vmm *vmm;
+
+	start();
+	path = str_printf("%s/x.dtbo", dir);
+	ck_ok(vmm_open(&vmm, &err), &err);
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, ENOENT, "x.dtbo");
+	ck_ok(file_write_atomic(path, "no tree", 7, 0600, &err), &err);
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "not a sound device tree blob");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_REMOVE, board, 0, &err), &err, EINVAL, "a device tree, but no overlay");
+	make_overlay(path, "/", "overlay");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "a device tree, but no overlay");
+	make_overlay(path, NULL, "__overlay__");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "fragment fragment@0 has neither target");
+	make_overlay(path, "/", "__overlay__");
+	/* A good one: what this Xen says of it, with the file named. */
+	if (vmm_overlay(vmm, VMM_OVERLAY_ATTACH, path, 7, &err) < 0)
+		ck_assert_msg(strstr(err.msg, "attaching overlay") && strstr(err.msg, "x.dtbo"), "%s", err.msg);
+	vmm_close(vmm);
 	finish();
 }
 END_TEST
@@ -387,5 +463,5 @@ START_TEST(what_a_guest_says_of_itself_is_not_trusted)
 }
 END_TEST
 
-TEST_MAIN("hostdev", one_line_becomes_pages_and_interrupts, who_is_refused, one_owner_at_a_time, shown_whoever_has_it,
-	  one_fault_and_nothing_stays, a_guest_is_asked, what_a_guest_says_of_itself_is_not_trusted)
+TEST_MAIN("hostdev", one_line_becomes_pages_and_interrupts, who_is_refused, one_owner_at_a_time, far_up, shown_whoever_has_it,
+	  one_fault_and_nothing_stays, overlays_are_looked_at_first, a_guest_is_asked, what_a_guest_says_of_itself_is_not_trusted)

@@ -221,6 +221,7 @@ tb_make_boot() {
 	cp "${6:-$5}/kernel" "$tb_root/guests/zImage"
 	cp "${6:-$5}/initrd" "$tb_root/guests/initrd32"
 	dtc -q -O dtb -o "$tb_root/guests/rtc.dtb" "$tb_here/dom0/rtc.dts" || return 1
+	dtc -q -O dtb -o "$tb_root/guests/overlay.dtbo" "$tb_here/dom0/overlay.dts" || return 1
 	tb_pack "$tb_root" >"$tb_out/base.cpio" || return 1
 	rm -rf "$tb_root"
 

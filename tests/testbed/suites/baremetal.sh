@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
-# testbed: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
+# testbed-long: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
+# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
 # shellcheck shell=sh
 #
 # Guests without an operating system: consoles, memory shared with domain 0, devices without Linux, interrupt latency, 128 vcpus; the

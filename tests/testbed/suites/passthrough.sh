@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
-# testbed: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
+# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
 # shellcheck shell=sh
 #
 # Devices named by their node in the host's tree: one line in guest.cfg, and Linux drives the board's clock and GPIO controller. Which can be

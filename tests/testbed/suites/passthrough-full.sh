@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# testbed-long: --xen full --xen-args llc-coloring=on --daemons stock
+# shellcheck shell=sh
+#
+# What Debian's Xen has not built in: overlays of the host's device tree are added, attached and removed, a guest has colours of its own,
+# and what this board lacks is refused by name.
+# shellcheck source=../suite.sh
+. /etc/testbed/suite.sh
+overlay=/guests/overlay.dtbo
+
+# cannot TEXT SETTING...: a guest with this setting is not made, and create says TEXT.
+cannot() {
+	text=$1
+	shift
+	bare bad hello "$@"
+	refused "$text" 1 xl create -q -e -p /tmp/bad.cfg
+	sed 's/^/  /' /tmp/err
+	is_gone bad 2>/dev/null || fail "$text: the domain is left over"
+}
+
+echo "--- overlays"
+refused 'it was not added as this very file' 1 xl dt-overlay remove $overlay
+xl dt-overlay add $overlay || fail "not added"
+refused 'its nodes are there already' 1 xl dt-overlay add $overlay
+sed 's/^/  /' /tmp/err
+xl dt-overlay attach $overlay 0 || fail "not attached to domain 0"
+bare guest hello 'memory = 8'
+xl create -q -e -p /tmp/guest.cfg
+refused 'to domain 0 and to guests with direct-mapped memory alone' 1 xl dt-overlay attach $overlay guest
+sed 's/^/  /' /tmp/err
+xl destroy guest
+xl dt-overlay remove $overlay || fail "not removed"
+refused 'it was not added as this very file' 1 xl dt-overlay remove $overlay
+for i in 1 2 3; do
+	{ xl dt-overlay add $overlay && xl dt-overlay remove $overlay; } || fail "round $i"
+done
+xl dmesg | tail -n 5
+
+echo "--- colours"
+xl dmesg | grep -i 'color' | head -n 8
+for colors in '"0-3"' '"2"' '"0", "2-3"'; do
+	bare colored hello "llc_colors = [ $colors ]" 'memory = 8'
+	rm -f "$console/guest-colored.log"
+	xl create -q -e /tmp/colored.cfg || fail "not created with colours $colors"
+	says colored 20 '^hello' || fail "colours $colors: does not run"
+	await 10 is_gone colored 2>/dev/null || xl destroy colored
+done
+cannot 'llc_colors: .*ascending order' 'llc_colors = [ "900-1000" ]'
+cannot 'llc_colors: .*ascending order' 'llc_colors = [ "3", "1" ]'
+cannot 'tee= needs that trusted environment' 'tee = "optee"'
+cannot 'sve= needs processors with the scalable' 'sve = "128"'
+exit $failed
