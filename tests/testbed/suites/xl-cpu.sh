@@ -77,7 +77,7 @@ done
 await 20 runs_on busy 0 2 || fail "busy runs on $(pcpu busy 0), not 2"
 
 echo '--- vcpu-pin'
-xl vcpu-pin busy 0 3 || fail "pin 0 3"
+xl vcpu-pin -f busy 0 3 || fail "pin -f 0 3"
 [ "$(hard busy 0)" = 3 ] || fail "pin 0 3: $(hard busy 0)"
 await 20 runs_on busy 0 3 || fail "busy runs on $(pcpu busy 0), not 3"
 xl vcpu-pin vm all 1-3,^2 0-1 || fail "pin all"
@@ -176,6 +176,12 @@ xl info -n 2>/tmp/err | diff /tmp/stock.out - || fail "info -n differs"
 [ ! -s /tmp/err ] || fail "info -n: $(cat /tmp/err)"
 free() { xl info free_memory; }
 free0=$(free)
+dom0_has() { [ "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" "$@" ]; }
+whole=$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)
+xl mem-set 0 960 || fail "mem-set 0"
+await 30 dom0_has -lt $((whole - 50000)) || fail "dom0 gives nothing: $(grep MemTotal /proc/meminfo)"
+xl mem-set 0 1024 || fail "mem-set 0 back"
+await 30 dom0_has -gt $((whole - 1000)) || fail "dom0 takes nothing back: $(grep MemTotal /proc/meminfo)"
 xl create -q -e -p /tmp/spare.cfg shadow_memory=100 || fail "shadow_memory"
 [ $((free0 - $(free))) -ge 132 ] || fail "shadow_memory: $free0 MiB before, $(free) after"
 xl destroy spare || fail "destroy spare"

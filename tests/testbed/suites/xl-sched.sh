@@ -82,13 +82,15 @@ echo "a busy guest with 200 of 500 ms got $share%"
 near "${share% }" 40 || fail "not 40 +/- 5 %"
 xl sched-rtds -d busy -p 10000 -b 7500 2>/tmp/err || fail "more"
 [ ! -s /tmp/err ] || fail "a warning: $(cat /tmp/err)"
-bare second busy 'pool = "real"' 'period = 10000' 'budget = 5000'
+bare second busy 'pool = "real"' 'vcpus = 2' 'period = 10000' 'budget = 5000'
 xl create -e -p /tmp/second.cfg 2>/tmp/err || fail "create second"
-grep 'promised 1.250 pcpus and it has 1' /tmp/err || fail "no warning: $(cat /tmp/err)"
-"$stock" sched-rtds -d second -v all | awk 'NR == 2 { exit !($4 == 10000 && $5 == 5000) }' ||
-	fail "$("$stock" sched-rtds -d second -v all)"
-xl sched-rtds -d second -p 10000 -b 10000 2>/tmp/err || fail "more than there is"
 grep 'promised 1.750 pcpus and it has 1' /tmp/err || fail "no warning: $(cat /tmp/err)"
+[ "$("$stock" sched-rtds -d second -v all | awk 'NR > 1 { print $4, $5, $6 }' | sort -u)" = '10000 5000 yes' ] ||
+	fail "$("$stock" sched-rtds -d second -v all)"
+xl sched-rtds -d second -v 0 -p 10000 -b 1000 -e 0 -v 1 -p 20000 -b 20000 -e 1 2>/tmp/err || fail "more than there is"
+grep 'promised 1.850 pcpus and it has 1' /tmp/err || fail "no warning: $(cat /tmp/err)"
+same sched-rtds -d second -v all
+same sched-rtds -d second -v 1 -v 0
 xl destroy second
 xl destroy busy
 refused 'Xen 4.17 panics' 1 xl cpupool-destroy real
