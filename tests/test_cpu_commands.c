@@ -20,6 +20,7 @@ static struct err err;
 static char *out, *note;
 static size_t out_size, note_size;
 static char dir[] = "/tmp/test_cpu_commands.XXXXXX";
+static char *conf, *lock;	/* files in dir */
 
 /* Words separated by '|'. Returns the exit code; out and note hold what was printed. */
 static int xl(const char *words)
@@ -37,7 +38,7 @@ static int xl(const char *words)
 	char **copy = xcalloc(argv.n + 1, sizeof(*copy));
 
 	memcpy(copy, argv.v, argv.n * sizeof(*copy));
-	status = xl_main((int)argv.n, copy, "/nonexistent/xl.conf", o, n);
+	status = xl_main((int)argv.n, copy, conf, o, n);
 	free(copy);
 	fclose(o);
 	fclose(n);
@@ -82,6 +83,11 @@ static void start(unsigned nr_cpus)
 {
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	setenv("LIBVMM_STATE_DIR", dir, 1);
+	conf = str_printf("%s/xl.conf", dir);
+	lock = str_printf("%s/lock", dir);
+	autofree char *text = str_printf("lockfile = \"%s\"\n", lock);
+
+	ck_ok(file_write_atomic(conf, text, strlen(text), 0600, &err), &err);
 	fake_host.nr_cpus = nr_cpus;
 	fake_store_start();
 	set(0, "memory/target", "1048576");	/* else the first to look at them writes them */
@@ -93,6 +99,10 @@ static void start(unsigned nr_cpus)
 static void finish(void)
 {
 	fake_store_stop();
+	unlink(conf);
+	unlink(lock);
+	free(conf);
+	free(lock);
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 

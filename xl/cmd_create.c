@@ -159,8 +159,7 @@ static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err 
 
 /* --- building ---------------------------------------------------------------------------------------------------------- */
 
-/* One creation at a time on a host; upstream's xl takes the same lock. */
-static int take_lock(struct xl *xl, int *lock, struct err *err)
+int xl_lock(struct xl *xl, int *lock, struct err *err)
 {
 	autofree char *dir = xstrdup(xl->conf.lockfile);
 	char *slash = strrchr(dir, '/');
@@ -202,7 +201,7 @@ static int build(struct xl *xl, const struct create_opts *o, struct vmm_config *
 		.arg = xl,
 	};
 
-	if (take_lock(xl, &lock, err) < 0)
+	if (xl_lock(xl, &lock, err) < 0)
 		return err_wrap(err, "creating domain '%s'", vmm_config_name(cfg));
 	return vmm_domain_create(xl->vmm, cfg, &options, domid, err);
 }

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include "base/file.h"
 #include "base/str.h"
 #include "xl/xl.h"
 
@@ -223,6 +224,21 @@ static int check_plan(struct xl *xl, const struct vmm_plan *plan, struct err *er
 	return show(xl, plan, err);
 }
 
+/* Not while a domain is being created: it would find half a plan. */
+static int apply(struct xl *xl, const struct vmm_plan *plan, struct err *err)
+{
+	autoclose int lock = -1;
+
+	return xl_lock(xl, &lock, err) < 0 ? -1 : vmm_plan_apply(xl->vmm, plan, err);
+}
+
+static int clear(struct xl *xl, struct err *err)
+{
+	autoclose int lock = -1;
+
+	return xl_lock(xl, &lock, err) < 0 ? -1 : vmm_plan_clear(xl->vmm, err);
+}
+
 static int with_file(struct xl *xl, const char *path, bool applies, struct err *err)
 {
 	struct vmm_plan plan;
@@ -233,7 +249,7 @@ static int with_file(struct xl *xl, const char *path, bool applies, struct err *
 	if (!applies || xl->dry_run) {
 		ret = check_plan(xl, &plan, err);
 	} else {
-		ret = vmm_plan_apply(xl->vmm, &plan, err);
+		ret = apply(xl, &plan, err);
 		/* It is done: that it cannot be drawn is no failure of it. */
 		if (ret == 0 && show(xl, NULL, err) < 0) {
 			xl_note(xl, "xl: warning: the partition is applied, but cannot be shown: %s", err->msg);
@@ -252,7 +268,7 @@ static int partition(struct xl *xl, const void *opts, char **args, struct err *e
 		if (strcmp(verb, "show") == 0)
 			return show(xl, NULL, err);
 		if (strcmp(verb, "clear") == 0)
-			return xl->dry_run ? 0 : vmm_plan_clear(xl->vmm, err);
+			return xl->dry_run ? 0 : clear(xl, err);
 		if (strcmp(verb, "apply") == 0 || strcmp(verb, "check") == 0)
 			return xl_usage(err, "'xl partition %s' requires a file", verb);
 		return with_file(xl, verb, false, err);

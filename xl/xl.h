@@ -88,6 +88,9 @@ char *xl_domain_name(struct xl *xl, uint32_t domid);
 /* Warn when the vcpus of the domain's pool are promised more time than it has pcpus (rtds only). */
 void xl_warn_rtds_load(struct xl *xl, uint32_t domid);
 
+/* One creation, or one change of where domains run, at a time on a host; upstream's xl takes the same lock. Close it to let go. */
+int xl_lock(struct xl *xl, int *lock, struct err *err) must_check;
+
 /* SIGINT and SIGTERM end the work under way in an orderly manner (libvmm undoes it) from here on. */
 void xl_catch_interrupts(struct xl *xl);
 /* Which of them came; 0: none. */
