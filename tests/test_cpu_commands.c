@@ -298,6 +298,28 @@ START_TEST(bad_input_in_one_line)
 }
 END_TEST
 
+/* --- what a partition means for vwfi= ------------------------------------------------------------------------------------------- */
+
+START_TEST(native_idling_is_for_pcpus_of_one)
+{
+	fake_host.commandline = "dom0_mem=1G novwfi=native vwfi=native";
+	start(4);
+	ck_assert_int_eq(xl("partition"), 0);
+	ck_assert_msg(strstr(out, "Pcpus with one vcpu: none; shared: 0-3; unused: none.") &&
+		      strstr(out, "would starve vcpus on the shared pcpus; Xen's command line has it"), "%s", out);
+	ck_assert_msg(str_eq(note, "xl: warning: vwfi=native is set and pcpus 0-3 are shared\n"), "%s", note);
+	ck_assert_int_eq(xl("vcpu-pin|0|0|0"), 0);
+	ck_assert_int_eq(xl("vcpu-pin|0|1|1"), 0);
+	ck_assert_int_eq(xl("vcpu-pin|g|all|2"), 0);
+	ck_assert_int_eq(xl("vcpu-pin|g|1|3"), 0);
+	fake_host.commandline = "novwfi=native";
+	ck_assert_int_eq(xl("partition|--json"), 0);
+	ck_assert_msg(strstr(out, "\"shared\": \"none\"") && strstr(out, "\"vwfi_native_possible\": true") &&
+		      strstr(out, "\"vwfi_native_set\": false"), "%s", out);
+	finish();
+}
+END_TEST
+
 /* --- faults --------------------------------------------------------------------------------------------------------------------- */
 
 /* A change done twice is refused; everything else may be repeated until no fault is met. */
@@ -363,4 +385,4 @@ START_TEST(faults_change_nothing)
 }
 END_TEST
 
-TEST_MAIN("cpu_commands", a_thousand_pins, bad_input_in_one_line, faults_change_nothing)
+TEST_MAIN("cpu_commands", a_thousand_pins, bad_input_in_one_line, native_idling_is_for_pcpus_of_one, faults_change_nothing)
