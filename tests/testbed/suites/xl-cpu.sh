@@ -58,56 +58,52 @@ reports() { # DOMAIN AWK-CONDITION
 	said "$1" | grep '^online ' | tail -n 1 | awk "{ exit !($2) }"
 }
 
-bare busy busy 'cpus = "2"' 'cpu_weight = 512' 'cap = 60'
-bare spare busy
-# shellcheck disable=SC2016 # for the guest's shell
-guest vm 'while :; do
-	echo online $(cat /sys/devices/system/cpu/online) $(awk "/MemTotal/ { print \$2 }" /proc/meminfo); sleep 0.5; done' \
-	'vcpus = 1' 'maxvcpus = 2' 'cpus = [ "1", "0-3,^2" ]' 'cpus_soft = "3"' 'memory = 160' 'maxmem = 224'
-xl create -q -e /tmp/vm.cfg || fail "create vm"
-xl create -q -e /tmp/busy.cfg || fail "create busy"
-
 echo '--- as guest.cfg says'
-[ "$(hard vm 0) $(hard vm 1)" = '1 0-1,3' ] || fail "cpus: $(hard vm 0) $(hard vm 1)"
-"$stock" sched-credit2 -d busy | awk 'NR == 2 { exit !($3 == 512 && $4 == 60) }' || fail "$("$stock" sched-credit2 -d busy)"
-for d in vm busy 0; do
-	"$stock" list -l $d | sed -n '/"sched_params"/,/}/p' >/tmp/stock.out
-	xl list -l $d | sed -n '/"sched_params"/,/}/p' | diff /tmp/stock.out - || fail "sched_params of $d"
-done
+bare busy busy 'cpus = "2"' 'cpu_weight = 512' 'cap = 40'
+bare duo busy 'vcpus = 1' 'maxvcpus = 2' 'cpus = [ "1", "0-3,^2" ]' 'cpus_soft = "3"'
+bare spare busy
+xl create -q -e /tmp/busy.cfg || fail "create busy"
+xl create -q -e -p /tmp/duo.cfg || fail "create duo"
+[ "$(hard duo 0) $(hard duo 1)" = '1 0-1,3' ] || fail "cpus: $(hard duo 0) $(hard duo 1)"
+"$stock" sched-credit2 -d busy | awk 'NR == 2 { exit !($3 == 512 && $4 == 40) }' || fail "$("$stock" sched-credit2 -d busy)"
+"$stock" list -l | sed -n '/"sched_params"/,/}/p' >/tmp/stock.out
+xl list -l | sed -n '/"sched_params"/,/}/p' | diff /tmp/stock.out - || fail "sched_params differ"
 await 20 runs_on busy 0 2 || fail "busy runs on $(pcpu busy 0), not 2"
 
 echo '--- vcpu-pin'
 xl vcpu-pin -f busy 0 3 || fail "pin -f 0 3"
 [ "$(hard busy 0)" = 3 ] || fail "pin 0 3: $(hard busy 0)"
 await 20 runs_on busy 0 3 || fail "busy runs on $(pcpu busy 0), not 3"
-xl vcpu-pin vm all 1-3,^2 0-1 || fail "pin all"
-[ "$(hard vm 0) $(hard vm 1)" = '1,3 1,3' ] || fail "pin all: $(hard vm 0) $(hard vm 1)"
-xl vcpu-pin vm all - all || fail "pin soft"
-[ "$(hard vm 1)" = 1,3 ] || fail "pin -: $(hard vm 1)"
-[ "$("$stock" vcpu-list vm | awk '{ print $NF }')" = "$(xl vcpu-list vm | awk '{ print $NF }')" ] || fail "vcpu-list differs"
-xl vcpu-pin vm 0 node:0 || fail "pin node:0"
-[ "$(hard vm 0)" = all ] || fail "pin node:0: $(hard vm 0)"
+xl destroy busy || fail "destroy busy"
+xl vcpu-pin duo all 1-3,^2 0-1 || fail "pin all"
+[ "$(hard duo 0) $(hard duo 1)" = '1,3 1,3' ] || fail "pin all: $(hard duo 0) $(hard duo 1)"
+xl vcpu-pin duo all - all || fail "pin soft"
+same vcpu-list duo
+xl vcpu-pin duo 0 node:0 || fail "pin node:0"
+same vcpu-list duo
 for args in '0 1-2' 'all all' '0 0,2 1' 'all - 3' '1 0-3,^2' '0 node:0' '0 all,^1-2 node:0,^3'; do
 	# shellcheck disable=SC2086
-	same -N vcpu-pin vm $args
+	same -N vcpu-pin duo $args
 done
+
+echo '--- refused'
 state >/tmp/before
-refused '4' 1 xl vcpu-pin vm 0 4
-refused 'no vcpu 2' 1 xl vcpu-pin vm 2 1
-refused 'vcpu' 1 xl vcpu-pin vm x 1
-refused 'node' 1 xl vcpu-pin vm 0 node:7
-refused 'one vcpu' 1 xl vcpu-pin -f vm all 1
-refused 'requires at least' 2 xl vcpu-pin vm 0
-refused 'a weight of 0 is out of range' 1 xl sched-credit2 -d vm -w 0
-refused 'a weight of 65536 is out of range' 1 xl sched-credit2 -d vm -w 65536
-refused 'a cap of 201 is out of range' 1 xl sched-credit2 -d vm -c 201
+refused '4' 1 xl vcpu-pin duo 0 4
+refused 'no vcpu 2' 1 xl vcpu-pin duo 2 1
+refused 'vcpu' 1 xl vcpu-pin duo x 1
+refused 'node' 1 xl vcpu-pin duo 0 node:7
+refused 'one vcpu' 1 xl vcpu-pin -f duo all 1
+refused 'requires at least' 2 xl vcpu-pin duo 0
+refused 'a weight of 0 is out of range' 1 xl sched-credit2 -d duo -w 0
+refused 'a weight of 65536 is out of range' 1 xl sched-credit2 -d duo -w 65536
+refused 'a cap of 201 is out of range' 1 xl sched-credit2 -d duo -c 201
 refused 'a rate limit of 5 us' 1 xl sched-credit2 -s -r 5
 refused 'need a domain' 2 xl sched-credit2 -w 5
-refused 'is credit2, not rtds' 1 xl sched-rtds -d vm -p 1000 -b 100
+refused 'is credit2, not rtds' 1 xl sched-rtds -d duo -p 1000 -b 100
 refused 'cpupool 0 is credit2, not credit' 1 xl sched-credit -s
-refused 'overcommmitting' 1 xl vcpu-set vm 5
-refused '1 to 2' 1 xl vcpu-set -i vm 4
-refused 'vcpus' 1 xl vcpu-set vm 0
+refused 'overcommmitting' 1 xl vcpu-set duo 5
+refused '1 to 2' 1 xl vcpu-set -i duo 4
+refused 'vcpus' 1 xl vcpu-set duo 0
 refused 'belongs to a pool' 1 xl cpupool-create 'name="x"' 'cpus="3"'
 refused '9' 1 xl cpupool-create 'name="x"' 'cpus="9"'
 refused 'no pcpu left' 1 xl cpupool-cpu-remove Pool-0 0-3
@@ -115,9 +111,9 @@ refused 'cpupool 0' 1 xl cpupool-destroy Pool-0
 refused "no cpupool 'nosuch'" 1 xl create -q /tmp/spare.cfg 'pool="nosuch"'
 refused 'no processor' 1 xl create -q /tmp/spare.cfg 'cpus="1,^1"'
 refused '7' 1 xl create -q /tmp/spare.cfg 'cpus="7"'
-refused 'below its target' 1 xl mem-max vm 100
-refused 'above its maximum' 1 xl mem-set vm 1g
-refused 'memory size' 1 xl mem-set vm lots
+refused 'below its target' 1 xl mem-max duo 16
+refused 'above its maximum' 1 xl mem-set duo 1g
+refused 'memory size' 1 xl mem-set duo lots
 state | diff /tmp/before - || fail "what was refused changed something"
 
 echo '--- pools, dry and by node'
@@ -136,14 +132,19 @@ same cpupool-list
 echo '--- credit2'
 same sched-credit2
 same sched-credit2 -s
-xl sched-credit2 -d vm -w 300 -c 50 || fail "sched-credit2"
+xl sched-credit2 -d duo -w 300 -c 50 || fail "sched-credit2"
 xl sched-credit2 -s -r 2000 || fail "ratelimit"
 same sched-credit2
-same sched-credit2 -d vm
+same sched-credit2 -d duo
 same sched-credit2 -s
-xl destroy busy || fail "destroy busy"
+xl destroy duo || fail "destroy duo"
 
 echo '--- memory below maxmem, mem-set, mem-max, as the guest sees them'
+# shellcheck disable=SC2016 # for the guest's shell
+guest vm 'while :; do
+	echo online $(cat /sys/devices/system/cpu/online) $(awk "/MemTotal/ { print \$2 }" /proc/meminfo); sleep 0.5; done' \
+	'vcpus = 1' 'maxvcpus = 2' 'memory = 160' 'maxmem = 224'
+xl create -q -e /tmp/vm.cfg || fail "create vm"
 says vm 120 '^online ' || fail "vm does not come up"
 await 60 has_at_most vm 160 || fail "vm has $(memory vm) MiB, not its memory= of 160"
 await 20 reports vm '$3 < 160 * 1024' || fail "vm sees $(said vm | tail -n 1)"
