@@ -603,6 +603,14 @@ TEST_BEGIN(control_answers)
 	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "stats\0--json", 13));
 	ck_assert_ptr_nonnull(strstr(rig_data(r, dom0), "\"domains\":["));
 	ck_assert_int_eq(rig_data(r, dom0)[rig_len(r, dom0) - 2], '}');
+	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "log", 4));
+	ck_assert_str_eq(rig_data(r, dom0), "io: off\n");
+	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "log\0+wrl", 9));
+	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "log\0+io", 8));
+	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "log", 4));
+	ck_assert_str_eq(rig_data(r, dom0), "io: on\n");
+	rig_ok(r, rig_call(r, dom0, WIRE_CONTROL, 0, "log\0off", 8));
+	ck_assert_int_eq(rig_call(r, dom0, WIRE_CONTROL, 0, "log\0+nothing", 13), EINVAL);
 	ck_assert_int_eq(rig_call(r, dom0, WIRE_CONTROL, 0, "nonsense", 9), EINVAL);
 	ck_assert_int_eq(rig_call(r, dom0, WIRE_CONTROL, 0, "check\0x", 8), EINVAL);
 TEST_END

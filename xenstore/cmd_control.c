@@ -43,6 +43,7 @@ struct update {
 	const char *binary;
 	const char *cmdline;
 	const char *timeout;	/* seconds, as written */
+	const char *version;	/* of the state; NULL: the daemon chooses */
 	bool force;
 };
 
@@ -50,15 +51,24 @@ struct update {
 static int read_update(struct update *u, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		bool is_cmdline = strcmp(argv[i], "-c") == 0;
+		const struct {
+			const char *option, *what;
+			const char **value;
+		} rows[] = {
+			{ "-c", "command line", &u->cmdline },
+			{ "-t", "timeout", &u->timeout },
+			{ "-v", "version", &u->version },
+		};
+		size_t k = 0;
 
-		if (is_cmdline || strcmp(argv[i], "-t") == 0) {
+		while (k < array_size(rows) && strcmp(argv[i], rows[k].option) != 0)
+			k++;
+		if (k < array_size(rows)) {
 			if (++i == argc) {
-				fprintf(stderr, "Missing %s value\n",
-					is_cmdline ? "command line" : "timeout");
+				fprintf(stderr, "Missing %s value\n", rows[k].what);
 				return 2;
 			}
-			*(is_cmdline ? &u->cmdline : &u->timeout) = argv[i];
+			*rows[k].value = argv[i];
 		} else if (strcmp(argv[i], "-F") == 0) {
 			u->force = true;
 		} else {
@@ -85,15 +95,22 @@ static int set_one(struct xs_client *c, const char *option, const char *value)
 /* BUSY: a transaction is open; the daemon answers OK from its new self. */
 static int start_update(struct xs_client *c, const struct update *u)
 {
-	const char *words[] = { "live-update", "-s", "-t", u->timeout, "-F" };
+	const char *words[7] = { "live-update", "-s", "-t", u->timeout };
+	size_t nr = 4;
 	uint64_t end = time_ms() + 1000 * strtoull(u->timeout, NULL, 10);
 	autofree char *text = xstrdup("BUSY");
 	int error = 0;
 
+	if (u->force)
+		words[nr++] = "-F";
+	if (u->version) {
+		words[nr++] = "-v";
+		words[nr++] = u->version;
+	}
 	while (time_ms() < end && strcmp(text, "BUSY") == 0) {
 		mem_autofree(&text);
 		text = NULL;
-		error = control(c, words, u->force ? 5 : 4, &text);
+		error = control(c, words, nr, &text);
 		if (error || strcmp(text, "BUSY") != 0)
 			break;
 		sleep(1);

@@ -43,15 +43,24 @@ static int run_check(struct request *r, struct reply *reply, struct err *err)
 
 static int run_log(struct request *r, struct reply *reply, struct err *err)
 {
-	const char *how = r->nr_args > 1 ? r->args[1].s : "";
+	static const char *const others[] = { "obj", "wrl", "acc", "tdb" };	/* accepted, trace nothing */
+	bool io = log_enabled(LOG_LEVEL_DEBUG), known = false;
+	const char *how;
 
-	(void)reply;
-	if (!strcmp(how, "on"))
-		log_set_level(LOG_LEVEL_DEBUG);
-	else if (!strcmp(how, "off"))
-		log_set_level(LOG_LEVEL_INFO);
-	else if (how[0] != '+' && how[0] != '-')
-		return err_set(err, EINVAL, "log: neither on nor off");
+	if (r->nr_args == 1) {
+		say(reply, "io: %s\n", io ? "on" : "off");
+		return 0;
+	}
+	how = r->args[1].s;
+	if (!strcmp(how, "on") || !strcmp(how, "+io"))
+		io = known = true;
+	else if (!strcmp(how, "off") || !strcmp(how, "-io"))
+		io = !(known = true);
+	for (unsigned i = 0; i < array_size(others) && (how[0] == '+' || how[0] == '-'); i++)
+		known |= !strcmp(how + 1, others[i]);
+	if (!known)
+		return err_set(err, EINVAL, "log: '%.40s' is neither on, off nor a switch", how);
+	log_set_level(io ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return 0;
 }
 
@@ -294,7 +303,7 @@ static int run_help(struct request *r, struct reply *reply, struct err *err);
 
 static const struct control_command own_commands[] = {
 	{ "check", "", 0, 0, run_check },
-	{ "log", "[on|off|+<switch>|-<switch>]", 1, 1, run_log },
+	{ "log", "[on|off|+<switch>|-<switch>]", 0, 1, run_log },
 	{ "logfile", "<file>", 1, 1, run_logfile },
 	{ "memreport", "[<file>]", 0, 1, run_memreport },
 	{ "print", "<string>", 1, 1, run_print },

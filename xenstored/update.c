@@ -30,6 +30,7 @@ static const struct update_parts *parts;
 static struct {
 	char *binary, *cmdline;
 	uint64_t started_ms;	/* 0: not asked to start yet */
+	uint32_t version;	/* of the stream; 0: the oldest that holds everything */
 } session;
 
 static void session_end(void)
@@ -136,7 +137,10 @@ static int put_state(const struct state_sink *s, const struct request *r, struct
 	struct world *w = r->world;
 	struct conn *c;
 
-	if (state_put_header(s, version_needed(w), err) < 0 ||
+	if (session.version && session.version < version_needed(w))
+		return err_set(err, EINVAL, "live update: version %u of the state has no depth of watches",
+			       session.version);
+	if (state_put_header(s, session.version ? session.version : version_needed(w), err) < 0 ||
 	    state_put_global(s, parts->server->listener.fd,
 			     parts->guests ? hyp_fd(guests_hyp(parts->guests)) : -1, err) < 0)
 		return -1;
@@ -262,27 +266,53 @@ static bool may_start(const struct world *w, uint64_t now_ms, uint64_t timeout_m
 	return true;
 }
 
+struct start_options {
+	uint64_t timeout_ms;
+	uint32_t version;
+	bool force;
+};
+
+static int read_start(const struct request *r, struct start_options *o, struct err *err)
+{
+	*o = (struct start_options){ .timeout_ms = 60000 };
+	for (unsigned i = 2; i < r->nr_args; i++) {
+		const char *word = r->args[i].s;
+		const struct wire_arg *value = i + 1 < r->nr_args ? &r->args[i + 1] : NULL;
+
+		if (strcmp(word, "-F") == 0) {
+			o->force = true;
+			continue;
+		}
+		i++;
+		if (value && strcmp(word, "-t") == 0)
+			o->timeout_ms = 1000u * (uint64_t)op_number(value);
+		else if (value && strcmp(word, "-v") == 0)
+			o->version = op_number(value);
+		else
+			return err_set(err, EINVAL, "live-update -s: '%.40s'", word);
+	}
+	if (o->version > STATE_VERSION_2)
+		return err_set(err, EINVAL, "live-update: version %u of the state is not known (1 and 2 are)",
+			       o->version);
+	return 0;
+}
+
 static int start(struct request *r, struct reply *reply, struct err *err)
 {
-	uint64_t timeout_ms = 60000, now_ms = time_ms();
-	bool force = false;
+	uint64_t now_ms = time_ms();
+	struct start_options o;
 
-	for (unsigned i = 2; i < r->nr_args; i++) {
-		if (strcmp(r->args[i].s, "-F") == 0)
-			force = true;
-		else if (strcmp(r->args[i].s, "-t") == 0 && i + 1 < r->nr_args)
-			timeout_ms = 1000u * (uint64_t)op_number(&r->args[++i]);
-		else
-			return err_set(err, EINVAL, "live-update -s: '%.40s'", r->args[i].s);
-	}
+	if (read_start(r, &o, err) < 0)
+		return -1;
 	if (!session.binary) {
 		reply_string(reply, "Not in live-update session.");
 		return 0;
 	}
+	session.version = o.version;
 	if (session.started_ms == 0)
 		session.started_ms = now_ms ? now_ms : 1;
-	if (!may_start(r->world, r->world->now_ms, timeout_ms, force)) {
-		bool late = now_ms - session.started_ms >= timeout_ms;
+	if (!may_start(r->world, r->world->now_ms, o.timeout_ms, o.force)) {
+		bool late = now_ms - session.started_ms >= o.timeout_ms;
 
 		reply_string(reply, late ? "Overlapping transactions" : "BUSY");
 		if (late)
@@ -340,9 +370,9 @@ static int live_update(struct request *r, struct reply *reply, struct err *err)
 
 static const struct control_command command = {
 	.name = "live-update",
-	.args = "[-c <cmdline>] [-F] [-t <timeout>] <file>\n    Default timeout is 60 seconds.",
+	.args = "[-c <cmdline>] [-F] [-t <timeout>] [-v <version>] <file>\n    Default timeout is 60 seconds.",
 	.min = 1,
-	.max = 4,
+	.max = 6,
 	.run = live_update,
 };
 
