@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "xenstored/node.h"
 #include "xenstored/path.h"
 #include "xenstored/perm.h"
 
@@ -27,37 +28,6 @@
  *
  * No recursion over depth anywhere (XSA-418).
  */
-
-struct dir;
-
-struct node {
-	uint32_t ref;
-	uint16_t name_len;
-	uint16_t value_len;
-	uint64_t gen;
-	struct perms *perms;
-	struct dir *dir;	/* NULL: no children */
-	char data[];		/* name, NUL, value */
-};
-
-static inline const char *node_name(const struct node *n)
-{
-	return n->data;
-}
-
-static inline const char *node_value(const struct node *n)
-{
-	return n->data + n->name_len + 1;
-}
-
-static inline uint16_t node_owner(const struct node *n)
-{
-	return perms_owner(n->perms);
-}
-
-unsigned node_nr_children(const struct node *n);
-/* of all children's names, each with its NUL: a DIRECTORY reply */
-size_t node_names_size(const struct node *n);
 
 struct tree; /* what all versions of one store share: allocation and the table of permissions */
 
@@ -89,9 +59,6 @@ struct tree_spot {
 };
 void tree_locate(const struct node *root, const char *path, size_t len, struct tree_spot *spot);
 
-/* Child by name, or NULL. */
-const struct node *node_child(const struct node *n, const char *name, size_t len);
-
 /* Set the value; create the node and its missing ancestors (empty values), all with `fresh` as
  * permissions. value NULL: leave an existing node's alone (MKDIR). Nodes touched get `gen`; so does
  * the parent of what was created. */
@@ -107,11 +74,6 @@ int tree_del(struct tree *t, struct node **root, const char *path, size_t len, u
  * nobody shares. */
 int tree_set_gen(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
 		 struct err *err) must_check;
-
-/* The children's names, each with NUL, from byte `offset` of the full listing: as many whole names
- * as fit max. Returns bytes written; *end: the last name is among them. An offset inside a name or
- * past the end gives what the protocol gives: the rest of it, or nothing. */
-size_t node_list(const struct node *n, size_t offset, char *out, size_t max, bool *end);
 
 /*
  * A walk over a subtree, parents before children, children by name. It holds no references: the
@@ -135,15 +97,5 @@ const struct node *tree_walk_start(struct tree_walk *w, const struct node *top, 
 const struct node *tree_walk_next(struct tree_walk *w);
 /* The next node that is not beneath the current one. */
 const struct node *tree_walk_skip(struct tree_walk *w);
-
-/* Iterate one node's children in order. */
-#define DIR_MAX_LEVELS 8
-struct child_iter {
-	const struct dir *d[DIR_MAX_LEVELS];
-	uint16_t i[DIR_MAX_LEVELS];
-	int level;
-};
-const struct node *node_first_child(const struct node *n, struct child_iter *it);
-const struct node *node_next_child(struct child_iter *it);
 
 #endif

@@ -158,7 +158,7 @@ struct world {
 	struct world_journal journal;
 	struct op_stats ops[32];
 	uint64_t nr_commits, nr_conflicts, nr_events;
-	struct world_scratch *scratch;	/* private to world_commit.c */
+	struct world_scratch *scratch;	/* private to commit.c */
 	void *server;			/* whose loop runs the turns */
 };
 
