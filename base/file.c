@@ -179,6 +179,17 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
 
 /* Locks are those of an open file description: they survive fork, end with the last descriptor, and
  * still exclude the process-owned locks that other toolstacks take on the same files. */
+int file_mkdirs_of(const char *file, mode_t mode, struct err *err)
+{
+	autofree char *dir = xstrdup(file);
+	char *slash = strrchr(dir, '/');
+
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	return file_mkdirs(dir, mode, err);
+}
+
 static int lock_try(int fd, int cmd)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -25,6 +25,8 @@ int file_pread_all(int fd, void *data, size_t len, uint64_t offset, const char *
 
 /* mkdir -p. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err) must_check;
+/* The same of the folder that the file is, or is to be, in. */
+int file_mkdirs_of(const char *file, mode_t mode, struct err *err) must_check;
 
 /* Open or create `path` and take an exclusive lock on it; waits at most timeout_ms (-1: for ever) by the monotonic clock. The
  * lock lives as long as the descriptor, so a dead holder's lock is gone. The error names the holder's pid. */

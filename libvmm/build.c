@@ -386,16 +386,45 @@ static int plan_and_describe(struct build *b, void **dtb, size_t *dtb_size, stru
 
 /* --- the rest -------------------------------------------------------------------------------------------------- */
 
+/* Room was made before, but not for this domain alone: somebody may have come first. */
+static int claim_memory(struct build *b, struct err *err)
+{
+	uint64_t kb = b->cfg->max_kb + NR_MAGIC * 4;
+	struct hv_physinfo phys;
+
+	if (hv_domain_claim(b->vmm->hv, b->created.domid, kb / 4, err) == 0)
+		return 0;
+	/* A Xen that knows no claims (or keeps coloured memory apart) finds out while it populates. */
+	if (err->code == ENOSYS || err->code == EOPNOTSUPP || b->cfg->llc_colors.n) {
+		err_clear(err);
+		return 0;
+	}
+	if (err->code != ENOMEM || hv_physinfo(b->vmm->hv, &phys, err) < 0)
+		return -1;
+	return err_set(err, ENOMEM, "the domain needs %llu MiB, and another took what was there a moment ago: the host has %llu MiB "
+		       "free; lower memory=, shrink dom0 (dom0_mem=) or end another domain", (unsigned long long)kb >> 10,
+		       (unsigned long long)(phys.free_pages - phys.outstanding_pages) >> 8);
+}
+
+int build_reserve(struct build *b, bool claims, struct err *err)
+{
+	struct hv *hv = b->vmm->hv;
+	uint32_t domid = b->created.domid;
+
+	if (hv_domain_max_mem(hv, domid, b->cfg->max_kb + MAXMEM_SLACK_KB, err) < 0 ||
+	    hv_p2m_pool_set(hv, domid, build_p2m_pool_kb(b->cfg) * 1024, err) < 0)
+		return -1;
+	return claims ? claim_memory(b, err) : 0;
+}
+
 static int set_limits(struct build *b, struct err *err)
 {
 	struct hv *hv = b->vmm->hv;
 	uint32_t domid = b->created.domid;
 
 	if (hv_domain_max_vcpus(hv, domid, b->cfg->max_vcpus, err) < 0 ||
-	    hv_domain_max_mem(hv, domid, b->cfg->max_kb + MAXMEM_SLACK_KB, err) < 0 ||
 	    hv_evtchn_alloc_unbound(hv, domid, b->store_domid, &b->store_port, err) < 0 ||
-	    hv_evtchn_alloc_unbound(hv, domid, b->console_domid, &b->console_port, err) < 0 ||
-	    hv_p2m_pool_set(hv, domid, build_p2m_pool_kb(b->cfg) * 1024, err) < 0)
+	    hv_evtchn_alloc_unbound(hv, domid, b->console_domid, &b->console_port, err) < 0)
 		return -1;
 	return hv_domain_set_address_size(hv, domid, b->is_64bit ? 64 : 32, err);
 }

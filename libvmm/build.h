@@ -40,6 +40,9 @@ int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, v
 int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err) must_check;
 /* Xen refuses a domain with a bare EINVAL or ENODEV: add which of the keys it can be about. Returns -1. */
 int build_refused(const struct build *b, const struct hv_createdomain *create, struct err *err);
+/* Limits, the pool of page tables, and a claim on the host's memory (unless !claims), so that nothing that is created meanwhile
+ * takes what this domain is to have. Quick, where build_domain is not. */
+int build_reserve(struct build *b, bool claims, struct err *err) must_check;
 int build_domain(struct build *b, struct err *err) must_check;
 void build_close(struct build *b);
 #define autobuild __attribute__((cleanup(build_close)))

@@ -331,6 +331,11 @@ int vmm_config_to_json(const struct vmm_config *cfg, char **json, struct err *er
 	return to_text(cfg, false, NULL, json, err);
 }
 
+int vmm_config_to_saved_json(const struct vmm_config *cfg, char **json, struct err *err)
+{
+	return to_text(cfg, true, NULL, json, err);
+}
+
 int cfgjson_saved(const struct vmm_config *cfg, const struct cfgjson_live *live, char **json, struct err *err)
 {
 	return to_text(cfg, true, live, json, err);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -17,6 +18,7 @@
 #include "libvmm/create_passthrough.h"
 #include "libvmm/device.h"
 #include "libvmm/domain.h"
+#include "libvmm/domid_history.h"
 #include "libvmm/hostdev.h"
 #include "libvmm/userdata.h"
 #include "libvmm/partition.h"
@@ -111,29 +113,45 @@ static int random_domid(uint32_t *domid, struct err *err)
 	return 0;
 }
 
-#define RANDOM_TRIES 64
+/* With the number of a domain that ended a moment ago Xen's choice is given back and asked for again: it goes round. */
+static int make_numbered(struct build *b, struct hv_createdomain *create, bool is_random,
+			 const struct domid_history *history, struct err *err)
+{
+	for (unsigned i = 0; i < HV_DOMID_FIRST_RESERVED; i++) {
+		if (is_random && random_domid(&create->domid, err) < 0)
+			return -1;
+		if (is_random && domid_history_has(history, create->domid))
+			continue;
+		if (hv_domain_create(b->vmm->hv, create, &b->created, err) < 0) {
+			if (!is_random || err->code != EEXIST)
+				return build_refused(b, create, err);
+			err_clear(err);
+			continue;
+		}
+		if (!domid_history_has(history, b->created.domid))
+			return 0;
+		if (hv_domain_destroy(b->vmm->hv, b->created.domid, err) < 0)
+			return err_wrap(err, "giving back domain number %u", b->created.domid);
+	}
+	return err_set(err, EBUSY, "every domain number is in use or was within the last %u seconds", DOMID_REUSE_S);
+}
 
 static int make_domain(struct build *b, const struct vmm_create_options *options, uint32_t pool, struct err *err)
 {
+	struct domid_history *history = NULL;
 	struct hv_createdomain create;
+	int r;
 
 	if (build_createdomain(b, &create, err) < 0)
 		return -1;
 	create.cpupool_id = pool;
 	create.ssidref = CREATE_SSIDREF_DOMU;
-	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel, &create.ssidref, err) < 0)
+	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel, &create.ssidref, err) < 0 ||
+	    domid_history_read(&history, err) < 0)
 		return -1;
-	if (!options->random_domid)
-		return hv_domain_create(b->vmm->hv, &create, &b->created, err) < 0 ? build_refused(b, &create, err) : 0;
-	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
-		if (random_domid(&create.domid, err) < 0)
-			return -1;
-		if (hv_domain_create(b->vmm->hv, &create, &b->created, err) == 0)
-			return 0;
-		if (err->code != EEXIST)
-			return build_refused(b, &create, err);
-	}
-	return err_append(err, "%d random numbers were all in use", RANDOM_TRIES);
+	r = make_numbered(b, &create, options->random_domid, history, err);
+	domid_history_free(history);
+	return r;
 }
 
 static int set_llc_colors(struct build *b, struct err *err)
@@ -167,12 +185,9 @@ static int save_config(struct build *b, struct err *err)
 	const struct vmm_config *cfg = b->cfg;
 	autofree char *json = NULL;
 
-	if (cfgjson_saved(cfg, NULL, &json, err) < 0 ||
-	    userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err) < 0)
+	if (cfgjson_saved(cfg, NULL, &json, err) < 0)
 		return -1;
-	if (!cfg->source_text)
-		return 0;
-	return userdata_write(b->created.domid, cfg->uuid, "xl", cfg->source_text, strlen(cfg->source_text), err);
+	return userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err);
 }
 
 static int attach_devices(struct build *b, struct err *err)
@@ -193,7 +208,10 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 
 	if (create_scheduling(vmm, b->cfg, domid, pool, err) < 0 ||
 	    vmm_step(vmm, err, "introducing the domain to the store") < 0 || nodes_built(b, err) < 0 ||
-	    passthrough_give(vmm, b->cfg, &b->created, err) < 0 || attach_devices(b, err) < 0 || save_config(b, err) < 0)
+	    passthrough_give(vmm, b->cfg, &b->created, err) < 0 || attach_devices(b, err) < 0)
+		return -1;
+	/* Attaching filled in what was left open. */
+	if (b->cfg->nr_devices && save_config(b, err) < 0)
 		return -1;
 	if (b->cfg->init_seclabel && b->cfg->seclabel &&
 	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 || hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
@@ -207,6 +225,37 @@ static int finish(struct build *b, const struct vmm_create_options *options, uin
 	return options->paused ? 0 : hv_domain_unpause(vmm->hv, domid, err);
 }
 
+/* --- the reservation ---------------------------------------------------------------------------------------------- */
+
+static int take_lock(const char *path, int *lock, struct err *err)
+{
+	return file_mkdirs_of(path, 0755, err) < 0 ? -1 : file_lock(path, -1, lock, err);
+}
+
+/*
+ * All that two creations must not do at the same time: from the look at what others have (names, uuids, devices of the host, memory)
+ * to the marks by which others see what this one has. It is quick; what takes long, and needs no lock, comes before and after.
+ */
+static int reserve(struct build *b, const struct vmm_create_options *options, struct newborn *dom,
+		   const char *planned_pool, struct create_place *place, struct err *err)
+{
+	struct vmm *vmm = b->vmm;
+	const struct vmm_config *cfg = b->cfg;
+	autoclose int lock = -1;
+
+	if ((options->lock_path && take_lock(options->lock_path, &lock, err) < 0) ||
+	    vmm_step(vmm, err, "creating the domain") < 0 || check_unique(vmm, cfg, err) < 0 ||
+	    passthrough_check(vmm, cfg, err) < 0 || create_place(vmm, cfg, options, planned_pool, place, err) < 0 ||
+	    make_domain(b, options, place->pool, err) < 0)
+		return -1;
+	dom->domid = b->created.domid;
+	mem_on_oom(newborn_oom, dom);
+	if (set_llc_colors(b, err) < 0 || build_reserve(b, !options->no_claim, err) < 0)
+		return -1;
+	/* The name in the store; what it was given of the host's, in its file. */
+	return nodes_make(vmm, cfg, dom->domid, err) < 0 ? -1 : save_config(b, err);
+}
+
 static bool is_destroyed(struct vmm *vmm, uint32_t domid)
 {
 	struct err why = ERR_INIT;
@@ -215,20 +264,15 @@ static bool is_destroyed(struct vmm *vmm, uint32_t domid)
 	return hv_domain_info(vmm->hv, domid, &info, &why) < 0 ? why.code == ESRCH : info.is_dying;
 }
 
-/* A domain that somebody destroys meanwhile fails at whatever step comes next, with that step's words: what happened is said instead,
- * and with a code of its own, so that nobody makes the domain again against that will. */
-static int fill(struct build *b, const struct vmm_create_options *options, const struct create_place *place,
+static int make(struct build *b, const struct vmm_create_options *options, struct newborn *dom, const char *planned_pool,
 		struct err *err)
 {
-	uint32_t domid = b->created.domid;
+	struct create_place place;
 
-	if (set_llc_colors(b, err) == 0 && nodes_make(b->vmm, b->cfg, domid, err) == 0 && build_domain(b, err) == 0 &&
-	    create_affinity(b->vmm, b->cfg, options, place, domid, err) == 0 && finish(b, options, place->pool, err) == 0)
-		return 0;
-	if (!is_destroyed(b->vmm, domid))
+	if (reserve(b, options, dom, planned_pool, &place, err) < 0 || build_domain(b, err) < 0 ||
+	    create_affinity(b->vmm, b->cfg, options, &place, dom->domid, err) < 0)
 		return -1;
-	err_clear(err);
-	return err_set(err, ECANCELED, "domain %u was destroyed by somebody else while it was being made", domid);
+	return finish(b, options, place.pool, err);
 }
 
 static int create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
@@ -238,25 +282,25 @@ static int create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_crea
 	autobuild struct build b = { .vmm = NULL };
 	autoabandon struct newborn dom = { vmm, HV_DOMID_ANY, err };
 	autofree char *planned_pool = NULL;
-	struct create_place place;
 
 	if (vmm_step(vmm, err, "checking images and host") < 0 ||
 	    hostdev_resolve(vmm, cfg, false, &partial, NULL, err) < 0 ||
 	    build_open(&b, vmm, cfg, steal(partial), err) < 0 ||
-	    !vmm_store(vmm, err) || check_unique(vmm, cfg, err) < 0 ||
-	    passthrough_check(vmm, cfg, err) < 0 || device_settle_all(vmm, cfg, err) < 0 ||
+	    !vmm_store(vmm, err) || device_settle_all(vmm, cfg, err) < 0 ||
 	    partition_pool(vmm, cfg->name, &planned_pool, err) < 0 ||
-	    create_place(vmm, cfg, options, planned_pool, &place, err) < 0 ||
 	    nodes_daemons(vmm, &b.store_domid, &b.console_domid, err) < 0 ||
-	    balloon_make_room(vmm, options->autoballoon, build_need_kb(cfg), dom0_kb, err) < 0 ||
-	    vmm_step(vmm, err, "creating the domain") < 0 || make_domain(&b, options, place.pool, err) < 0)
+	    balloon_make_room(vmm, options->autoballoon, build_need_kb(cfg), dom0_kb, err) < 0)
 		return -1;
-	dom.domid = b.created.domid;
-	mem_on_oom(newborn_oom, &dom);
-	if (fill(&b, options, &place, err) < 0)
+	if (make(&b, options, &dom, planned_pool, err) == 0) {
+		*domid = newborn_keep(&dom);
+		return 0;
+	}
+	/* A domain that somebody destroys meanwhile fails at whatever step comes next, with that step's words: what happened is said
+	 * instead, and with a code of its own, so that nobody makes the domain again against that will. */
+	if (dom.domid == HV_DOMID_ANY || !is_destroyed(vmm, dom.domid))
 		return -1;
-	*domid = newborn_keep(&dom);
-	return 0;
+	err_clear(err);
+	return err_set(err, ECANCELED, "domain %u was destroyed by somebody else while it was being made", dom.domid);
 }
 
 int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,

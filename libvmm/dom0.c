@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/str.h"
 #include "libvmm/config.h"
+#include "libvmm/domid_history.h"
 #include "libvmm/internal.h"
 #include "libvmm/userdata.h"
 
@@ -69,7 +69,5 @@ int vmm_init_dom0(struct vmm *vmm, const char *uuid_text, struct err *err)
 	    save_config(vmm, uuid, err) < 0)
 		return err_wrap(err, "setting up domain 0");
 	/* Numbers used before the host started mean nothing now. */
-	if (unlink(XEN_RUN_DIR "/domid-history") < 0 && errno != ENOENT)
-		return err_set(err, errno, "%s/domid-history: %s", XEN_RUN_DIR, strerror(errno));
-	return 0;
+	return domid_history_clear(err);
 }

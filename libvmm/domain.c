@@ -269,7 +269,8 @@ int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct 
 		if (left == 0)
 			return err_set(err, ETIMEDOUT,
 				       "domain %" PRIu32 " is dying, but something still holds %" PRIu64
-				       " KiB of its memory: xenstored, xenconsoled or a backend", domid, info.memory_kb);
+				       " KiB of its memory: xenstored, xenconsoled or a backend; when that lets go, 'xl destroy "
+				       "%" PRIu32 "' finishes it", domid, info.memory_kb, domid);
 		max_ms = info.is_dying ? pause_ms : POLL_MAX_MS * 20;
 		if (domain_await_event(vmm, left >= 0 && left < max_ms ? left : max_ms, err) < 0)
 			return -1;
@@ -349,29 +350,6 @@ static void retract(struct vmm *vmm, uint32_t domid, const char *word)
 	}
 }
 
-static int await_ack(struct vmm *vmm, uint32_t domid, const char *word, int timeout_ms, struct err *err)
-{
-	uint64_t deadline = deadline_of(timeout_ms);
-
-	for (;;) {
-		int done = is_acknowledged(vmm, domid, word, err);
-		int left = domain_left_ms(deadline);
-
-		if (done)
-			return done < 0 ? -1 : 0;
-		if (left == 0) {
-			retract(vmm, domid, word);
-			return err_set(err, ETIMEDOUT,
-				       "the guest did not answer within %d s: has it Xen drivers, is it alive? "
-				       "'xl destroy' needs no answer", timeout_ms / 1000);
-		}
-		if (domain_await_event(vmm, left, err) < 0) {
-			retract(vmm, domid, word);
-			return -1;
-		}
-	}
-}
-
 static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
 {
 	autofree char *value = NULL;
@@ -390,26 +368,103 @@ static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
 	return 0;
 }
 
-int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err)
+/* One of those that are asked. */
+struct asked {
+	uint32_t domid;
+	char *path;		/* NULL: it was not, or is no longer, waited for */
+	struct err *err;
+};
+
+static void ask(struct vmm *vmm, struct asked *a, const char *word)
+{
+	autofree char *path = str_printf("/local/domain/%" PRIu32 "/control/shutdown", a->domid);
+
+	if (check_askable(vmm, a->domid, a->err) < 0 || domain_watch(vmm, path, a->err) < 0)
+		return;
+	if (store_write(vmm->store, path, word, a->err) < 0)
+		domain_forget_watch(vmm, path);
+	else
+		a->path = steal(path);
+}
+
+static void ask_end(struct vmm *vmm, struct asked *a)
+{
+	if (a->path)
+		domain_forget_watch(vmm, a->path);
+	free(a->path);
+	a->path = NULL;
+}
+
+/* How many have not answered yet. */
+static size_t look(struct vmm *vmm, struct asked *asked, size_t nr, const char *word)
+{
+	size_t nr_left = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!asked[i].path)
+			continue;
+		if (is_acknowledged(vmm, asked[i].domid, word, asked[i].err) == 0)
+			nr_left++;
+		else
+			ask_end(vmm, &asked[i]);
+	}
+	return nr_left;
+}
+
+static void await_acks(struct vmm *vmm, struct asked *asked, size_t nr, const char *word, int timeout_ms)
+{
+	uint64_t deadline = deadline_of(timeout_ms);
+	struct err why = ERR_INIT;
+
+	while (look(vmm, asked, nr, word) > 0) {
+		int left = domain_left_ms(deadline);
+
+		if (left == 0)
+			err_set(&why, ETIMEDOUT, "the guest did not answer within %d s: has it Xen drivers, is it alive? "
+				"'xl destroy' needs no answer", timeout_ms / 1000);
+		if (left == 0 || domain_await_event(vmm, left, &why) < 0)
+			break;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		if (!asked[i].path)
+			continue;
+		retract(vmm, asked[i].domid, word);
+		*asked[i].err = why;
+		ask_end(vmm, &asked[i]);
+	}
+}
+
+int vmm_domain_ask_shutdown_all(struct vmm *vmm, const uint32_t *domids, size_t nr, bool reboot, int timeout_ms, struct err *errs,
+				struct err *err)
 {
 	const char *word = reboot ? "reboot" : "poweroff";
-	struct store *store = vmm_store(vmm, err);
-	autofree char *path = str_printf("/local/domain/%" PRIu32 "/control/shutdown", domid);
-	int ret;
+	autofree struct asked *asked = xcalloc(nr, sizeof(*asked));
 
-	if (!store)
+	if (!vmm_store(vmm, err) || domain_watch(vmm, "@releaseDomain", err) < 0)
 		return -1;
-	if (check_askable(vmm, domid, err) < 0 || domain_watch(vmm, path, err) < 0)
-		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid, word);
-	ret = domain_watch(vmm, "@releaseDomain", err);
-	if (ret == 0) {
-		ret = store_write(store, path, word, err);
-		if (ret == 0)
-			ret = await_ack(vmm, domid, word, timeout_ms, err);
-		domain_forget_watch(vmm, "@releaseDomain");
+	for (size_t i = 0; i < nr; i++) {
+		errs[i] = (struct err)ERR_INIT;
+		asked[i] = (struct asked){ .domid = domids[i], .err = &errs[i] };
+		ask(vmm, &asked[i], word);
 	}
-	domain_forget_watch(vmm, path);
-	return ret < 0 ? err_wrap(err, "asking domain %" PRIu32 " to %s", domid, word) : 0;
+	await_acks(vmm, asked, nr, word, timeout_ms);
+	domain_forget_watch(vmm, "@releaseDomain");
+	for (size_t i = 0; i < nr; i++)
+		if (errs[i].code && err_wrap(&errs[i], "asking domain %" PRIu32 " to %s", domids[i], word))
+			continue;
+	return 0;
+}
+
+int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err)
+{
+	struct err one = ERR_INIT;
+
+	if (vmm_domain_ask_shutdown_all(vmm, &domid, 1, reboot, timeout_ms, &one, err) < 0)
+		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid, reboot ? "reboot" : "poweroff");
+	if (!one.code)
+		return 0;
+	*err = one;
+	return -1;
 }
 
 /* --- the saved configuration ------------------------------------------------------------------------------------------- */
@@ -510,6 +565,34 @@ static int live_scheduling(struct vmm *vmm, uint32_t domid, struct cfgjson_live 
 		live->extratime = p.rtds.extratime;
 	}
 	return 0;
+}
+
+#define NEXT_CONFIG "xl"
+
+int vmm_domain_config_next(struct vmm *vmm, uint32_t domid, char **text, struct err *err)
+{
+	struct vmm_dominfo info;
+	size_t len;
+
+	*text = NULL;
+	if (vmm_domain_info(vmm, domid, &info, err) < 0)
+		return -1;
+	if (userdata_read(domid, info.uuid, NEXT_CONFIG, text, &len, err) == 0)
+		return 0;
+	if (err->code != ENOENT)
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
+int vmm_domain_config_set_next(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+{
+	const char *text = cfg->source_text ? cfg->source_text : "";
+	struct vmm_dominfo info;
+
+	if (vmm_domain_info(vmm, domid, &info, err) < 0)
+		return -1;
+	return userdata_write(domid, info.uuid, NEXT_CONFIG, text, strlen(text), err);
 }
 
 int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "libvmm/device.h"
 #include "libvmm/domain.h"
+#include "libvmm/domid_history.h"
 #include "libvmm/internal.h"
 #include "libvmm/userdata.h"
 
@@ -100,6 +101,9 @@ int domain_teardown(struct vmm *vmm, uint32_t domid, struct err *err)
 	vmm->interrupt = NULL;
 	/* Its vcpus stand still while their devices go; one that is dying already cannot be paused. */
 	if (end.exists && hv_domain_pause(vmm->hv, domid, &one) < 0)
+		err_clear(&one);
+	/* Its number is to rest; one that cannot be remembered may be given out again, which is no reason to stop here. */
+	if (end.exists && domid_history_add(domid, &one) < 0)
 		err_clear(&one);
 	if (device_detach_all(vmm, domid, &one) < 0)
 		keep_first(&first, &one);

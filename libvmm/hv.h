@@ -146,6 +146,9 @@ int hv_domain_max_vcpus(struct hv *hv, uint32_t domid, uint32_t nr, struct err *
 int hv_domain_max_mem(struct hv *hv, uint32_t domid, uint64_t max_kb, struct err *err) must_check;
 int hv_domain_set_target(struct hv *hv, uint32_t domid, uint32_t target, struct err *err) must_check;
 int hv_domain_set_address_size(struct hv *hv, uint32_t domid, unsigned bits, struct err *err) must_check;
+/* Keep so many pages of the host's for the domain, those it has among them, until it has them: ENOMEM when there are not so many
+ * that nobody claims. 0: no more than it has. */
+int hv_domain_claim(struct hv *hv, uint32_t domid, uint64_t nr_pages, struct err *err) must_check;
 int hv_p2m_pool_set(struct hv *hv, uint32_t domid, uint64_t bytes, struct err *err) must_check;
 int hv_p2m_pool_get(struct hv *hv, uint32_t domid, uint64_t *bytes, struct err *err) must_check;
 int hv_llc_colors_set(struct hv *hv, uint32_t domid, const uint32_t *colors, unsigned nr,

@@ -9,6 +9,12 @@
 #include "libvmm/hv.h"
 #include "libvmm/hv_call.h"
 
+int hv_domain_claim(struct hv *hv, uint32_t domid, uint64_t nr_pages, struct err *err)
+{
+	return hv_done(hv, xc_domain_claim_pages(hv->xc, domid, nr_pages), err, "claim_pages", domid, "%llu",
+		       (unsigned long long)nr_pages);
+}
+
 /* --- frames ---------------------------------------------------------------------------------------------------- */
 
 /* As many frame numbers as fill the page that libxenctrl keeps at hand as a hypercall buffer. */

@@ -72,6 +72,8 @@ int vmm_config_load(const struct vmm_config_source *src, struct vmm_config **out
 int vmm_config_from_json(const char *json, size_t len, struct vmm_config **out, struct err *err) must_check;
 /* To it, indented by four blanks as upstream prints it. */
 int vmm_config_to_json(const struct vmm_config *cfg, char **json, struct err *err) must_check;
+/* The same with what upstream has no place for, as it is saved beside a domain; vmm_config_from_json reads it back whole. */
+int vmm_config_to_saved_json(const struct vmm_config *cfg, char **json, struct err *err) must_check;
 /* What the host's administrator wants where a configuration leaves it open (xl.conf). NULL and -1: no wish. */
 struct vmm_defaults {
 	const char *vif_script, *vif_bridge, *vif_gatewaydev, *vif_backend;
@@ -140,6 +142,10 @@ struct vmm_create_options {
 	bool ignore_global_affinity;	/* --ignore-global-affinity-masks */
 	const char *default_pool_mask;	/* vm.cpumask of xl.conf; may be NULL */
 	bool random_domid;		/* domid_policy = "random" */
+	bool no_claim;			/* claim_mode = 0: memory is not kept for the domain while it is built */
+	/* Taken, as upstream's xl does, while name, number and memory are reserved: others may build at the same time, but no two
+	 * reserve. NULL: no lock. */
+	const char *lock_path;
 	/* Called after the domain was built and before it runs (to attach a console, say). May be NULL. */
 	int (*before_unpause)(void *arg, uint32_t domid, struct err *err);
 	void *arg;
@@ -155,6 +161,10 @@ int vmm_domain_pause(struct vmm *vmm, uint32_t domid, struct err *err) must_chec
 int vmm_domain_unpause(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
 /* Ask the guest to power off or reboot (control/shutdown) and wait until it acknowledged, at most timeout_ms. */
 int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err) must_check;
+/* The same of many, side by side: each is told before the first is waited for. errs[i] is domids[i]'s, code 0 when it acknowledged.
+ * -1: no domain could be asked at all. */
+int vmm_domain_ask_shutdown_all(struct vmm *vmm, const uint32_t *domids, size_t nr, bool reboot, int timeout_ms, struct err *errs,
+				struct err *err) must_check;
 int vmm_domain_rename(struct vmm *vmm, uint32_t domid, const char *new_name, struct err *err) must_check;
 int vmm_domain_sysrq(struct vmm *vmm, uint32_t domid, char letter, struct err *err) must_check;
 /* Wait until the domain shut down (*info says why) or, with `for_death`, until it is gone (ESRCH is then success). -1 timeout_ms: no
@@ -165,6 +175,10 @@ int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout
 int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct err *err) must_check;
 int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, struct err *err) must_check;
 int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err) must_check;
+/* The text of a configuration for the next start of the domain after a reboot (`xl config-update`); upstream's place for it. *text is
+ * yours, NULL when there is none. */
+int vmm_domain_config_next(struct vmm *vmm, uint32_t domid, char **text, struct err *err) must_check;
+int vmm_domain_config_set_next(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err) must_check;
 /* Its memory and registers as an ELF core for gdb or crash. The domain is paused meanwhile. A failure leaves no file. */
 int vmm_domain_dump_core(struct vmm *vmm, uint32_t domid, const char *path, struct err *err) must_check;
 /* rename-restart: a uuid of its own and a new name, so that a successor can take the old ones. */

@@ -30,12 +30,19 @@ static void start(void)
 
 static void finish(void)
 {
+	static const char *const history[] = { "domid-history", "domid-history.lock" };
 	autofree char *left = fake_store_leftover();
 
 	ck_assert_msg(!left, "%s is left in the store", left);
 	ck_assert_msg(!fake_leftover(), "%s is left", fake_leftover());
 	vmm_close(vmm);
 	fake_store_stop();
+	/* The numbers that rest stay; nothing else does. */
+	for (size_t i = 0; i < array_size(history); i++) {
+		autofree char *path = str_printf("%s/%s", state_dir, history[i]);
+
+		(void)!unlink(path);
+	}
 	ck_assert_int_eq(rmdir(state_dir), 0);
 }
 

@@ -292,7 +292,7 @@ START_TEST(the_completion_is_a_shell_script)
 	FILE *bash = popen("bash -n", "w");
 
 	ck_assert_int_eq(xl("completion"), 0);
-	has(out, "_xl_commands='create list");
+	has(out, "_xl_commands='create config-update list");
 	has(out, "\tcreate) echo '--help -c -d -e -F -f --defconfig");
 	has(out, "complete -o filenames -F _xl xl\n");
 	fputs(out, bash);

@@ -121,60 +121,84 @@ static void put(struct conlog *l, const char *data, size_t len)
 	}
 }
 
-static void put_timestamp(struct conlog *l)
-{
-	char text[32];
-	struct tm tm;
-	time_t now = time(NULL);
+/* What is on its way into the file: one write for many lines. */
+struct batch {
+	struct conlog *l;
+	size_t len;
+	char buf[8192];
+};
 
-	if (!localtime_r(&now, &tm))
-		return;
-	put(l, text, strftime(text, sizeof(text), "[%Y-%m-%d %H:%M:%S] ", &tm));
+static void flush(struct batch *b)
+{
+	put(b->l, b->buf, b->len);
+	b->len = 0;
+}
+
+static void add(struct batch *b, const char *data, size_t len)
+{
+	while (len > 0) {
+		size_t n = sizeof(b->buf) - b->len < len ? sizeof(b->buf) - b->len : len;
+
+		memcpy(b->buf + b->len, data, n);
+		/* Escape sequences in a log can do things to the terminal of whoever reads it. */
+		for (size_t i = 0; b->l->replaces_escape && i < n; i++)
+			if (b->buf[b->len + i] == '\033')
+				b->buf[b->len + i] = '.';
+		b->len += n;
+		data += n;
+		len -= n;
+		if (b->len == sizeof(b->buf))
+			flush(b);
+	}
+}
+
+/* The text of a second is made once. */
+static void add_timestamp(struct batch *b)
+{
+	struct conlog *l = b->l;
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (now != l->stamp_time || !l->stamp[0]) {
+		l->stamp[0] = '\0';
+		l->stamp_time = now;
+		if (localtime_r(&now, &tm))
+			strftime(l->stamp, sizeof(l->stamp), "[%Y-%m-%d %H:%M:%S] ", &tm);
+	}
+	add(b, l->stamp, strlen(l->stamp));
 }
 
 /* A piece without line ends but its last byte. */
-static void put_line(struct conlog *l, const char *line, size_t len)
+static void add_line(struct batch *b, const char *line, size_t len)
 {
-	if (l->has_timestamps && l->is_at_line_start)
-		put_timestamp(l);
-	put(l, line, len);
-	l->is_at_line_start = line[len - 1] == '\n';
-}
-
-/* Escape sequences in a log can do things to the terminal of whoever reads it. */
-static void put_replaced(struct conlog *l, const char *data, size_t len)
-{
-	char buf[512];
-
-	while (len > 0) {
-		size_t n = len < sizeof(buf) ? len : sizeof(buf);
-
-		for (size_t i = 0; i < n; i++)
-			buf[i] = data[i] == '\033' ? '.' : data[i];
-		put_line(l, buf, n);
-		data += n;
-		len -= n;
-	}
+	if (b->l->has_timestamps && b->l->is_at_line_start)
+		add_timestamp(b);
+	add(b, line, len);
+	b->l->is_at_line_start = line[len - 1] == '\n';
 }
 
 void conlog_write(struct conlog *l, const char *data, size_t len)
 {
+	struct batch b;
+
 	if (l->fd < 0)
 		return;
+	b.l = l;
+	b.len = 0;
 	while (len > 0) {
 		const char *end = l->has_timestamps ? memchr(data, '\n', len) : NULL;
 		size_t n = end ? (size_t)(end - data) + 1 : len;
 
 		/* Between lines where there are lines, so that nobody finds half of one. */
-		if (l->max && l->size + n > l->max && l->size > 0)
+		if (l->max && l->size + b.len + n > l->max && l->size + b.len > 0) {
+			flush(&b);
 			rotate(l);
-		if (l->replaces_escape)
-			put_replaced(l, data, n);
-		else
-			put_line(l, data, n);
+		}
+		add_line(&b, data, n);
 		data += n;
 		len -= n;
 	}
+	flush(&b);
 }
 
 /* --- tails ------------------------------------------------------------------------------------------------------ */

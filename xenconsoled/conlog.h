@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include "base/err.h"
 
 /*
@@ -19,6 +20,8 @@ struct conlog {
 	uint64_t size, max;	/* max 0: without bound */
 	bool has_timestamps, replaces_escape;
 	bool is_at_line_start, is_failing;
+	time_t stamp_time;	/* what `stamp` says */
+	char stamp[32];
 };
 
 #define CONLOG_INIT { .fd = -1 }

@@ -108,7 +108,7 @@ void console_disconnect(struct console *c)
 	c->port = -1;
 	xen_unmap(c->d->xen, &c->page);
 	c->ring.page = NULL;
-	c->is_paused = c->is_full = false;
+	c->is_paced = c->is_full = false;
 	ev_timer_del(c->d->ev, &c->timer);
 }
 
@@ -227,39 +227,46 @@ static void update_masks(struct console *c)
 	ev_io_mask(c->d->ev, &c->io, mask);
 }
 
-/* All the guest has printed, at most twice what a ring holds, or it could keep us here. */
-static void from_guest(struct console *c)
+/* All the guest has printed, at most twice what a ring holds, or it could keep us here. True: there was something. */
+static bool from_guest(struct console *c)
 {
-	char buf[RING_OUT_SIZE];
-	bool is_taken = false;
+	char buf[2 * RING_OUT_SIZE];
+	size_t len = 0;
 	int n = 0;
 
-	for (int i = 0; i < 2; i++) {
-		c->is_full = c->d->opt->keeps_overflow && history_room(&c->history) < sizeof(buf);
-		n = c->is_full ? 0 : ring_take(&c->ring, buf, sizeof(buf));
-		if (n <= 0)
-			break;
-		is_taken = true;
-		conlog_write(&c->log, buf, (size_t)n);
-		history_add(&c->history, buf, (size_t)n);
-	}
+	c->is_full = c->d->opt->keeps_overflow && history_room(&c->history) < sizeof(buf);
+	while (!c->is_full && len <= RING_OUT_SIZE && (n = ring_take(&c->ring, buf + len, RING_OUT_SIZE)) > 0)
+		len += (size_t)n;
 	if (n < 0) {
 		if (!c->was_wrong)
 			log_warn("domain %u: its console's indices are wrong; what they cover is dropped", c->domid);
 		c->was_wrong = true;
 		ring_attach(&c->ring, c->page.addr);
 	}
-	if (is_taken)
-		xen_notify(c->d->xen, c->port);
+	if (len == 0)
+		return false;
+	/* Before the log is written: the guest can go on meanwhile. */
+	xen_notify(c->d->xen, c->port);
+	conlog_write(&c->log, buf, len);
+	history_add(&c->history, buf, len);
+	return true;
 }
 
-static void serve(struct console *c)
+/* What there is goes on its way. True: there was something. */
+static bool serve(struct console *c)
 {
-	from_guest(c);
+	bool is_some = from_guest(c);
+
 	to_tty(c);
 	update_masks(c);
-	/* Full: the port stays masked until the terminal has been read. */
-	if (!c->is_full && !c->is_paused)
+	return is_some;
+}
+
+/* The port stays masked while the clock looks after the ring, and while the terminal has to be read first. */
+static void serve_event(struct console *c)
+{
+	serve(c);
+	if (!c->is_full && !c->is_paced)
 		xen_unmask(c->d->xen, c->port);
 }
 
@@ -271,9 +278,18 @@ void console_event(struct console *c)
 		c->period_end_ms = now + CONSOLE_PERIOD_MS;
 		c->nr_events = 0;
 	}
-	if (++c->nr_events > CONSOLE_EVENTS && ev_timer_set(c->d->ev, &c->timer, c->period_end_ms) == 0)
-		c->is_paused = true;
-	serve(c);
+	if (++c->nr_events > CONSOLE_EVENTS && ev_timer_set(c->d->ev, &c->timer, now + CONSOLE_PACE_MS) == 0)
+		c->is_paced = true;
+	serve_event(c);
+}
+
+/* Nothing came since the last look: the guest's events are waited for again. A byte that comes now finds the port unmasked or pending. */
+static void on_pace(struct console *c)
+{
+	c->is_paced = serve(c) && !c->is_full &&
+		      ev_timer_set(c->d->ev, &c->timer, ev_now_ms(c->d->ev) + CONSOLE_PACE_MS) == 0;
+	if (!c->is_paced && !c->is_full)
+		xen_unmask(c->d->xen, c->port);
 }
 
 static void on_listener(struct ev_io *io, unsigned events)
@@ -329,7 +345,7 @@ static void on_tty(struct ev_io *io, unsigned events)
 			to_guest(c);
 	}
 	if (c->is_full && c->port >= 0)
-		serve(c);
+		serve_event(c);
 	else
 		update_masks(c);
 }
@@ -384,9 +400,6 @@ static void on_timer(struct ev_timer *timer)
 		linger(c);
 		return;
 	}
-	c->is_paused = false;
-	c->nr_events = 0;
-	c->period_end_ms = ev_now_ms(c->d->ev) + CONSOLE_PERIOD_MS;
 	if (c->port >= 0)
-		serve(c);
+		on_pace(c);
 }

@@ -12,17 +12,19 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/num.h"
+#include "base/privs.h"
 #include "xenconsoled/guests.h"
 #include "xenconsoled/hvlog.h"
 
 struct arguments {
 	struct consoled_options opt;
 	const char *pid_file;
-	bool is_interactive, is_verbose;
+	bool is_interactive, is_verbose, no_filter;
 };
 
-enum { OPT_LOG = 256, OPT_LOG_DIR, OPT_PID_FILE, OPT_REPLACE_ESCAPE, OPT_LOG_MAX, OPT_HISTORY };
+enum { OPT_LOG = 256, OPT_LOG_DIR, OPT_PID_FILE, OPT_REPLACE_ESCAPE, OPT_LOG_MAX, OPT_HISTORY, OPT_NO_SECCOMP };
 
 static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -37,6 +39,7 @@ static const struct option options[] = {
 	{ "replace-escape", no_argument, NULL, OPT_REPLACE_ESCAPE },
 	{ "log-max", required_argument, NULL, OPT_LOG_MAX },
 	{ "history", required_argument, NULL, OPT_HISTORY },
+	{ "no-seccomp", no_argument, NULL, OPT_NO_SECCOMP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -52,6 +55,7 @@ static const char usage_text[] =
 	"  -o, --overflow-data=discard|keep\n"
 	"                                when nobody reads a console: lose the oldest, or let the guest wait (discard)\n"
 	"      --history=SIZE            how much of each guest's last output is kept (32k)\n"
+	"      --no-seccomp              do not filter system calls\n"
 	"      --pid-file=FILE           (" XEN_RUN_DIR "/xenconsoled.pid)\n"
 	"  -v, --verbose  -V, --version  -h, --help\n";
 
@@ -127,6 +131,9 @@ static int parse_one(int option, struct arguments *a, struct err *err)
 		return num_size(optarg, 'b', "--log-max", &o->log_max, err);
 	case OPT_HISTORY:
 		return parse_history(optarg, &o->history_limit, err);
+	case OPT_NO_SECCOMP:
+		a->no_filter = true;
+		return 0;
 	default:
 		return err_set(err, EINVAL, "see xenconsoled --help");
 	}
@@ -221,6 +228,17 @@ static int start(struct service *s, const struct arguments *a, struct err *err)
 	return 0;
 }
 
+/*
+ * Xen's devices and the pid file are open. Root's user id stays: terminals, sockets, logs and, when it was restarted, the store are
+ * root's to open.
+ */
+static int give_up_privileges(const struct arguments *a, struct err *err)
+{
+	const struct privs p = { .no_filter = a->no_filter };
+
+	return privs_drop(&p, err);
+}
+
 static int run(const struct arguments *a, int *ready, struct err *err)
 {
 	int pid_fd = -1;
@@ -233,6 +251,8 @@ static int run(const struct arguments *a, int *ready, struct err *err)
 		return -1;
 	if (!a->is_interactive)
 		log_to_syslog("xenconsoled");
+	if (give_up_privileges(a, err) < 0)
+		return -1;
 	say_ready(ready);
 	return ev_run(service.d.ev, err);
 }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/privs.h"
 #include "base/log.h"
-#include "xenstored/privs.h"
 
 static int open_parts(struct life *l, struct server *srv, const struct life_options *o,
 		      const struct update_state *former, struct err *err)
@@ -87,7 +87,11 @@ int life_start(struct life *l, struct server *srv, const struct life_options *o,
 
 int life_settle_down(const struct life_options *o, struct err *err)
 {
-	return privs_drop(o->user, o->run_dir, !o->no_filter, err);
+	/* A live update starts the program again. */
+	static const char *const more[] = { "execve" };
+	const struct privs p = { o->user, o->run_dir, o->no_filter, more, array_size(more) };
+
+	return privs_drop(&p, err);
 }
 
 void life_end(struct life *l)

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "xl/monitor.h"
+#include "xl/monitor_act.h"
 #include "xl/start_plan.h"
 #include "xl/xl.h"
 
@@ -220,10 +221,10 @@ static int start_one(struct autostart *a, size_t i, struct err *err)
 {
 	struct boot *b = &a->boots[i];
 	struct vmm *vmm = a->xl->vmm;
-	struct vmm_create_options options = { .random_domid = a->xl->conf.random_domid,
-					      .default_pool_mask = a->xl->conf.vm_cpumask,
-					      .before_unpause = adopt, .arg = vmm };
+	struct vmm_create_options options = xl_create_options(a->xl);
 
+	options.before_unpause = adopt;
+	options.arg = vmm;
 	if (vmm_domain_find(vmm, a->plan.guests[i].name, &b->domid, err) == 0)
 		return 0;
 	if (err->code != ESRCH)
@@ -373,17 +374,22 @@ static int stop_list(struct autostart *a, char **names, const uint32_t *domids, 
 		     struct err *err)
 {
 	uint64_t deadline = time_ms() + 1000ull * timeout_s;
+	autofree struct err *errs = xcalloc(nr, sizeof(*errs));
 	int r = 0;
 
 	for (size_t i = 0; i < nr; i++) {
 		struct err why = ERR_INIT;
 
 		/* The supervisor must not start again what is being stopped. */
-		if ((monitor_release(a->xl->vmm, domids[i], &why) < 0 ||
-		     vmm_domain_ask_shutdown(a->xl->vmm, domids[i], false, ACK_TIMEOUT_MS, &why) < 0) &&
-		    why.code != ESRCH)
+		if (monitor_release(a->xl->vmm, domids[i], &why) < 0 && why.code != ESRCH)
 			xl_note(a->xl, "xl: %s", why.msg);
 	}
+	if (vmm_domain_ask_shutdown_all(a->xl->vmm, domids, nr, false, timeout_s * 1000 < ACK_TIMEOUT_MS ? (int)timeout_s * 1000 :
+					ACK_TIMEOUT_MS, errs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		if (errs[i].code && errs[i].code != ESRCH)
+			xl_note(a->xl, "xl: %s", errs[i].msg);
 	for (size_t i = 0; i < nr; i++) {
 		struct err why = ERR_INIT;
 

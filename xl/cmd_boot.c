@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "xl/monitor.h"
+#include "xl/monitor_act.h"
 #include "xl/xl.h"
 
 static xl_run_fn init_dom0less;

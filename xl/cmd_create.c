@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "xl/console.h"
 #include "xl/monitor.h"
+#include "xl/monitor_act.h"
 #include "xl/xl.h"
 
 struct create_opts {
@@ -110,7 +111,8 @@ static void config_freep(struct vmm_config **cfg)
 #define autoconfigp __attribute__((cleanup(config_freep)))
 
 /* The first operand is the file unless it is a setting; the rest are settings. */
-static int find_source(const struct create_opts *o, char **args, struct vmm_config_source *src, struct err *err)
+static int find_source(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config_source *src,
+		       struct err *err)
 {
 	const char *path = o->defconfig;
 
@@ -123,7 +125,7 @@ static int find_source(const struct create_opts *o, char **args, struct vmm_conf
 		if (!strchr(*a, '='))
 			return xl_usage(err, "'%s' is neither a configuration file nor key=value", *a);
 	if (!path && !args[0])
-		return xl_usage(err, "'xl create' requires a configuration file or key=value settings");
+		return xl_usage(err, "'xl %s' requires a configuration file or key=value settings", xl->command->name);
 	src->path = path ? path : "command line";
 	src->text = path ? NULL : "";
 	src->overrides = (const char *const *)args;
@@ -134,7 +136,7 @@ static int load(struct xl *xl, const struct create_opts *o, char **args, struct 
 {
 	struct vmm_config_source src = { .strict = o->strict };
 
-	if (find_source(o, args, &src, err) < 0)
+	if (find_source(xl, o, args, &src, err) < 0)
 		return -1;
 	if (!o->quiet && !src.text)
 		xl_note(xl, "Parsing config from %s", src.path);
@@ -161,15 +163,9 @@ static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err 
 
 int xl_lock(struct xl *xl, int *lock, struct err *err)
 {
-	autofree char *dir = xstrdup(xl->conf.lockfile);
-	char *slash = strrchr(dir, '/');
+	const char *path = xl->conf.lockfile;
 
-	if (slash && slash != dir) {
-		*slash = '\0';
-		if (file_mkdirs(dir, 0755, err) < 0)
-			return -1;
-	}
-	return file_lock(xl->conf.lockfile, -1, lock, err);
+	return file_mkdirs_of(path, 0755, err) < 0 ? -1 : file_lock(path, -1, lock, err);
 }
 
 /* Before the guest runs: one that dies at its first instruction must be looked after too. */
@@ -189,20 +185,14 @@ static int look_after(void *arg, uint32_t domid, struct err *err)
 static int build(struct xl *xl, const struct create_opts *o, struct vmm_config *cfg, uint32_t *domid,
 		 struct err *err)
 {
-	autoclose int lock = -1;
-	struct vmm_create_options options = {
-		/* The console is attached before the guest says its first word. */
-		.paused = o->paused || o->console,
-		.ignore_global_affinity = o->ignore_masks,
-		.default_pool_mask = xl->conf.vm_hvm_cpumask ? xl->conf.vm_hvm_cpumask : xl->conf.vm_cpumask,
-		.random_domid = xl->conf.random_domid,
-		.autoballoon = xl->conf.autoballoon,
-		.before_unpause = o->no_monitor || o->foreground ? NULL : look_after,
-		.arg = xl,
-	};
+	struct vmm_create_options options = xl_create_options(xl);
 
-	if (xl_lock(xl, &lock, err) < 0)
-		return err_wrap(err, "creating domain '%s'", vmm_config_name(cfg));
+	/* The console is attached before the guest says its first word. */
+	options.paused = o->paused || o->console;
+	options.ignore_global_affinity = o->ignore_masks;
+	options.before_unpause = o->no_monitor || o->foreground ? NULL : look_after;
+	options.arg = xl;
+
 	return vmm_domain_create(xl->vmm, cfg, &options, domid, err);
 }
 
@@ -250,7 +240,43 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 		print_timing(&timing);
 	if (watch_it(xl, o, domid, err) < 0)
 		return -1;
-	return o->foreground ? monitor_one(domid, err) : 0;
+	return o->foreground ? monitor_one(xl, domid, err) : 0;
+}
+
+/* --- config-update ------------------------------------------------------------------------------------------------------ */
+
+static const struct xl_option update_options[] = {
+	OPT_BOOL('d', NULL, struct create_opts, debug, "Print the configuration"),
+	OPT_STR('f', "defconfig", struct create_opts, defconfig, "FILE", "Use this configuration"),
+	OPT_END
+};
+
+static xl_run_fn config_update;
+
+const struct xl_command cmd_config_update = {
+	.name = "config-update", .args = "<Domain> <ConfigFile> [options] [vars]",
+	.summary = "Give a running domain the configuration it gets when it next reboots",
+	.options = update_options, .opts_size = sizeof(struct create_opts),
+	.min = 1, .max = XL_ANY, .flags = XL_DRY_RUN | XL_MODIFIES, .run = config_update,
+};
+
+static int config_update(struct xl *xl, const void *opts, char **args, struct err *err)
+{
+	const struct create_opts *o = opts;
+	autoconfigp struct vmm_config *cfg = NULL;
+	uint32_t domid;
+
+	if (xl_domain(xl, args[0], &domid, err) < 0)
+		return -1;
+	xl_note(xl, "WARNING: xl now has better capability to manage domain configuration, avoid using this command when possible");
+	if (load(xl, o, args + 1, &cfg, err) < 0)
+		return -1;
+	if ((o->debug || xl->dry_run) && print_config(xl, cfg, err) < 0)
+		return -1;
+	if (xl->dry_run)
+		return 0;
+	xl_note(xl, "setting dom%" PRIu32 " configuration", domid);
+	return vmm_domain_config_set_next(xl->vmm, domid, cfg, err);
 }
 
 /* --- check --------------------------------------------------------------------------------------------------------------- */

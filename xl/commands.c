@@ -112,6 +112,17 @@ static void conf_warn(void *arg, const char *message)
 	xl_note(arg, "xl: %s", message);
 }
 
+struct vmm_create_options xl_create_options(const struct xl *xl)
+{
+	return (struct vmm_create_options){
+		.default_pool_mask = xl->conf.vm_hvm_cpumask ? xl->conf.vm_hvm_cpumask : xl->conf.vm_cpumask,
+		.random_domid = xl->conf.random_domid,
+		.autoballoon = xl->conf.autoballoon,
+		.no_claim = !xl->conf.claim_mode,
+		.lock_path = xl->conf.lockfile,
+	};
+}
+
 int xl_usage(struct err *err, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The supervisor's loop and what it does about a death. Waiting is the loop's (events of the store, timers, children); acting, which may
- * take long (a dump of a large guest, a rebuild), is done in a child of its own for each domain, so that one slow guest
- * delays no other.
- *
- * It does not decide what a configuration means: vmm_config_action does.
+ * The supervisor's loop: events of the store, timers, children. What is done about a death (monitor_act.c) is done in a child of its own
+ * for each domain, so that one slow guest delays no other. It keeps nothing in memory that matters.
  */
 #include "xl/monitor.h"
 
@@ -25,26 +22,17 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "libvmm/libvmm.h"
-#include "xl/daemon.h"
-#include "xl/xl.h"
+#include "xl/monitor_act.h"
 
-#define NOTE_SUPERVISED "supervised"
-#define NOTE_RESTARTS "restarts"
-#define RESTART_WINDOW_MS 60000u	/* restart_limit counts restarts within this */
-#define BACK_OFF_MS 250u		/* before the third restart in the window; doubles from there */
-#define BACK_OFF_MAX_MS 16000u
 #define RETRY_MS 500u			/* after a failure of our own, and to find a store that went away */
 #define RETRY_MAX_MS 30000u
-#define MAX_RESTARTS_KEPT 64
-#define MAX_TRIES 6		/* to build a guest again, pauses doubling from RETRY_MS */
+#define MAX_FAILURES 24			/* some ten minutes; then a restart is given up */
 
-/* A domain that shut down and is being dealt with. */
+/* A domain that shut down, or whose restart was left unfinished, and that is being dealt with. */
 struct ward {
 	struct list link;
 	struct monitor *monitor;
-	uint32_t domid;
-	uint32_t reason;
+	struct death death;
 	unsigned nr_failures;
 	struct ev_timer due;
 	pid_t child;		/* 0: none yet */
@@ -52,6 +40,7 @@ struct ward {
 };
 
 struct monitor {
+	struct xl *xl;		/* how restarted guests are made; its context is not used */
 	struct vmm *vmm;
 	struct ev *ev;
 	struct list wards;
@@ -63,274 +52,25 @@ struct monitor {
 	uint32_t domid;
 };
 
-int monitor_adopt(struct vmm *vmm, uint32_t domid, struct err *err)
-{
-	return vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, "1", err);
-}
-
-int monitor_release(struct vmm *vmm, uint32_t domid, struct err *err)
-{
-	return vmm_domain_note_set(vmm, domid, NOTE_SUPERVISED, NULL, err);
-}
-
-/* --- the history of restarts: monotonic times in milliseconds, blank-separated, newest last ----------------------- */
-
-struct history {
-	uint64_t at_ms[MAX_RESTARTS_KEPT];
-	size_t nr;
-};
-
-static void history_parse(struct history *h, const char *note, uint64_t now_ms)
-{
-	autostrlist struct strlist words = STRLIST_INIT;
-	struct err ignored = ERR_INIT;
-	uint64_t at;
-
-	h->nr = 0;
-	if (!note)
-		return;
-	strlist_split(&words, note, " ");
-	for (size_t i = 0; i < words.n; i++) {
-		if (num_dec(words.v[i], UINT64_MAX, "time", &at, &ignored) < 0)
-			continue;
-		/* A time in the future is from before a reboot of the host. */
-		if (at > now_ms || now_ms - at >= RESTART_WINDOW_MS)
-			continue;
-		if (h->nr < MAX_RESTARTS_KEPT)
-			h->at_ms[h->nr++] = at;
-	}
-}
-
-static char *history_format(const struct history *h, uint64_t now_ms)
-{
-	autostrbuf struct strbuf b = STRBUF_INIT;
-	size_t first = h->nr == MAX_RESTARTS_KEPT ? 1 : 0;
-
-	for (size_t i = first; i < h->nr; i++)
-		strbuf_printf(&b, "%" PRIu64 " ", h->at_ms[i]);
-	strbuf_printf(&b, "%" PRIu64, now_ms);
-	return strbuf_steal(&b);
-}
-
-static int history_read(struct vmm *vmm, uint32_t domid, struct history *h, struct err *err)
-{
-	autofree char *note = NULL;
-
-	if (vmm_domain_note(vmm, domid, NOTE_RESTARTS, &note, err) < 0)
-		return -1;
-	history_parse(h, note, time_ms());
-	return 0;
-}
-
-/* The first restarts are at once: a guest that reboots itself must not wait. */
-static uint64_t back_off_ms(size_t nr_recent)
-{
-	uint64_t ms = BACK_OFF_MS;
-
-	if (nr_recent < 2)
-		return 0;
-	for (size_t i = 2; i < nr_recent && ms < BACK_OFF_MAX_MS; i++)
-		ms *= 2;
-	return ms < BACK_OFF_MAX_MS ? ms : BACK_OFF_MAX_MS;
-}
-
 /* --- acting: in the child ----------------------------------------------------------------------------------------- */
-
-static const char *const reason_names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset" };
-
-static const char *reason_name(uint32_t reason)
-{
-	return reason < array_size(reason_names) ? reason_names[reason] : "an unknown reason";
-}
-
-static int dump_core(struct vmm *vmm, uint32_t domid, const char *name, struct err *err)
-{
-	autofree char *path = str_printf("%s/dump/%s", XEN_STATE_DIR, name);
-
-	if (file_mkdirs(XEN_STATE_DIR "/dump", 0700, err) < 0)
-		return -1;
-	log_info("domain %u (%s): writing its memory to %s", domid, name, path);
-	return vmm_domain_dump_core(vmm, domid, path, err);
-}
-
-/* rename-restart: the old domain stays to be looked at, under a name and a uuid of its own. */
-static int retire(struct vmm *vmm, uint32_t domid, const char *name, struct err *err)
-{
-	autofree char *old_name = NULL;
-	char stamp[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%MZ", &tm);
-	old_name = str_printf("%s-%s", name, stamp);
-	if (monitor_release(vmm, domid, err) < 0)
-		return -1;
-	return vmm_domain_retire(vmm, domid, old_name, err);
-}
-
-/* The old domain is gone: giving up now would lose the guest. What is missing (memory that another domain is just giving back, a store
- * that is being restarted) may be there in a moment. */
-static int create_again(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
-			uint32_t *new_domid, struct err *err)
-{
-	uint64_t ms = RETRY_MS;
-
-	for (unsigned i = 0; i < MAX_TRIES; i++, ms *= 2) {
-		struct timespec pause = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-		err_clear(err);
-		if (vmm_domain_create(vmm, cfg, options, new_domid, err) == 0)
-			return 0;
-		if (err->code == ECANCELED)
-			return -1;
-		log_warn("%s (try %u of %u)", err->msg, i + 1, MAX_TRIES);
-		nanosleep(&pause, NULL);
-	}
-	return -1;
-}
-
-struct successor {
-	struct vmm *vmm;
-	const char *history;
-};
-
-/* Before it runs: a guest that ends at once is not to be missed, and one that is destroyed meanwhile leaves no node. */
-static int succeed(void *arg, uint32_t domid, struct err *err)
-{
-	struct successor *successor = arg;
-
-	return vmm_domain_note_set(successor->vmm, domid, NOTE_RESTARTS, successor->history, err) < 0 ?
-		       -1 : monitor_adopt(successor->vmm, domid, err);
-}
-
-static int restart(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, bool keep_old,
-		   uint32_t *new_domid, struct err *err)
-{
-	struct successor successor = { .vmm = vmm };
-	const struct vmm_create_options options = { .before_unpause = succeed, .arg = &successor };
-	autofree char *history_text = NULL;
-	struct history history;
-
-	if (history_read(vmm, domid, &history, err) < 0)
-		return -1;
-	successor.history = history_text = history_format(&history, time_ms());
-	if (keep_old ? retire(vmm, domid, vmm_config_name(cfg), err) < 0 : vmm_domain_destroy(vmm, domid, err) < 0)
-		return -1;
-	if (create_again(vmm, cfg, &options, new_domid, err) == 0)
-		return 0;
-	if (err->code != ECANCELED)
-		return -1;
-	log_info("%s: not again", err->msg);
-	err_clear(err);
-	return 0;
-}
-
-static int too_many_restarts(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, bool *is_over,
-			     struct err *err)
-{
-	struct history history;
-	uint32_t limit = vmm_config_restart_limit(cfg);
-
-	*is_over = false;
-	if (!limit)
-		return 0;
-	if (history_read(vmm, domid, &history, err) < 0)
-		return -1;
-	*is_over = history.nr >= limit;
-	return 0;
-}
-
-static int preserve(struct vmm *vmm, uint32_t domid, const char *why, struct err *err)
-{
-	log_info("domain %u: %s: left as it is (xl destroy %u removes it)", domid, why, domid);
-	return monitor_release(vmm, domid, err);
-}
-
-static int carry_out(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, enum vmm_action action,
-		     uint32_t *new_domid, struct err *err)
-{
-	struct err dump = ERR_INIT;
-	bool is_over;
-
-	if ((action == VMM_ACTION_COREDUMP_DESTROY || action == VMM_ACTION_COREDUMP_RESTART) &&
-	    dump_core(vmm, domid, vmm_config_name(cfg), &dump) < 0)
-		log_error("domain %u (%s): no core dump: %s", domid, vmm_config_name(cfg), dump.msg);
-
-	switch (action) {
-	case VMM_ACTION_PRESERVE:
-		return preserve(vmm, domid, "on_* says preserve", err);
-	case VMM_ACTION_RESTART:
-	case VMM_ACTION_RENAME_RESTART:
-	case VMM_ACTION_COREDUMP_RESTART:
-	case VMM_ACTION_SOFT_RESET:	/* Xen/Arm resets nothing in place: a fresh domain takes the old one's place */
-		if (too_many_restarts(vmm, domid, cfg, &is_over, err) < 0)
-			return -1;
-		if (!is_over)
-			return restart(vmm, domid, cfg, action == VMM_ACTION_RENAME_RESTART, new_domid, err);
-		log_error("domain %u (%s): restarted %u times within a minute: not again (restart_limit)", domid,
-			  vmm_config_name(cfg), vmm_config_restart_limit(cfg));
-		return vmm_domain_destroy(vmm, domid, err);
-	case VMM_ACTION_DESTROY:
-	case VMM_ACTION_COREDUMP_DESTROY:
-		break;
-	}
-	return vmm_domain_destroy(vmm, domid, err);
-}
-
-static void tell_orphan(void *arg, uint32_t domid, const char *kind, int32_t devid)
-{
-	const uint32_t *backend = arg;
-
-	log_warn("domain %u: the backend of its %s %d ended with domain %u: detach it, and attach it again when that is back", domid,
-		 kind, devid, *backend);
-}
-
-/* Everything about one death. *new_domid stays 0 unless the guest was started again. */
-static int act(struct vmm *vmm, uint32_t domid, uint32_t reason, uint32_t *new_domid, struct err *err)
-{
-	struct vmm_config *cfg = NULL;
-	int r;
-
-	*new_domid = 0;
-	if (vmm_domain_config(vmm, domid, &cfg, err) < 0) {
-		/* Somebody else destroyed it meanwhile, or an earlier try of ours got that far. */
-		if (err->code == ESRCH)
-			return 0;
-		if (err->code != ENOENT)
-			return -1;
-		log_warn("domain %u: no configuration was saved, so it is destroyed: %s", domid, err->msg);
-		err_clear(err);
-		return vmm_domain_destroy(vmm, domid, err);
-	}
-	log_info("domain %u (%s): ended by %s", domid, vmm_config_name(cfg), reason_name(reason));
-	if (vmm_device_orphans(vmm, domid, tell_orphan, &domid, err) < 0)
-		err_clear(err);
-	r = carry_out(vmm, domid, cfg, vmm_config_action(cfg, reason), new_domid, err);
-	if (r == 0 && *new_domid)
-		log_info("domain %u (%s): runs again as domain %u", domid, vmm_config_name(cfg), *new_domid);
-	else if (r < 0)
-		err_wrap(err, "domain %u (%s)", domid, vmm_config_name(cfg));
-	vmm_config_free(cfg);
-	return r;
-}
 
 static int child_main(const struct ward *w, int result_fd)
 {
+	struct xl xl = *w->monitor->xl;
 	struct err err = ERR_INIT;
-	struct vmm *vmm = NULL;
 	uint32_t new_domid = 0;
 	int r;
 
-	r = vmm_open(&vmm, &err);
+	r = vmm_open(&xl.vmm, &err);
 	if (r == 0)
-		r = act(vmm, w->domid, w->reason, &new_domid, &err);
+		r = monitor_act(&xl, &w->death, &new_domid, &err);
 	if (r < 0)
 		log_error("%s", err.msg);
 	/* Whoever waits for the number also sees the exit status. */
 	if (r == 0 && write(result_fd, &new_domid, sizeof(new_domid)) != sizeof(new_domid))
 		r = -1;
-	vmm_close(vmm);
+	if (xl.vmm)
+		vmm_close(xl.vmm);
 	return r < 0 ? 1 : 0;
 }
 
@@ -349,6 +89,8 @@ static void ward_retry(struct ward *w)
 {
 	uint64_t ms = RETRY_MS;
 
+	if (w->nr_failures == MAX_FAILURES)
+		monitor_give_up(&w->death);
 	for (unsigned i = 0; i < w->nr_failures && ms < RETRY_MAX_MS; i++)
 		ms *= 2;
 	w->nr_failures++;
@@ -363,7 +105,7 @@ static void ward_due(struct ev_timer *timer)
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0) {
-		log_error("domain %u: pipe: %s", w->domid, strerror(errno));
+		log_error("domain %u: pipe: %s", w->death.domid, strerror(errno));
 		ward_retry(w);
 		return;
 	}
@@ -377,7 +119,7 @@ static void ward_due(struct ev_timer *timer)
 	}
 	close(fds[1]);
 	if (w->child < 0) {
-		log_error("domain %u: fork: %s", w->domid, strerror(errno));
+		log_error("domain %u: fork: %s", w->death.domid, strerror(errno));
 		w->child = 0;
 		close(fds[0]);
 		ward_retry(w);
@@ -388,45 +130,76 @@ static void ward_due(struct ev_timer *timer)
 
 static bool is_looked_after(struct monitor *m, uint32_t domid, struct err *err)
 {
-	autofree char *note = NULL;
-
-	if (m->is_single)
-		return domid == m->domid;
-	if (vmm_domain_note(m->vmm, domid, NOTE_SUPERVISED, &note, err) < 0)
-		return false;
-	return note != NULL;
+	return m->is_single ? domid == m->domid : monitor_is_adopted(m->vmm, domid, err);
 }
 
-static struct ward *ward_find(struct monitor *m, uint32_t domid)
+static struct ward *ward_find(struct monitor *m, const uint8_t uuid[16])
 {
 	struct ward *w;
 
 	list_for_each_entry(w, &m->wards, link)
-		if (w->domid == domid)
+		if (memcmp(w->death.uuid, uuid, sizeof(w->death.uuid)) == 0)
 			return w;
 	return NULL;
 }
 
-/* A death that nobody deals with yet. */
-static int take_up(struct monitor *m, const struct vmm_dominfo *info, struct err *err)
+static int ward_add(struct monitor *m, const struct death *death, uint64_t wait_ms, struct err *err)
 {
-	struct history history;
 	struct ward *w;
 
-	if (history_read(m->vmm, info->domid, &history, err) < 0 || ev_timer_reserve(m->ev, 16, err) < 0)
+	if (ev_timer_reserve(m->ev, 16, err) < 0)
 		return -1;
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return err_set(err, ENOMEM, "domain %u: out of memory", info->domid);
+		return err_set(err, ENOMEM, "domain %u: out of memory", death->domid);
 	w->monitor = m;
-	w->domid = info->domid;
-	w->reason = info->shutdown_reason;
+	w->death = *death;
+	w->death.is_single = m->is_single;
 	w->result_fd = -1;
 	w->due.fn = ward_due;
 	list_add_tail(&m->wards, &w->link);
-	if (ev_timer_set(m->ev, &w->due, ev_now_ms(m->ev) + back_off_ms(history.nr)) < 0) {
+	if (ev_timer_set(m->ev, &w->due, ev_now_ms(m->ev) + wait_ms) < 0) {
 		ward_drop(w);
-		return err_set(err, ENOMEM, "domain %u: out of memory", info->domid);
+		return err_set(err, ENOMEM, "domain %u: out of memory", death->domid);
+	}
+	return 0;
+}
+
+/* A death that nobody deals with yet. One that Xen forgets in this very moment is somebody's who destroyed it. */
+static int take_up(struct monitor *m, const struct vmm_dominfo *info, struct err *err)
+{
+	struct death death = { .domid = info->domid, .reason = info->shutdown_reason };
+	uint64_t ms;
+
+	memcpy(death.uuid, info->uuid, sizeof(death.uuid));
+	if (monitor_back_off_ms(m->vmm, info->domid, &ms, err) < 0)
+		return -1;
+	return ward_add(m, &death, ms, err);
+}
+
+/* Restarts that were begun and not finished. */
+static int scan_records(struct monitor *m, struct err *err)
+{
+	autostrlist struct strlist uuids = STRLIST_INIT;
+
+	if (restart_record_list(&uuids, err) < 0)
+		return -1;
+	for (size_t i = 0; i < uuids.n; i++) {
+		autorecord struct restart_record r = RESTART_RECORD_INIT;
+		struct err why = ERR_INIT;
+		struct death death;
+
+		memset(&death, 0, sizeof(death));
+		if (vmm_uuid_parse(uuids.v[i], death.uuid, &why) < 0 || ward_find(m, death.uuid))
+			continue;
+		if (restart_record_read(uuids.v[i], &r, &why) < 0) {
+			if (why.code != ENOENT)
+				log_error("%s", why.msg);
+			continue;
+		}
+		death.domid = r.domid;
+		if (ward_add(m, &death, 0, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -445,7 +218,7 @@ static int scan(struct monitor *m, struct err *err)
 
 		if (m->is_single && d->domid == m->domid && !d->is_dying)
 			is_alive = true;
-		if (!d->is_shutdown || d->is_dying || d->domid == 0 || ward_find(m, d->domid))
+		if (!d->is_shutdown || d->is_dying || d->domid == 0 || ward_find(m, d->uuid))
 			continue;
 		/* A guest that suspended itself to RAM is asleep, not dead. */
 		if (d->shutdown_reason == VMM_SHUTDOWN_SUSPEND || !is_looked_after(m, d->domid, err))
@@ -453,7 +226,9 @@ static int scan(struct monitor *m, struct err *err)
 		if (take_up(m, d, err) < 0)
 			return -1;
 	}
-	if (m->is_single && !is_alive && list_is_empty(&m->wards))
+	if (!m->is_single)
+		return scan_records(m, err);
+	if (!is_alive && list_is_empty(&m->wards))
 		ev_stop(m->ev);
 	return 0;
 }
@@ -525,7 +300,7 @@ static void child_ended(struct monitor *m, struct ward *w, int status)
 		ward_retry(w);
 		return;
 	}
-	if (m->is_single && w->domid == m->domid) {
+	if (m->is_single && w->death.domid == m->domid) {
 		if (new_domid)
 			m->domid = new_domid;
 		else
@@ -600,9 +375,9 @@ static void monitor_free(struct monitor *m)
 		ev_free(m->ev);
 }
 
-int monitor_one(uint32_t domid, struct err *err)
+int monitor_one(struct xl *xl, uint32_t domid, struct err *err)
 {
-	struct monitor m = { .is_single = true, .domid = domid };
+	struct monitor m = { .xl = xl, .is_single = true, .domid = domid };
 	int r = monitor_init(&m, err);
 
 	if (r == 0)
@@ -610,8 +385,6 @@ int monitor_one(uint32_t domid, struct err *err)
 	monitor_free(&m);
 	return r;
 }
-
-/* --- the daemon ------------------------------------------------------------------------------------------------------ */
 
 const char *monitor_boot_guest_remark(unsigned state)
 {
@@ -630,10 +403,9 @@ static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, unsigne
 	return monitor_adopt(m->vmm, domid, err);
 }
 
-/* Run until SIGTERM. `ready` is called when every watch is in place. */
-static int monitor_host(void (*ready)(void), struct err *err)
+int monitor_host(struct xl *xl, void (*ready)(void), struct err *err)
 {
-	struct monitor m = { .is_single = false };
+	struct monitor m = { .xl = xl };
 	struct err why = ERR_INIT;
 	int r = monitor_init(&m, err);
 
@@ -645,75 +417,4 @@ static int monitor_host(void (*ready)(void), struct err *err)
 	}
 	monitor_free(&m);
 	return r;
-}
-
-static bool is_in_background;
-
-static void daemon_ready(void)
-{
-	if (is_in_background) {
-		log_to_syslog("xl-monitor");
-		daemon_silence();
-	}
-	daemon_tell_ready();
-}
-
-struct monitor_opts {
-	bool foreground;
-	const char *pid_file;
-};
-
-static const struct xl_option monitor_options[] = {
-	OPT_BOOL('F', "foreground", struct monitor_opts, foreground, "Stay in the foreground, log to standard error"),
-	OPT_STR('p', "pid-file", struct monitor_opts, pid_file, "FILE", "Lock and write this pid file"),
-	OPT_END
-};
-
-static xl_run_fn monitor_command;
-
-const struct xl_command cmd_monitor = {
-	.name = "monitor", .args = "", .summary = "Supervise guests: carry out what on_poweroff, on_crash and so on say",
-	.options = monitor_options, .opts_size = sizeof(struct monitor_opts),
-	.min = 0, .max = 0, .flags = XL_NO_XEN, .run = monitor_command,
-};
-
-static int monitor_command(struct xl *xl, const void *opts, char **args, struct err *err)
-{
-	const struct monitor_opts *o = opts;
-	const char *pid_file = o->pid_file ? o->pid_file : MONITOR_PID_FILE;
-	autoclose int lock = -1;
-
-	(void)xl;
-	(void)args;
-	log_to_stderr("xl monitor");
-	is_in_background = !o->foreground;
-	if (is_in_background && daemon_start(err) < 0)
-		return -1;
-	if (file_mkdirs(XEN_RUN_DIR, 0755, err) < 0 || file_pidfile(pid_file, &lock, err) < 0)
-		return err_wrap(err, "starting the supervisor");
-	return monitor_host(daemon_ready, err);
-}
-
-int monitor_ensure(struct err *err)
-{
-	int status;
-	pid_t pid;
-
-	if (file_is_locked(MONITOR_PID_FILE))
-		return 0;
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, errno, "starting the supervisor: fork: %s", strerror(errno));
-	if (pid == 0) {
-		execl("/proc/self/exe", "xl", "monitor", (char *)NULL);
-		_exit(127);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_set(err, errno, "starting the supervisor: %s", strerror(errno));
-	/* Two creates at once: the other one's supervisor is as good. */
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || file_is_locked(MONITOR_PID_FILE)))
-		return 0;
-	return err_set(err, ECHILD, "the supervisor did not start: on_reboot and on_crash will not be carried out; "
-		       "try `xl monitor -F` to see why");
 }

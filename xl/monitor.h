@@ -11,22 +11,20 @@
  * upstream keeps a process for every guest.
  *
  * It keeps nothing in memory that matters. Which domains it looks after, and how often one was restarted, are notes in the toolstack's
- * part of the store (/libxl/<domid>/supervised, .../restarts); what a domain died of, Xen remembers until it is destroyed. So a
- * supervisor that was killed and started again finds everything it missed.
+ * part of the store (/libxl/<domid>/supervised, .../restarts); what a domain died of, Xen remembers until it is destroyed; a
+ * restart that was begun is a file (restart_record.h). So a supervisor that was killed at any moment and started again finds everything
+ * it missed.
  */
 
-/* Look after the domain from now on (`xl create` without -e). Survives restarts of the supervisor, ends with the domain. */
-struct vmm;
-int monitor_adopt(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
-
-/* Look after it no longer: what it does is no longer answered. */
-int monitor_release(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+struct xl;
 
 /* Start the host's supervisor unless it runs; returns when it is ready. */
 int monitor_ensure(struct err *err) must_check;
 
 /* Supervise one domain and its successors in the foreground until it is gone for good. */
-int monitor_one(uint32_t domid, struct err *err) must_check;
+int monitor_one(struct xl *xl, uint32_t domid, struct err *err) must_check;
+/* Supervise the host's guests until SIGTERM. `ready` is called when every watch is in place. */
+int monitor_host(struct xl *xl, void (*ready)(void), struct err *err) must_check;
 
 /* What is to be said of a guest that Xen started, behind its name. */
 const char *monitor_boot_guest_remark(unsigned state);

@@ -77,6 +77,9 @@ void xl_warn(void *arg, const char *where, const char *message);
 int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
 		   struct err *err) must_check;
 
+/* What the administrator wants of every domain that is created. */
+struct vmm_create_options xl_create_options(const struct xl *xl);
+
 /* A command line that is wrong: exit code 2 and the usage. Returns -1. */
 int xl_usage(struct err *err, const char *fmt, ...) printf_like(2, 3);
 

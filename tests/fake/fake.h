@@ -63,6 +63,8 @@ void fake_virq(unsigned virq);
 /* Make a domain with nothing but `pages` of RAM at gfn 0x40000, for tests that need a guest and no builder. */
 uint32_t fake_domain_make(unsigned pages);
 void fake_domain_kill(uint32_t domid);
+/* The number that the hypervisor tries first for the next domain. */
+void fake_next_domid(uint32_t domid);
 /* A port of the guest that dom0 may bind. */
 uint32_t fake_port_make(uint32_t domid);
 /* Grant dom0 access to a frame. */

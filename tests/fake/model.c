@@ -143,6 +143,7 @@ void fake_domain_destroy(struct fake_domain *d)
 		if (fake()->dt_owner[i] == d->domid)
 			fake()->dt_owner[i] = 0;
 	fake()->free_pages += d->tot_pages + d->pool_bytes / FAKE_PAGE;
+	fake()->claimed_pages -= d->claimed_pages;
 	if (d->nr_maps == 0)
 		domain_free(d);
 	fake_virq(VIRQ_DOM_EXC);
@@ -305,6 +306,8 @@ const char *fake_leftover(void)
 			return "a cpupool";
 	if (s->free_pages != fake_host.total_pages - ((uint64_t)fake_host.dom0_mb << 8))
 		return "pages that nobody has";
+	if (s->claimed_pages)
+		return "a claim on pages";
 	return NULL;
 }
 
@@ -324,6 +327,11 @@ uint32_t fake_domain_make(unsigned pages)
 	runs_add(&d->ram, 0x40000, pages);
 	fake()->free_pages -= pages + d->pool_bytes / FAKE_PAGE;
 	return d->domid;
+}
+
+void fake_next_domid(uint32_t domid)
+{
+	fake()->last_domid = domid - 1;
 }
 
 void fake_domain_kill(uint32_t domid)

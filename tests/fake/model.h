@@ -44,7 +44,7 @@ struct fake_domain {
 	xen_domain_handle_t handle;
 	unsigned max_vcpus, nr_vcpus, bits;
 	struct fake_vcpu *vcpus;
-	uint64_t max_pages, tot_pages;
+	uint64_t max_pages, tot_pages, claimed_pages;	/* claimed: still to come */
 	/* The P2M pool: pages given, pages that tables took. */
 	uint64_t pool_bytes, pool_used;
 	struct hash *tables;
@@ -78,7 +78,7 @@ struct fake_pool {
 struct fake_state {
 	struct list domains;		/* by domid */
 	uint32_t last_domid;
-	uint64_t free_pages;
+	uint64_t free_pages, claimed_pages;	/* claimed: of the free ones, by all */
 	struct fake_pool pools[FAKE_MAX_POOLS];
 	uint32_t dt_owner[8];		/* of fake_host.dt_devices; 0: nobody */
 	struct list handles;		/* of event channels */

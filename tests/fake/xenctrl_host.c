@@ -61,6 +61,7 @@ int xc_physinfo(xc_interface *xch, xc_physinfo_t *info)
 	info->cpu_khz = 62500;
 	info->total_pages = fake_host.total_pages;
 	info->free_pages = fake()->free_pages;
+	info->outstanding_pages = fake()->claimed_pages;
 	info->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
 	return 0;
 }

@@ -36,7 +36,7 @@ int xc_set_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t size)
 		return fake_fail(EINVAL);
 	if (size / FAKE_PAGE < d->pool_used)
 		return fake_fail(ENOMEM);
-	if (size > d->pool_bytes && (size - d->pool_bytes) / FAKE_PAGE > fake()->free_pages)
+	if (size > d->pool_bytes && (size - d->pool_bytes) / FAKE_PAGE > fake()->free_pages - fake()->claimed_pages)
 		return fake_fail(ENOMEM);
 	fake()->free_pages += d->pool_bytes / FAKE_PAGE;
 	fake()->free_pages -= size / FAKE_PAGE;
@@ -67,9 +67,10 @@ static void fill_garbage(struct fake_domain *d, uint64_t gfn, uint64_t nr)
 
 static bool populate(struct fake_domain *d, uint64_t gfn, unsigned order)
 {
-	uint64_t nr = 1ull << order;
+	uint64_t nr = 1ull << order, own = nr < d->claimed_pages ? nr : d->claimed_pages;
 
-	if (d->tot_pages + nr > d->max_pages || nr > fake()->free_pages || !take_tables(d, gfn, order))
+	if (d->tot_pages + nr > d->max_pages || nr - own > fake()->free_pages - fake()->claimed_pages ||
+	    !take_tables(d, gfn, order))
 		return false;
 	if (runs_touch(&d->ram, gfn, nr))
 		fake_blame("domain %u: frame %#llx populated twice", d->domid, (unsigned long long)gfn);
@@ -77,7 +78,27 @@ static bool populate(struct fake_domain *d, uint64_t gfn, unsigned order)
 	runs_add(&d->ram, gfn, nr);
 	d->tot_pages += nr;
 	fake()->free_pages -= nr;
+	d->claimed_pages -= own;
+	fake()->claimed_pages -= own;
 	return true;
+}
+
+int xc_domain_claim_pages(xc_interface *xch, uint32_t domid, unsigned long nr_pages)
+{
+	struct fake_domain *d;
+
+	POINT(-1);
+	d = fake_domain_or_errno(domid);
+	if (!d)
+		return -1;
+	if (nr_pages && (d->claimed_pages || nr_pages <= d->tot_pages || nr_pages > d->max_pages))
+		return fake_fail(EINVAL);
+	if (nr_pages && nr_pages - d->tot_pages > fake()->free_pages - fake()->claimed_pages)
+		return fake_fail(ENOMEM);
+	fake()->claimed_pages -= d->claimed_pages;
+	d->claimed_pages = nr_pages ? nr_pages - d->tot_pages : 0;
+	fake()->claimed_pages += d->claimed_pages;
+	return 0;
 }
 
 int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid, unsigned long nr_extents,

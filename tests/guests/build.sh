@@ -23,7 +23,7 @@ one() {
 }
 
 out=$1 more=
-for guest in hello busy crash devices late message store_hostile store_storm; do
+for guest in hello busy crash devices flood idle late message store_hostile store_storm; do
 	if command -v aarch64-linux-gnu-gcc >/dev/null; then
 		one "$guest" 64 aarch64-linux-gnu 0x40000000 -mgeneral-regs-only -mstrict-align -mno-outline-atomics
 	fi

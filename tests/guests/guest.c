@@ -98,9 +98,9 @@ void print_number(unsigned long v, unsigned base)
 	print(at);
 }
 
-static int holds(const uint8_t *data, uint32_t size, const char *word)
+int dtb_says(const uint8_t *data, const char *word)
 {
-	uint32_t len = 0;
+	uint32_t len = 0, size = be32(data) == FDT_MAGIC ? be32(data + 4) : 0;
 
 	while (word[len])
 		len++;
@@ -169,7 +169,7 @@ void main(const uint8_t *dtb);
 void main(const uint8_t *dtb)
 {
 	(void)console_open();
-	has_uart = be32(dtb) == FDT_MAGIC && holds(dtb, be32(dtb + 4), "arm,sbsa-uart");
+	has_uart = dtb_says(dtb, "arm,sbsa-uart");
 	guest_main(dtb);
 	/* What was printed is to be read before the domain ends. */
 	while (ring && ring->out_prod != ring->out_cons)

@@ -21,6 +21,8 @@ void print(const char *s);
 void print_number(unsigned long v, unsigned base);
 uint64_t param_get(uint32_t index);
 uint32_t be32(const void *p);
+/* Is the word anywhere in the device tree, the command line among it? */
+int dtb_says(const uint8_t *dtb, const char *word);
 
 /* The PV console, if it is there by now; done before guest_main, and again by guests that get it late. Returns 1 if so. */
 int console_open(void);

@@ -53,6 +53,18 @@ rss=$(awk '/RssAnon/ { print $2 }' "/proc/$(daemon_pid)/status")
 echo "resident memory of its own with one guest: $rss kB"
 [ "$rss" -lt 1024 ] || fail "resident memory: $rss kB"
 
+grep -q '^CapEff:.*[1-9a-f]' "/proc/$(daemon_pid)/status" && fail "it has capabilities"
+grep -q '^NoNewPrivs:.*1' "/proc/$(daemon_pid)/status" || fail "it may get new privileges"
+grep -q '^Seccomp:.*2' "/proc/$(daemon_pid)/status" || fail "its system calls are not filtered"
+
+echo '--- an emulated serial port'
+bare serial hello 'vuart = "sbsa_uart"' 'on_poweroff = "preserve"'
+xl create -q -e /tmp/serial.cfg || fail "create serial"
+await 20 has $console/guest-serial-vuart0.log 'bits, device tree' || fail "nothing from the serial port: $(ls $console)"
+await 20 has $console/guest-serial.log 'bits, device tree' || fail "nothing from the console beside it"
+timeout 5 xl console -t vuart serial </dev/null 2>/tmp/err | grep -q 'bits, device tree' || fail "xl console -t vuart: $(cat /tmp/err)"
+xl destroy serial || fail "destroy serial"
+
 echo '--- killed and started again'
 tty=$(tty_of "/local/domain/$id/console")
 kill -9 "$(daemon_pid)"

@@ -51,7 +51,7 @@ guest two 1
 xl console one </dev/null 2>/dev/null | grep -m 1 'guest: up' || fail "console of one"
 
 for args in list 'list one' 'list -v' 'list -Z' 'list -c' 'list -n' 'list -v -c -n' 'list nosuch' 'list 99' \
-	vm-list vcpu-list 'vcpu-list one two' 'vcpu-list nosuch' 'domid one' 'domid nosuch' 'domname 1' \
+	vm-list claims sharing 'sharing one' vcpu-list 'vcpu-list one two' 'vcpu-list nosuch' 'domid one' 'domid nosuch' 'domname 1' \
 	'domname 99' 'domname x' uptime 'uptime one' 'uptime two one' 'uptime -s two' 'uptime nosuch' info \
 	'info free_cpus' 'info virt_caps' 'info nr_cpus' 'info xen_caps' dmesg 'debug-keys h' 'sysrq nosuch h' \
 	'pause nosuch' 'unpause nosuch' 'shutdown nosuch' 'reboot nosuch' 'rename nosuch x' 'destroy nosuch' \

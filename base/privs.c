@@ -3,7 +3,7 @@
  * Giving up privileges: user, capabilities, system calls. Knows what the daemon does in general; changes the whole
  * process and is called once.
  */
-#include "xenstored/privs.h"
+#include "base/privs.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -29,7 +29,7 @@ static const char *const allowed[] = {
 	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "futex", "futex_time64",
 	/* Xen's devices */
 	"ioctl",
-	/* journal, log, pid file, state of a live update */
+	/* files: logs, records, what a library looks up */
 	"openat", "open", "fstat", "fstat64", "fstatat64", "newfstatat", "stat", "stat64", "statx",
 	"lseek", "_llseek", "pread64", "pwrite64", "fallocate", "ftruncate", "ftruncate64", "rename",
 	"renameat", "renameat2", "unlink", "unlinkat", "fcntl", "fcntl64", "flock", "fsync", "fchmod",
@@ -37,25 +37,36 @@ static const char *const allowed[] = {
 	"mkdirat", "dup", "dup2", "dup3", "getdents64",
 	/* syslog, sd_notify, the socket */
 	"socket", "connect", "bind", "listen", "getsockname", "getpeername", "pipe2",
-	/* the end, and a new beginning (live update) */
-	"exit", "exit_group", "getpid", "gettid", "tgkill", "execve", "getrandom", "getuid", "geteuid",
+	/* the end */
+	"exit", "exit_group", "getpid", "gettid", "tgkill", "getrandom", "getuid", "geteuid",
 	"getgid", "getegid", "getuid32", "geteuid32", "getgid32", "getegid32", "uname", "prctl",
 	"capset", "capget", "seccomp", "arch_prctl", "set_tls", "set_tid_address", "set_robust_list",
 	"rseq", "prlimit64", "ugetrlimit", "sysinfo", "sched_getaffinity", "sched_yield",
 };
 
-static int filter_calls(struct err *err)
+/* A name that this architecture has no call for is skipped. */
+static int allow(scmp_filter_ctx ctx, const char *const *calls, size_t nr)
+{
+	int e = 0;
+
+	for (size_t i = 0; e == 0 && i < nr; i++) {
+		int call = seccomp_syscall_resolve_name(calls[i]);
+
+		if (call >= 0)
+			e = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);
+	}
+	return e;
+}
+
+static int filter_calls(const struct privs *p, struct err *err)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int e = ctx ? 0 : -ENOMEM;
 
-	for (size_t i = 0; e == 0 && i < array_size(allowed); i++) {
-		int nr = seccomp_syscall_resolve_name(allowed[i]);
-
-		/* Negative: this architecture has no such call. */
-		if (nr >= 0)
-			e = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-	}
+	if (e == 0)
+		e = allow(ctx, allowed, array_size(allowed));
+	if (e == 0)
+		e = allow(ctx, p->more, p->nr_more);
 	if (e == 0)
 		e = seccomp_load(ctx);
 	seccomp_release(ctx);
@@ -64,8 +75,9 @@ static int filter_calls(struct err *err)
 				strerror(-e));
 }
 #else
-static int filter_calls(struct err *err)
+static int filter_calls(const struct privs *p, struct err *err)
 {
+	(void)p;
 	(void)err;
 	return 0;
 }
@@ -106,15 +118,15 @@ static int drop_capabilities(struct err *err)
 	return 0;
 }
 
-int privs_drop(const char *user, const char *dir, bool filter, struct err *err)
+int privs_drop(const struct privs *p, struct err *err)
 {
 	/* After a live update they are gone already. */
 	if (geteuid() == 0 && drop_bounding_set(err) < 0 && err->code != EPERM)
 		return -1;
 	err_clear(err);
-	if (user && geteuid() == 0 && change_user(user, dir, err) < 0)
+	if (p->user && geteuid() == 0 && change_user(p->user, p->dir, err) < 0)
 		return -1;
 	if (drop_capabilities(err) < 0)
 		return -1;
-	return filter ? filter_calls(err) : 0;
+	return p->no_filter ? 0 : filter_calls(p, err);
 }
