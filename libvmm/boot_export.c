@@ -424,7 +424,7 @@ static int read_board(struct export *x, struct err *err)
 	if (!req->board)
 		return req->load_base ? 0 : err_set(err, EINVAL, "where do modules go? give the board's device tree with --board, "
 						    "or an address with --load-base");
-	if (file_read(req->board, MAX_BOARD, &x->board, &x->board_size, err) < 0)
+	if (file_read(strcmp(req->board, "-") == 0 ? "/dev/stdin" : req->board, MAX_BOARD, &x->board, &x->board_size, err) < 0)
 		return -1;
 	if (dt_boot_map(x->board, x->board_size, &x->map, err) < 0)
 		return err_wrap(err, "%s", req->board);

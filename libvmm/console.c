@@ -54,6 +54,17 @@ static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int time
 	}
 }
 
+/* Xen prints what such a guest writes to its UART, and nobody else gets it. */
+static int check_uart(struct vmm *vmm, uint32_t domid, struct err *err)
+{
+	autofree char *late = NULL;
+
+	if (store_read_opt(vmm->store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE, domid) < 0)
+		return -1;
+	return late ? err_set(err, ENOTSUP, "Xen started this guest and keeps its UART: look into `xl dmesg` for DOM%" PRIu32 ":",
+			      domid) : 0;
+}
+
 int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
 		    char **tty, struct err *err)
 {
@@ -61,7 +72,7 @@ int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type,
 	struct store *store = vmm_store(vmm, err);
 	int ret;
 
-	if (!store || domain_watch(vmm, path, err) < 0)
+	if (!store || (type == VMM_CONSOLE_VUART && check_uart(vmm, domid, err) < 0) || domain_watch(vmm, path, err) < 0)
 		return -1;
 	ret = domain_watch(vmm, "@releaseDomain", err);
 	if (ret == 0) {

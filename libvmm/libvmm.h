@@ -231,7 +231,7 @@ struct vmm_boot_export {
 	size_t nr_guests;
 	enum vmm_boot_form form;
 	unsigned xen_minor;		/* 17 for Xen 4.17 */
-	const char *board;		/* path of the board's device tree; NULL: unknown, then load_base counts unchecked */
+	const char *board;		/* path of the board's device tree, "-" standard input; NULL: unknown, load_base counts unchecked */
 	const char *root;		/* where the files of the configurations lie: below this folder; NULL: where they say */
 	const struct vmm_cpupool_config *pools;	/* that Xen makes as well */
 	size_t nr_pools;

@@ -504,6 +504,35 @@ START_TEST(limits_of_length)
 }
 END_TEST
 
+/* A guest that Xen started finds its ring, asks, and only then the store is told of it: the request counts. */
+START_TEST(asked_before_anybody_listened)
+{
+	static const char request[] = "\2\0\0\0\7\0\0\0\0\0\0\0\2\0\0\0x";
+	struct peer *p = &peers[1];
+	struct wire_header h;
+	struct conn *c;
+	char body[64];
+
+	carrier = &carriers[1];
+	by_bytes = false;
+	begin();
+	p->page->connection = 1;
+	memcpy(p->page->req, request, sizeof(request));
+	p->page->req_prod = sizeof(request);
+	ring_kick(p);
+	turns();
+	ck_assert(!next_reply(p, &h, body, sizeof(body)));
+	list_for_each_entry(c, &w->conns, of_world)
+		if (c->domid == p->domid)
+			conn_ring_welcome(conn_ring_of(c));
+	turns();
+	ck_assert_uint_eq(p->page->connection, 0);
+	ck_assert(next_reply(p, &h, body, sizeof(body)));
+	ck_assert_uint_eq(h.req_id, 7);
+	end();
+}
+END_TEST
+
 /* "A caller who sends several requests may receive the replies": all of them, whatever is in one
  * packet. */
 START_TEST(many_requests_in_one_packet)
@@ -533,5 +562,5 @@ START_TEST(many_requests_in_one_packet)
 }
 END_TEST
 
-TEST_MAIN("xs_protocol", over_a_socket, over_a_socket_byte_by_byte, over_a_ring, over_a_ring_byte_by_byte, limits_of_length,
-	  many_requests_in_one_packet)
+TEST_MAIN("xs_protocol", asked_before_anybody_listened, over_a_socket, over_a_socket_byte_by_byte,
+	  over_a_ring, over_a_ring_byte_by_byte, limits_of_length, many_requests_in_one_packet)

@@ -43,7 +43,7 @@ struct export_opts {
 };
 
 static const struct xl_option export_options[] = {
-	OPT_STR('b', "board", struct export_opts, board, "FILE", "The board's device tree (.dtb)"),
+	OPT_STR('b', "board", struct export_opts, board, "FILE", "The board's device tree (.dtb); - is standard input"),
 	OPT_STR('o', "output", struct export_opts, output, "FILE",
 		"Where it goes: .dts, .dtb, .scr (U-Boot script image) or .cmd (its text); otherwise source on standard output"),
 	OPT_NUM('l', "load-base", struct export_opts, load_base, 1, INT64_MAX, "ADDRESS",
