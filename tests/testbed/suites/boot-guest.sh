@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed-long: --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
-# testbed-long: --xen 4.20 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
-# testbed-long: --timeout 600 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
-# testbed-long: --timeout 600 --xen 4.20 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
+# testbed-long: --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
+# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
+# testbed-long: --timeout 600 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
+# testbed-long: --timeout 600 --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
 # shellcheck shell=sh
 # Functions are called by name through await.
 # shellcheck disable=SC2317
@@ -43,6 +43,11 @@ ask() {
 	printf '%s; echo end-$((2 + 2))\r' "$2" | timeout 8 xl console "$1" 2>&1 | sed '/end-4/q'
 }
 
+# The board's clock, whose interrupt and registers it was given.
+has_clock() { # GUEST
+	ask "$1" 'cat /sys/class/rtc/rtc0/name' | grep -q rtc-pl031
+}
+
 dd if=/dev/zero of=/root/web.img bs=1M count=4 2>/dev/null
 cp /root/web.img /root/more.img
 brctl addbr xenbr0
@@ -76,6 +81,7 @@ done
 await 60 has $console/guest-late.log 'late: served' || fail "console of late: $(cat $console/guest-late.log)"
 # shellcheck disable=SC2016 # the guest's shell
 ask web 'echo cpus-$(nproc)' | grep -q cpus-2 || fail "console of web: $(ask web nproc)"
+has_clock web || fail "web has no clock: $(ask web 'dmesg | tail -n 3')"
 xl dmesg | grep -q 'late: up' || fail "the UART of late: $(xl dmesg | tail -n 3)"
 
 echo '--- commands'
@@ -126,6 +132,7 @@ for guest in web late; do
 	await 60 answers $guest || fail "the created $guest does not come up"
 done
 await 60 connected web vbd 51712 || fail "the disk of the created guest"
+has_clock web || fail "the created guest has no clock"
 for guest; do
 	xl destroy "${guest%:*}" || fail "destroy ${guest%:*}"
 done
