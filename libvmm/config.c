@@ -143,6 +143,13 @@ static int finish_memory(const struct vmm_config *cfg, struct err *err)
 	return 0;
 }
 
+char *config_device_path(const char *entry)
+{
+	const char *path = strchr(entry, '/');
+
+	return path ? xstrndup(path, strcspn(path, ";")) : xstrdup(entry);
+}
+
 /* Upstream reads an affinity for each vcpu and no further; configurations that are around have more. */
 static void drop_spare(struct strlist *each, uint32_t nr_vcpus)
 {

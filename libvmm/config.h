@@ -111,6 +111,9 @@ void config_fill_in(struct vmm_config *cfg);
  * generated uuid. Fails with the keys named. Does not touch the host. */
 int config_finish(struct vmm_config *cfg, struct err *err) must_check;
 
+/* The node's path in an entry of devices=, [NAME=]/PATH[;clock=HZ]; yours. */
+char *config_device_path(const char *entry);
+
 /* A random one. */
 void config_make_uuid(struct vmm_config *cfg);
 

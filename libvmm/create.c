@@ -284,7 +284,7 @@ static int create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_crea
 	autofree char *planned_pool = NULL;
 
 	if (vmm_step(vmm, err, "checking images and host") < 0 ||
-	    hostdev_resolve(vmm, cfg, false, &partial, NULL, err) < 0 ||
+	    hostdev_resolve(vmm, cfg, &partial, NULL, err) < 0 ||
 	    build_open(&b, vmm, cfg, steal(partial), err) < 0 ||
 	    !vmm_store(vmm, err) || device_settle_all(vmm, cfg, err) < 0 ||
 	    partition_pool(vmm, cfg->name, &planned_pool, err) < 0 ||

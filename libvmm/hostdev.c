@@ -214,24 +214,17 @@ static bool has_iommu(struct vmm *vmm)
 	return vmm_hv(vmm, &ignored) && hv_physinfo(vmm->hv, &phys, &ignored) == 0 && (phys.capabilities & HV_CAP_DIRECTIO);
 }
 
-static int check_dma(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, bool *does_dma, struct err *err)
+/* What says that it, or a part of it, does DMA; NULL: nothing. */
+static const char *dma_sign(const struct dt_host *h, uint32_t node)
 {
-	*does_dma = false;
-	for (uint32_t i = node; i < t->host->nodes[node].end; i++) {
-		const char *sign = dt_host_dma_sign(t->host, i);
+	const char *sign = NULL;
 
-		if (!sign)
-			continue;
-		*does_dma = true;
-		if (!has_iommu(vmm))
-			return err_set(err, ENODEV, "it accesses memory by itself (%s), and without an SMMU it could access all of "
-				       "it; if it does no DMA, give it by iomem=, irqs= and device_tree=", sign);
-		break;
-	}
-	return 0;
+	for (uint32_t i = node; i < h->nodes[node].end && !sign; i++)
+		sign = dt_host_dma_sign(h, i);
+	return sign;
 }
 
-static int check_tree(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i, struct err *err)
+int hostdev_usable(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i, struct err *err)
 {
 	autodtdevice struct dt_device dev = { .regs = NULL };
 	struct dt_derive d = { .host = t->host, .picks = picks, .nr_picks = nr_picks };
@@ -247,13 +240,18 @@ static int check_tree(const struct hostdev_tree *t, const struct dt_pick *picks,
 	return dt_derive(&d, &blob, &size, err);
 }
 
-int hostdev_fits(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i,
+int hostdev_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i,
 		 bool may_share, bool *does_dma, struct err *err)
 {
-	if (check_shared(t, picks, nr_picks, picks[i].node, may_share, err) < 0 ||
-	    check_dma(vmm, t, picks[i].node, does_dma, err) < 0)
+	const char *sign = dma_sign(t->host, picks[i].node);
+
+	*does_dma = sign != NULL;
+	if (check_shared(t, picks, nr_picks, picks[i].node, may_share, err) < 0)
 		return -1;
-	return check_tree(t, picks, nr_picks, i, err);
+	if (sign && !has_iommu(vmm))
+		return err_set(err, ENODEV, "it accesses memory by itself (%s), and without an SMMU it could access all of it; if it "
+			       "does no DMA, give it by iomem=, irqs= and device_tree=", sign);
+	return 0;
 }
 
 /* --- dom0 --------------------------------------------------------------------------------------------------------- */
@@ -371,7 +369,7 @@ static void judge(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, 
 			out->why = str_printf("domain %u (%s) has it", owners[i].domid, owners[i].name);
 			return;
 		}
-	if (hostdev_fits(vmm, t, &pick, 1, 0, false, &out->does_dma, &err) < 0)
+	if (hostdev_safe(vmm, t, &pick, 1, 0, false, &out->does_dma, &err) < 0 || hostdev_usable(t, &pick, 1, 0, &err) < 0)
 		out->state = VMM_HOSTDEV_UNFIT;
 	else if (hostdev_left_alone(t, node, &err) < 0)
 		out->state = VMM_HOSTDEV_DOM0;

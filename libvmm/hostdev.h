@@ -34,17 +34,20 @@ int hostdev_open(struct hostdev_tree *t, const char *host_dtb, struct err *err) 
 void hostdev_close(struct hostdev_tree *t);	/* zeroed is fine */
 #define autohostdev __attribute__((cleanup(hostdev_close)))
 
-/* Is it fit for a guest, but for who has it? `picks` are given away together and may share pages. ENOTSUP, EXDEV (shared with
- * another device), ENODEV (DMA without IOMMU), ENODATA (an unknown clock). *does_dma: it is to go behind the IOMMU. */
-int hostdev_fits(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i,
+/* `picks` are given away together; the i-th is asked about. Could a guest use it? ENOTSUP, ENODATA (an unknown clock). */
+int hostdev_usable(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i, struct err *err)
+	must_check;
+/* Would the guest get nothing else with it? EXDEV (shares a page or an interrupt with a device not picked, and may not), ENODEV
+ * (DMA without IOMMU). *does_dma, set in any case: it is to go behind the IOMMU. */
+int hostdev_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i,
 		 bool may_share, bool *does_dma, struct err *err) must_check;
 /* Does dom0 keep its hands off it? EBUSY: no, and why. */
 int hostdev_left_alone(const struct hostdev_tree *t, uint32_t node, struct err *err) must_check;
 
 /* Before there is a domain: put what devices= stands for into iomem, irqs and dtdev (what is there already stays), and make the
- * partial tree of it and of device_tree=; *partial is yours. Nothing happens without devices=. `only_look`: for showing, whoever
- * has the devices. */
-int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, bool only_look, void **partial, struct strlist *notes,
-		    struct err *err) must_check;
+ * partial tree of it and of device_tree=; *partial is yours. Nothing happens without devices=. `looking`: not for a domain but
+ * for somebody who wants to see it; whoever has the devices, what would be refused, and what is left out, become lines there. */
+int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, void **partial, struct strlist *looking, struct err *err)
+	must_check;
 
 #endif

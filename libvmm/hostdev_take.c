@@ -43,37 +43,44 @@ static bool is_alias(const char *s)
 	return len > 0 && len < 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-/* [NAME=]/PATH[;clock=HZ] */
-static int parse_pick(const struct hostdev_tree *t, const char *spec, struct picks *p, struct err *err)
+/* [NAME=]/PATH[;clock=HZ]: what stands before and behind the path. */
+static int parse_words(const char *entry, struct dt_pick *pick, char **alias, struct err *err)
 {
-	autofree char *copy = xstrdup(spec);
-	char *path = strchr(copy, '/'), *option = strchr(copy, ';');
-	struct dt_pick pick = { .node = DT_HOST_NONE };
+	const char *path = strchr(entry, '/'), *option = strchr(entry, ';');
 
-	if (!path || (path > copy && path[-1] != '='))
+	if (!path || (path > entry && path[-1] != '='))
 		return err_set(err, EINVAL, "write [NAME=]/PATH/OF/NODE[;clock=HZ]");
-	if (option)
-		*option++ = '\0';
-	if (option && (!str_starts(option, "clock=") ||
-		       num_u64(option + strlen("clock="), 1, UINT32_MAX, "clock", &pick.clock_hz, err) < 0))
-		return err->code ? -1 : err_set(err, EINVAL, "'%s' is not clock=HZ", option);
-	if (path > copy) {
-		path[-1] = '\0';
-		if (!is_alias(copy))
-			return err_set(err, EINVAL, "the name '%s' may have small letters, digits and dashes", copy);
-		p->aliases[p->nr] = xstrdup(copy);
+	if (path > entry) {
+		*alias = xstrndup(entry, (size_t)(path - entry) - 1);
+		if (!is_alias(*alias))
+			return err_set(err, EINVAL, "the name '%s' may have small letters, digits and dashes", *alias);
 	}
-	pick.alias = p->aliases[p->nr];
-	pick.node = dt_host_find(t->host, path);
-	p->v[p->nr++] = pick;
-	if (pick.node == DT_HOST_NONE)
+	pick->alias = *alias;
+	if (!option)
+		return 0;
+	option++;
+	if (!str_starts(option, "clock="))
+		return err_set(err, EINVAL, "'%s' is not clock=HZ", option);
+	return num_u64(option + strlen("clock="), 1, UINT32_MAX, "clock", &pick->clock_hz, err);
+}
+
+static int parse_pick(const struct hostdev_tree *t, const char *entry, struct picks *p, struct err *err)
+{
+	autofree char *path = config_device_path(entry);
+	struct dt_pick *pick = &p->v[p->nr];
+
+	*pick = (struct dt_pick){ .node = DT_HOST_NONE };
+	if (parse_words(entry, pick, &p->aliases[p->nr++], err) < 0)
+		return -1;
+	pick->node = dt_host_find(t->host, path);
+	if (pick->node == DT_HOST_NONE)
 		return err_set(err, ENOENT, "%s has no node %s", t->host->what, path);
-	for (size_t i = 0; i + 1 < p->nr; i++)
-		if (dt_host_is_below(t->host, p->v[i].node, pick.node) || dt_host_is_below(t->host, pick.node, p->v[i].node))
+	for (size_t i = 0; i + 1 < p->nr; i++) {
+		if (dt_host_is_below(t->host, p->v[i].node, pick->node) || dt_host_is_below(t->host, pick->node, p->v[i].node))
 			return err_set(err, EINVAL, "it is, or is part of, another device of the list");
-	for (size_t i = 0; i + 1 < p->nr; i++)
-		if (pick.alias && str_eq(p->v[i].alias, pick.alias))
-			return err_set(err, EINVAL, "another device of the list has the name '%s'", pick.alias);
+		if (pick->alias && str_eq(p->v[i].alias, pick->alias))
+			return err_set(err, EINVAL, "another device of the list has the name '%s'", pick->alias);
+	}
 	return 0;
 }
 
@@ -180,22 +187,35 @@ static void add_spans(struct span **spans, size_t *nr, const struct dt_device *d
 
 /* --- taking ------------------------------------------------------------------------------------------------------------ */
 
+/* Who only looks is told what would be refused, and goes on. */
+static int check_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct vmm_config *cfg, const struct picks *p, size_t i,
+		      struct strlist *looking, bool *does_dma, struct err *err)
+{
+	if (hostdev_safe(vmm, t, p->v, p->nr, i, cfg->force_shared_page, does_dma, err) == 0)
+		return 0;
+	if (!looking)
+		return -1;
+	strlist_take(looking, str_printf("%s: %s", cfg->passthrough_devices.v[i], err->msg));
+	err_clear(err);
+	return 0;
+}
+
 static int check_pick(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p, size_t i,
-		      bool only_look, struct err *err)
+		      struct strlist *looking, struct err *err)
 {
 	autofree char *path = dt_host_path(t->host, p->v[i].node);
 	bool does_dma;
 
-	if (hostdev_fits(vmm, t, p->v, p->nr, i, cfg->force_shared_page, &does_dma, err) < 0 ||
-	    (!only_look && hostdev_left_alone(t, p->v[i].node, err) < 0))
+	if (hostdev_usable(t, p->v, p->nr, i, err) < 0 || check_safe(vmm, t, cfg, p, i, looking, &does_dma, err) < 0 ||
+	    (!looking && hostdev_left_alone(t, p->v[i].node, err) < 0))
 		return -1;
 	if (does_dma && !strlist_has(&cfg->dtdev, path))
 		strlist_add(&cfg->dtdev, path);
 	return 0;
 }
 
-static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p, bool only_look,
-		struct err *err)
+static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p,
+		struct strlist *looking, struct err *err)
 {
 	autofree struct span *spans = NULL;
 	size_t nr = 0;
@@ -203,7 +223,7 @@ static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config
 	for (size_t i = 0; i < p->nr; i++) {
 		autodtdevice struct dt_device dev = { .regs = NULL };
 
-		if (check_pick(vmm, t, cfg, p, i, only_look, err) < 0 || dt_host_device(t->host, p->v[i].node, &dev, err) < 0)
+		if (check_pick(vmm, t, cfg, p, i, looking, err) < 0 || dt_host_device(t->host, p->v[i].node, &dev, err) < 0)
 			return err_wrap(err, "devices: \"%s\"", cfg->passthrough_devices.v[i]);
 		for (size_t k = 0; k < dev.nr_irqs; k++)
 			add_irq(cfg, dev.irqs[k]);
@@ -237,8 +257,7 @@ static int describe(const struct hostdev_tree *t, const struct vmm_config *cfg, 
 	return dt_derive(&d, partial, &size, err) < 0 ? err_wrap(err, "devices") : 0;
 }
 
-int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, bool only_look, void **partial, struct strlist *notes,
-		    struct err *err)
+int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, void **partial, struct strlist *looking, struct err *err)
 {
 	autohostdev struct hostdev_tree t = { .host = NULL };
 	autopicks struct picks p = { .nr = 0 };
@@ -247,9 +266,9 @@ int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, bool only_look, voi
 		return 0;
 	if (hostdev_open(&t, cfg->host_dtb, err) < 0)
 		return err_wrap(err, "devices");
-	if (parse_picks(&t, cfg, &p, err) < 0 || take(vmm, &t, cfg, &p, only_look, err) < 0)
+	if (parse_picks(&t, cfg, &p, err) < 0 || take(vmm, &t, cfg, &p, looking, err) < 0)
 		return -1;
-	return describe(&t, cfg, &p, partial, notes, err);
+	return describe(&t, cfg, &p, partial, looking, err);
 }
 
 /* --- showing ------------------------------------------------------------------------------------------------------------ */
@@ -289,7 +308,7 @@ int vmm_hostdev_dts(struct vmm *vmm, const char *host_dtb, const char *const *de
 		strlist_add(&cfg.passthrough_devices, *devices);
 	if (host_dtb)
 		cfg.host_dtb = xstrdup(host_dtb);
-	if (hostdev_resolve(vmm, &cfg, true, &partial, &list, err) < 0 || dt_text(partial, &text, err) < 0)
+	if (hostdev_resolve(vmm, &cfg, &partial, &list, err) < 0 || dt_text(partial, &text, err) < 0)
 		return -1;
 	add_lines(&out, &cfg);
 	strbuf_add(&out, text);

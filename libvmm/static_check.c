@@ -68,14 +68,6 @@ static void conflict(struct check *c, const struct guest *a, const struct guest 
 
 /* --- what a guest is given ------------------------------------------------------------------------------------------ */
 
-/* The path of devices="alias=/node". */
-static const char *device_path(const char *text)
-{
-	const char *at = strchr(text, '=');
-
-	return at ? at + 1 : text;
-}
-
 static void add_keys(struct guest *g)
 {
 	const struct vmm_config *cfg = g->cfg;
@@ -87,7 +79,7 @@ static void add_keys(struct guest *g)
 	for (size_t i = 0; i < cfg->dtdev.n; i++)
 		strlist_add(&g->hw.paths, cfg->dtdev.v[i]);
 	for (size_t i = 0; i < cfg->passthrough_devices.n; i++)
-		strlist_add(&g->hw.paths, device_path(cfg->passthrough_devices.v[i]));
+		strlist_take(&g->hw.paths, config_device_path(cfg->passthrough_devices.v[i]));
 }
 
 /* A page or an interrupt that the keys and the partial tree both name is the same one. */

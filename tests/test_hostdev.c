@@ -136,7 +136,7 @@ START_TEST(one_line_becomes_pages_and_interrupts)
 	for (unsigned i = 0; i < 2; i++) {
 		void *partial = NULL;
 
-		ck_ok(hostdev_resolve(vmm, cfg, false, &partial, NULL, &err), &err);
+		ck_ok(hostdev_resolve(vmm, cfg, &partial, NULL, &err), &err);
 		free(partial);
 		ck_assert_uint_eq(cfg->nr_iomem, 2);
 		ck_assert_uint_eq(cfg->iomem[0].gfn, 0x9010);
@@ -234,7 +234,7 @@ START_TEST(far_up)
 	start();
 	ck_ok(vmm_open(&vmm, &err), &err);
 	cfg = config("ada", "devices = ['/high@10080000000']\n");
-	ck_ok(hostdev_resolve(vmm, cfg, false, &partial, NULL, &err), &err);
+	ck_ok(hostdev_resolve(vmm, cfg, &partial, NULL, &err), &err);
 	free(partial);
 	ck_assert_uint_eq(cfg->nr_iomem, 1);
 	ck_assert_uint_eq(cfg->iomem[0].mfn, 0x10080000);
@@ -256,6 +256,7 @@ END_TEST
 START_TEST(shown_whoever_has_it)
 {
 	static const char *const paths[] = { "/busy@d000000", NULL }, *const none[] = { "/none", NULL };
+	static const char *const dma[] = { "/ethernet@c000000", NULL };
 	char *dts = NULL, *notes = NULL;
 	struct vmm *vmm;
 
@@ -265,6 +266,11 @@ START_TEST(shown_whoever_has_it)
 	ck_assert_ptr_nonnull(strstr(dts, " * iomem = [ \"0xd000,1@0xd000\" ]\n * irqs = [ 40 ]\n */\n/dts-v1/;"));
 	ck_assert_ptr_nonnull(strstr(dts, "busy@d000000 {"));
 	ck_assert_str_eq(notes, "");
+	free(dts);
+	free(notes);
+	ck_ok(vmm_hostdev_dts(vmm, board, dma, &dts, &notes, &err), &err);
+	ck_assert_ptr_nonnull(strstr(dts, " * dtdev = [ \"/ethernet@c000000\" ]"));
+	ck_assert_ptr_nonnull(strstr(notes, "/ethernet@c000000: it accesses memory by itself (ethernet)"));
 	free(dts);
 	free(notes);
 	ck_fails(vmm_hostdev_dts(vmm, board, none, &dts, &notes, &err), &err, ENOENT, "has no node /none");
