@@ -64,6 +64,13 @@ static const char *p9_kind(const struct vmm_device *dev, bool is_backend)
 	return is_backend && p->type == P9_XEN_9PFSD ? "xen_9pfs" : "9pfs";
 }
 
+static const char *p9_program(const struct vmm_device *dev)
+{
+	const struct dev_p9 *p = container_of(dev, struct dev_p9, dev);
+
+	return p->type == P9_XEN_9PFSD ? "xen-9pfsd" : NULL;
+}
+
 /* xen-9pfsd's own folder of the guest, when none was named. */
 static void p9_finish(struct vmm_device *dev, const struct vmm_config *cfg)
 {
@@ -77,4 +84,5 @@ const struct vmm_devclass devclass_p9 = {
 	.name = "p9", .key = "p9", .json = "p9s", .frontend = "9pfs", .backend = "9pfs",
 	.size = sizeof(struct dev_p9), .fields = fields, .flags = DEVCLASS_NO_WAIT,
 	.check = p9_check, .nodes = p9_nodes, .finish = p9_finish, .kind = p9_kind,
+	.program = p9_program,
 };

@@ -98,6 +98,8 @@ struct vmm_devclass {
 	/* arguments and environment of a script, from the record */
 	void (*script_env)(uint32_t domid, int32_t devid, const struct device_nodes *record, struct strlist *env);
 	const char *script_add, *script_remove;		/* its arguments, separated by blanks */
+	/* The program of this machine that is its backend, started when the first device needs it; NULL: none */
+	const char *(*program)(const struct vmm_device *dev);
 	char *(*label)(const struct vmm_device *dev);	/* what messages call it; yours */
 	void (*to_json)(const struct vmm_device *dev, struct json_writer *w);	/* behind the fields */
 	int (*from_json)(struct vmm_device *dev, const struct json *j, struct err *err);

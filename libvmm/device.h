@@ -83,6 +83,9 @@ void device_unwatch(struct vmm *vmm, const char *path);
 /* Environment of a hotplug script, from the record's nodes. */
 void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
 		       const char *script, const struct device_nodes *record, struct strlist *env);
+/* See to it that a backend's program runs here: upstream's way of telling, libxl/NAME/state and pid below this domain, NAME being the
+ * program's without a last "d". */
+int device_program_ensure(struct vmm *vmm, const char *program, struct err *err) must_check;
 /* Begin to undo a device's hotplug step, as its record has it: done when `running` holds no process. */
 int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
 			const struct device_nodes *record, struct hotplug_script *running, struct err *err) must_check;

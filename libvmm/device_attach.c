@@ -114,19 +114,22 @@ static void job_choose_script(struct job *j)
 	}
 }
 
-static int job_prepare(struct job *j, uint32_t domid, struct err *err)
+static int job_prepare(const struct batch *b, struct job *j, struct err *err)
 {
 	const struct vmm_devclass *class = j->dev->class;
 
-	job_paths(j, domid);
+	job_paths(j, b->domid);
 	add_field_nodes(j->dev, &j->nodes);
 	if (class->nodes != NULL)
-		class->nodes(j->dev, domid, &j->nodes);
+		class->nodes(j->dev, b->domid, &j->nodes);
 	job_choose_script(j);
+	if (class->program != NULL && class->program(j->dev) != NULL && is_local(j) &&
+	    device_program_ensure(b->vmm, class->program(j->dev), err) < 0)
+		return err_wrap(err, "%s", j->label);
 	if (j->has_plug)
 		device_nodes_add(&j->nodes, NODE_RECORD, "builtin", "hotplug");
 	if (j->has_plug && (class->flags & DEVCLASS_PLUG_FIRST) != 0) {
-		if (class->plug(domid, store_devid(j->dev), &j->nodes, err) < 0)
+		if (class->plug(b->domid, store_devid(j->dev), &j->nodes, err) < 0)
 			return err_wrap(err, "%s", j->label);
 		j->is_plugged = true;
 	}
@@ -496,7 +499,7 @@ static int batch_run(struct batch *b, bool is_new_domain, struct err *err)
 	int ret = 0;
 
 	for (size_t i = 0; ret == 0 && i < b->nr; i++)
-		ret = job_prepare(&b->jobs[i], b->domid, err);
+		ret = job_prepare(b, &b->jobs[i], err);
 	for (size_t i = 0; ret == 0 && i < b->nr; i++) {
 		autofree char *path = watch_path(b, &b->jobs[i]);
 

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <libfdt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/str.h"
@@ -333,6 +335,66 @@ START_TEST(more_virtio_than_interrupts)
 }
 END_TEST
 
+/* --- backends that are programs ----------------------------------------------------------------------------------- */
+
+static void program_comes_up(const char *path, const char *value)
+{
+	if (strcmp(path, "/local/domain/0/libxl/xen-9pfs/pid") == 0 && value != NULL)
+		fake_store_set("/local/domain/0/libxl/xen-9pfs/state", "running");
+}
+
+#define P9 "p9 = ['type=xen_9pfsd,security_model=none,path=/srv']"
+
+START_TEST(a_program_is_started_once)
+{
+	autofree char *path = NULL, *first = NULL;
+
+	start(P9);
+	fake_store_on_change(program_comes_up);
+	path = script("xen-9pfsd", "exec sleep 60");
+	setenv("LIBVMM_LIBEXEC", dir, 1);
+	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
+	first = fake_store_get("/local/domain/0/libxl/xen-9pfs/pid");
+	wants("/local/domain/0/backend/xen_9pfs/7/0/path", "/srv");
+	ck_ok(device_program_ensure(vmm, "xen-9pfsd", &err), &err);
+	wants("/local/domain/0/libxl/xen-9pfs/pid", first);
+	ck_assert_int_eq(kill(atoi(first), SIGKILL), 0);
+	ck_assert_int_eq(waitpid(atoi(first), NULL, 0), atoi(first));
+	/* It died: another one. */
+	ck_ok(device_program_ensure(vmm, "xen-9pfsd", &err), &err);
+	{
+		autofree char *second = fake_store_get("/local/domain/0/libxl/xen-9pfs/pid");
+
+		ck_assert_str_ne(first, second);
+		ck_assert_int_eq(kill(atoi(second), SIGKILL), 0);
+	}
+	finish();
+}
+END_TEST
+
+START_TEST(a_program_that_ends_at_once)
+{
+	autofree char *path = NULL;
+
+	start(P9);
+	path = script("xen-9pfsd", "exit 1");
+	setenv("LIBVMM_LIBEXEC", dir, 1);
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, EIO, "xen-9pfsd ended at once");
+	no_nodes("xen_9pfs/7");
+	finish();
+}
+END_TEST
+
+START_TEST(a_program_that_is_not_there)
+{
+	start(P9);
+	setenv("LIBVMM_LIBEXEC", "/nonexistent", 1);
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT, "p9 0: /nonexistent/xen-9pfsd");
+	no_nodes("xen_9pfs/7");
+	finish();
+}
+END_TEST
+
 /* --- USB ---------------------------------------------------------------------------------------------------------- */
 
 static void sysfs_device(const char *busid, const char *bus, const char *addr)
@@ -377,6 +439,6 @@ START_TEST(usb_devices_on_their_ports)
 }
 END_TEST
 
-TEST_MAIN("device engine", virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
+TEST_MAIN("device engine", a_program_is_started_once, a_program_that_ends_at_once, a_program_that_is_not_there, virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
 	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
 	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)
