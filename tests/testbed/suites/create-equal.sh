@@ -86,8 +86,7 @@ if [ "$(uname -m)" = aarch64 ]; then
 	esac
 	config three 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 128' \
 		'disk = [ "/root/e.img,raw,xvda,w", "/root/v.img,raw,xvdb,w,backendtype=standalone,specification=virtio" ]' \
-		'vif = [ "mac=00:16:3e:00:00:01,bridge=xenbr0,mtu=1400,rate=10MB/s" ]' \
-		'vkb = [ "backend-type=linux,unique-id=k" ]' "$virtio"
+		'vif = [ "mac=00:16:3e:00:00:01,bridge=xenbr0,mtu=1400,rate=10MB/s" ]' "$virtio"
 	names="one two three"
 else
 	config one 'kernel = "/guests/zImage"' 'ramdisk = "/guests/initrd32"' 'memory = 160' 'vcpus = 2'
