@@ -386,7 +386,8 @@ static void extend_deadlines(struct batch *b)
 static int job_hears(struct batch *b, struct job *j, const char *state, struct err *err)
 {
 	if (state == NULL)
-		return err_set(err, ENODEV, "%s: its backend's directory vanished (%s): domain %u is gone", j->label, j->back,
+		return err_set(err, ENODEV, "%s: its backend's directory vanished (%s): domain %u is gone or somebody removed "
+			       "it", j->label, j->back,
 			       j->dev->backend_domid);
 	if (j->step == JOB_REMOTE)
 		return job_ask_remote(b, j, err);
