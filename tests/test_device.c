@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "libvmm/config.h"
 #include "libvmm/device.h"
@@ -345,6 +346,14 @@ static void program_comes_up(const char *path, const char *value)
 
 #define P9 "p9 = ['type=xen_9pfsd,security_model=none,path=/srv']"
 
+static pid_t pid_of(const char *text)
+{
+	uint64_t pid;
+
+	ck_ok(num_dec(text, INT32_MAX, "pid", &pid, &err), &err);
+	return (pid_t)pid;
+}
+
 START_TEST(a_program_is_started_once)
 {
 	autofree char *path = NULL, *first = NULL;
@@ -358,15 +367,15 @@ START_TEST(a_program_is_started_once)
 	wants("/local/domain/0/backend/xen_9pfs/7/0/path", "/srv");
 	ck_ok(device_program_ensure(vmm, "xen-9pfsd", &err), &err);
 	wants("/local/domain/0/libxl/xen-9pfs/pid", first);
-	ck_assert_int_eq(kill(atoi(first), SIGKILL), 0);
-	ck_assert_int_eq(waitpid(atoi(first), NULL, 0), atoi(first));
+	ck_assert_int_eq(kill(pid_of(first), SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid_of(first), NULL, 0), pid_of(first));
 	/* It died: another one. */
 	ck_ok(device_program_ensure(vmm, "xen-9pfsd", &err), &err);
 	{
 		autofree char *second = fake_store_get("/local/domain/0/libxl/xen-9pfs/pid");
 
 		ck_assert_str_ne(first, second);
-		ck_assert_int_eq(kill(atoi(second), SIGKILL), 0);
+		ck_assert_int_eq(kill(pid_of(second), SIGKILL), 0);
 	}
 	finish();
 }
@@ -439,6 +448,9 @@ START_TEST(usb_devices_on_their_ports)
 }
 END_TEST
 
-TEST_MAIN("device engine", a_program_is_started_once, a_program_that_ends_at_once, a_program_that_is_not_there, virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
+TEST_MAIN("device engine",
+	  a_program_is_started_once, a_program_that_ends_at_once, a_program_that_is_not_there,
+	  virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports,
+	  many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
 	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
 	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)
