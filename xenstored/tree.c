@@ -241,16 +241,29 @@ int tree_put(struct tree *t, struct node **root, const char *path, size_t len, c
 	return 0;
 }
 
-int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t len,
-		   struct perms *perms, uint64_t gen, struct err *err)
+/* The private node at a path that exists. */
+static struct node **own_node(struct tree *t, struct node **root, const char *path, size_t len,
+			      struct err *err)
 {
 	size_t rest;
 	struct node **pn = own_path(t, root, path, len, &rest);
 
 	if (!pn)
-		return no_memory(err, path, len);
-	if (rest != len)
-		return err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
+		no_memory(err, path, len);
+	else if (rest != len)
+		err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
+	else
+		return pn;
+	return NULL;
+}
+
+int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t len,
+		   struct perms *perms, uint64_t gen, struct err *err)
+{
+	struct node **pn = own_node(t, root, path, len, err);
+
+	if (!pn)
+		return -1;
 	perms_ref(perms);
 	perms_unref(t->perms, (*pn)->perms);
 	(*pn)->perms = perms;
@@ -261,16 +274,16 @@ int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t 
 int tree_del(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
 	     struct node **removed, struct err *err)
 {
-	size_t parent_len = path_parent_len(path, len), rest;
+	size_t parent_len = path_parent_len(path, len);
 	const char *name = path + parent_len + (parent_len > 1);
 	struct node **parent, *child;
 
 	if (!parent_len)
 		return err_set(err, EINVAL, "%.*s: cannot be removed", (int)len, path);
-	parent = own_path(t, root, path, parent_len, &rest);
+	parent = own_node(t, root, path, parent_len, err);
 	if (!parent)
-		return no_memory(err, path, len);
-	if (rest != parent_len || !node_child(*parent, name, (size_t)(path + len - name)))
+		return -1;
+	if (!node_child(*parent, name, (size_t)(path + len - name)))
 		return err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
 	child = dir_remove(*parent, name, (size_t)(path + len - name));
 	if (!child)
@@ -280,20 +293,6 @@ int tree_del(struct tree *t, struct node **root, const char *path, size_t len, u
 		*removed = child;
 	else
 		node_unref(t, child);
-	return 0;
-}
-
-int tree_set_gen(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
-		 struct err *err)
-{
-	size_t rest;
-	struct node **pn = own_path(t, root, path, len, &rest);
-
-	if (!pn)
-		return no_memory(err, path, len);
-	if (rest != len)
-		return err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
-	(*pn)->gen = gen;
 	return 0;
 }
 

@@ -70,10 +70,6 @@ int tree_set_perms(struct tree *t, struct node **root, const char *path, size_t 
  * reference yours. The node must exist. */
 int tree_del(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
 	     struct node **removed, struct err *err) must_check;
-/* For state.c, which rebuilds a tree: give an existing node this gen. Never fails on a tree that
- * nobody shares. */
-int tree_set_gen(struct tree *t, struct node **root, const char *path, size_t len, uint64_t gen,
-		 struct err *err) must_check;
 
 /*
  * A walk over a subtree, parents before children, children by name. It holds no references: the
