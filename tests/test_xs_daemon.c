@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -236,7 +237,7 @@ static pid_t read_number(const char *s)
 
 START_TEST(the_background_is_reached_when_it_serves)
 {
-	char said[200], pid_file[100], log[120];
+	char said[200], pid_file[100], log[120], moved[130];
 	const char *const argv[] = { "-D", "-P", "--no-journal", "-F", pid_file, "-T", log, NULL };
 	struct err err = ERR_INIT;
 	autofree char *pid = NULL;
@@ -250,6 +251,13 @@ START_TEST(the_background_is_reached_when_it_serves)
 	ck_assert_int_ge(fd, 0);
 	ck_ok(file_read(pid_file, 100, &pid, NULL, &err), &err);
 	ck_assert_int_eq(read_number(pid), read_number(said));
+	/* The log is opened anew when it was moved away. */
+	snprintf(moved, sizeof(moved), "%s.1", log);
+	ck_assert_int_eq(rename(log, moved), 0);
+	kill(read_number(pid), SIGHUP);
+	for (unsigned i = 0; i < 100000 && access(log, F_OK) < 0; i++)
+		ck_assert_str_eq(call(fd, WIRE_READ, "/", 2), "");
+	ck_assert_int_eq(access(log, F_OK), 0);
 	/* A second one is told whose it is. */
 	setenv("XENSTORED_PATH", "/nowhere/at/all", 1);
 	ck_assert_int_ne(run(argv, said, sizeof(said)), 0);
@@ -262,6 +270,43 @@ START_TEST(the_background_is_reached_when_it_serves)
 END_TEST
 
 #define MANY 300
+
+START_TEST(a_live_update_keeps_its_clients)
+{
+	char words[PATH_MAX + 32], binary[PATH_MAX];
+	unsigned type;
+	int a, b, n;
+
+	make_dir();
+	setenv("XENSTORED_ROOTDIR", dir, 1);
+	ck_assert_ptr_nonnull(realpath("./xenstored/xenstored", binary));
+	n = snprintf(words, sizeof(words), "live-update%c-f%c%s", 0, 0, binary) + 1;
+	start(0);
+	a = connect_fd();
+	b = connect_fd();
+	ck_assert_str_eq(call(a, WIRE_WRITE, "/a\0v", 4), "OK");
+	ck_assert_str_eq(call(a, WIRE_WATCH, "/a\0token", 9), "OK");
+	ck_assert_str_eq(take_reply(a, &type), "/a");
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s", 15), "Not in live-update session.");
+		ck_assert_str_eq(call(b, WIRE_CONTROL, words, (uint32_t)n), "OK");
+		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s\0-v\0" "9", 20), "EINVAL");
+		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s\0-v\0" "2", 20), "OK");
+		ck_assert_str_eq(call(b, WIRE_WRITE, "/a\0w", 4), "OK");
+		ck_assert_str_eq(take_reply(a, &type), "/a");
+		ck_assert_uint_eq(type, WIRE_WATCH_EVENT);
+		ck_assert_str_eq(call(a, WIRE_READ, "/a", 3), "w");
+	}
+	/* Nothing is lost when the program cannot be started. */
+	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/dev/null", 25), "File not executable.");
+	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/nowhere", 24), "File not accessible.");
+	ck_assert_str_eq(call(b, WIRE_READ, "/a", 3), "w");
+	close(a);
+	close(b);
+	stop(SIGTERM, 0);
+	remove_dir();
+}
+END_TEST
 
 START_TEST(hundreds_of_clients)
 {
@@ -392,5 +437,6 @@ START_TEST(who_does_not_read_waits)
 END_TEST
 
 TEST_MAIN("xs_daemon", options_of_all_releases, the_socket_is_for_root_alone,
-	  the_background_is_reached_when_it_serves, hundreds_of_clients,
+	  the_background_is_reached_when_it_serves,
+	  a_live_update_keeps_its_clients, hundreds_of_clients,
 	  without_descriptors_the_rest_waits, clients_may_do_anything, who_does_not_read_waits)
