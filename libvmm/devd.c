@@ -35,6 +35,7 @@ struct served {
 	struct device_nodes nodes;	/* NODE_RECORD: what the step's undoing needs */
 	struct hotplug_script running;
 	uint64_t deadline;		/* of what runs */
+	bool is_gone;			/* its directory was removed, by us or by dom0 */
 };
 
 struct devd {
@@ -261,7 +262,7 @@ static void forget(struct devd *d, struct served *s)
 {
 	struct err err = ERR_INIT;
 
-	if (store_rm(store_of(d), s->dir, &err) < 0)
+	if (!s->is_gone && store_rm(store_of(d), s->dir, &err) < 0)
 		say(d, true, "%s: %s", s->id, err.msg);
 	err_clear(&err);
 	if (d->keeps_notes && store_rm(store_of(d), s->note, &err) < 0)
@@ -314,7 +315,10 @@ static int look(struct devd *d, struct served *s, struct err *err)
 		return -1;
 	autofree char *state = values[0], *online = values[1], *status = values[2];
 
-	if (state == NULL || (is_one_of(state, "6") && is_one_of(online, "0")))
+	s->is_gone = state == NULL;
+	if (s->is_gone && s->step == SERVED_NEW && s->nodes.nr == 0)
+		served_free(d, s);	/* our own removal, seen again */
+	else if (s->is_gone || (is_one_of(state, "6") && is_one_of(online, "0")))
 		unplug(d, s);
 	else if (s->step == SERVED_NEW && status != NULL && strcmp(status, "connected") == 0)
 		ret = adopt(d, s, err);

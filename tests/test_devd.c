@@ -134,6 +134,7 @@ START_TEST(connects_and_takes_down_by_script)
 	ck_assert_str_eq(log, expected);
 	wants(DISK, NULL);
 	wants(NOTE, NULL);
+	ck_assert_msg(strstr(strstr(logged, "removed") + 1, "removed") == NULL, "removed twice:\n%s", logged);
 	end();
 }
 END_TEST

@@ -178,6 +178,7 @@ await 20 is_connected "$back/vif/$user/0" || fail "the interface again"
 xl destroy user || fail "destroy user"
 order 'losetup -a; ls /sys/class/net/br0/brif; cat /var/log/xen/xldevd.log' | tee /tmp/left
 grep -q -E '^/dev/loop|^vif' /tmp/left && fail "left in the driver domain"
+grep -q 'devd: error' /tmp/left && fail "devd could not do all of it"
 xenstore-ls -f "/local/domain/$dd/backend" | grep -E '/(vbd|vif)/[0-9]+/[0-9]' && fail "backend nodes left"
 xenstore-ls -f "/local/domain/$dd/libxl" | grep -E 'devd/(vbd|vif)/[0-9]+/[0-9]' && fail "notes left"
 xl destroy dd || fail "destroy dd at the end"
