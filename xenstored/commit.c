@@ -98,7 +98,7 @@ void commit_publish(struct commit *k)
 static void *scratch_grow(void *v, unsigned *max, unsigned n, size_t size)
 {
 	unsigned more = *max ? *max * 2 : 16;
-	void *p = v;
+	void *p;
 
 	if (n < *max)
 		return v;
