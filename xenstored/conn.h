@@ -79,7 +79,6 @@ struct turn {
 	struct quota *quota;	/* queued output is charged here */
 	uint64_t now_ms;
 	unsigned nr_stalled;	/* connections whose output waits */
-	bool partial;		/* a message came in part: the rest is likely on its way */
 	unsigned nr_came;	/* connections that bytes came from */
 	uint64_t bytes_in, bytes_out, nr_reads, nr_writes;
 };

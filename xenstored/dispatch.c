@@ -202,10 +202,8 @@ static bool handle_input(struct world *w, struct conn *c, unsigned max)
 		const char *data = conn_input(c, &len);
 		enum wire_status status = wire_peek(data, len, &h);
 
-		if (status == WIRE_MORE) {
-			w->turn.partial |= len > 0;
+		if (status == WIRE_MORE)
 			return false;
-		}
 		if (status == WIRE_BROKEN) {
 			break_conn(w, c, h.len);
 			return false;
@@ -295,7 +293,6 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 
 	w->now_ms = t->now_ms = now_ms;
 	t->running = true;
-	t->partial = false;
 	t->only = NULL;
 	t->nr_came = 0;
 	wake_paused(w, true);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --daemons ours --dom0-mem 512 --timeout 400
+# testbed-long: --daemons ours --dom0-mem 512 --timeout 900
 # shellcheck shell=sh
 # Functions are called by name through await.
 # shellcheck disable=SC2317
@@ -23,7 +23,6 @@ sees() { # EVENTS
 }
 
 for n in 1 2; do
-	[ $n = 1 ] || bits=32
 	bare s$n store_storm 'on_poweroff = "preserve"'
 	xl create -q -e /tmp/s$n.cfg || exit 1
 	says s$n 30 'storm: begins' || { fail "s$n: $(said s$n)"; exit 1; }
