@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The journal: which records say what the daemon knows, when they are written, how the file is begun anew before it grows too large, and how a world
- * is rebuilt from it. Knows world and rings; how bytes become durable is journal_file.c's matter, what upstream's
- * records look like is state.c's.
- *
- * Connections over sockets end with the daemon, so only rings have records. A transaction is kept by its number alone: after a
- * restart it can be used and ends in EAGAIN, which every client must expect.
+ * The journal: when records are written, how the file is begun anew before it grows too large, and how a world is rebuilt from it.
+ * Which records say what is journal_put.c's matter, how bytes become durable journal_file.c's.
  */
 #include "xenstored/journal.h"
 
@@ -24,6 +20,7 @@
 #include "base/num.h"
 #include "xenstored/journal_file.h"
 #include "xenstored/journal_load.h"
+#include "xenstored/journal_put.h"
 
 #define FILE_NAME "journal"
 #define NEW_NAME  "journal.new"
@@ -37,14 +34,11 @@
 #define RETRY_FLUSHES	1024		/* after a failure, before a new file is tried */
 
 struct journal {
-	struct world *world;
-	struct guests *guests;
+	struct scribe scribe;
 	int dir_fd;
 	struct jfile file;
 	size_t batch_mark;		/* tail before the commit in preparation */
-	bool declared;			/* that commit declared a ring */
 	size_t first_size;		/* of the file as it began */
-	uint64_t epoch;			/* rings with this one are known to the file */
 	unsigned retry;			/* flushes until a new file is tried; 0: all is well */
 
 	/* A new file in the making. */
@@ -58,210 +52,12 @@ struct journal {
 	struct journal_stats stats;
 };
 
-/* --- records -------------------------------------------------------------------------------------- */
-
-static int put_meta(struct journal *j, const struct state_sink *s, struct err *err)
-{
-	struct rec_meta rec = { .gen = j->world->gen, .next_conn_id = j->world->next_conn_id };
-
-	journal_boot_id(rec.boot);
-	return state_put_record(s, REC_META, &rec, sizeof(rec), err);
-}
-
-static int put_domain(struct journal *j, const struct state_sink *s, const struct domain *d,
-		      struct err *err)
-{
-	struct rec_domain_state rec = {
-		.domid = d->domid,
-		.target = d->target,
-		.introduced = d->introduced,
-		.shutdown = d->shutdown,
-		.features = d->features,
-		.port = d->port,
-		.gfn = d->gfn,
-	};
-
-	if (j->guests && d->introduced)
-		rec.has_handle = guests_identity(j->guests, d->domid, rec.handle);
-	if (state_put_record(s, REC_DOMAIN, &rec, sizeof(rec), err) < 0)
-		return -1;
-	return state_put_domain(s, d, err);
-}
-
-static int put_ring(const struct state_sink *s, const struct conn_ring *r, bool whole,
-		    struct err *err)
-{
-	const struct conn *c = &r->conn;
-	struct ring_position at = conn_ring_position(r);
-	size_t in_len, pending, out_len;
-	const char *in = conn_input(c, &in_len), *out = conn_output(c, &pending);
-
-	out_len = whole ? pending : (size_t)(c->out_total - r->out_journaled);
-	struct rec_ring rec = {
-		.conn_id = c->id,
-		.domid = r->domid,
-		.flags = whole ? RING_WHOLE : 0,
-		.req_cons = at.req_cons,
-		.rsp_prod = at.rsp_prod,
-		.in_len = (uint32_t)in_len,
-		.out_len = (uint32_t)out_len,
-		.tail = (uint32_t)conn_output_tail(c),
-	};
-	size_t len = sizeof(rec) + in_len + out_len, padded = num_align_up(len, 8);
-	uint32_t head[2] = { REC_RING, (uint32_t)padded };
-	char *p = s->room(s->arg, STATE_RECORD + padded, err);
-
-	if (!p)
-		return -1;
-	memcpy(p, head, sizeof(head));
-	memset(p + STATE_RECORD + len, 0, padded - len);
-	p += STATE_RECORD;
-	memcpy(p, &rec, sizeof(rec));
-	if (in_len)
-		memcpy(p + sizeof(rec), in, in_len);
-	if (out_len)
-		memcpy(p + sizeof(rec) + in_len, out + pending - out_len, out_len);
-	return 0;
-}
-
-/* Records may name a connection once the file knows it. */
-static int declare(struct journal *j, const struct state_sink *s, struct conn_ring *r,
-		   struct err *err)
-{
-	if (r->journal_epoch == j->epoch)
-		return 0;
-	if (put_ring(s, r, true, err) < 0)
-		return -1;
-	r->journal_epoch = j->epoch;
-	r->out_journaled = r->conn.out_total;
-	r->resets_journaled = r->resets;
-	r->dropped_journaled = r->conn.nr_dropped;
-	j->declared = true;
-	return 0;
-}
-
-static int put_unwatch(const struct state_sink *s, const struct effect *e, struct err *err)
-{
-	const struct watch *w = e->kind == EFFECT_WATCH_GONE ? e->watch : NULL;
-	char body[sizeof(struct rec_unwatch) + PATH_ABS_MAX + 1 + 4096 + 1];
-	struct rec_unwatch rec = {
-		.conn_id = e->conn->id,
-		.path_len = w ? w->path_len : 0,
-		.token_len = w ? w->token_len : 0,
-	};
-
-	memcpy(body, &rec, sizeof(rec));
-	if (w) {
-		memcpy(body + sizeof(rec), watch_path(w), w->path_len);
-		memcpy(body + sizeof(rec) + w->path_len, watch_token(w), w->token_len);
-	}
-	return state_put_record(s, REC_UNWATCH, body, sizeof(rec) + rec.path_len + rec.token_len, err);
-}
-
-static int put_node(const struct state_sink *s, const struct effect *e, struct err *err)
-{
-	struct state_node n = {
-		.path = e->path,
-		.path_len = e->path_len,
-		.value = e->value,
-		.value_len = e->value_len,
-		.perms = e->perms ? e->perms->e : NULL,
-		.nr_perms = e->perms ? e->perms->n : 0,
-	};
-
-	return state_put_node(s, &n, err);
-}
-
-static int put_watch(const struct state_sink *s, const struct effect *e, struct err *err)
-{
-	const struct watch *w = e->watch;
-	struct state_watch rec = {
-		.conn_id = e->conn->id,
-		.path = watch_path(w) + w->relative,
-		.path_len = (size_t)w->path_len - w->relative,
-		.token = watch_token(w),
-		.token_len = w->token_len,
-		.depth = w->depth == WATCH_ANY_DEPTH ? STATE_ANY_DEPTH : (uint32_t)w->depth,
-	};
-
-	return state_put_watch(s, &rec, err);
-}
-
-static int put_txn(const struct state_sink *s, const struct effect *e, struct err *err)
-{
-	struct rec_txn_gone rec = { e->conn->id, e->txn_id };
-
-	if (e->kind == EFFECT_TXN)
-		return state_put_txn(s, rec.conn_id, rec.txn_id, err);
-	return state_put_record(s, REC_TXN_GONE, &rec, sizeof(rec), err);
-}
-
-static int put_effect(struct journal *j, const struct state_sink *s, const struct effect *e,
-		      struct err *err)
-{
-	struct rec_domain_gone gone;
-
-	if (e->conn) {
-		struct conn_ring *r = conn_ring_of((struct conn *)(uintptr_t)e->conn);
-
-		if (!r)
-			return 0;	/* a socket's business ends with it */
-		if (declare(j, s, r, err) < 0)
-			return -1;
-	}
-	switch (e->kind) {
-	case EFFECT_NODE:
-	case EFFECT_NODE_GONE:
-	case EFFECT_SPECIAL:
-		return put_node(s, e, err);
-	case EFFECT_WATCH:
-		return put_watch(s, e, err);
-	case EFFECT_WATCH_GONE:
-	case EFFECT_WATCHES_GONE:
-		return put_unwatch(s, e, err);
-	case EFFECT_TXN:
-	case EFFECT_TXN_GONE:
-		return put_txn(s, e, err);
-	case EFFECT_DOMAIN:
-		return put_domain(j, s, e->domain, err);
-	case EFFECT_DOMAIN_GONE:
-		gone = (struct rec_domain_gone){ e->domain->domid, 0 };
-		return state_put_record(s, REC_DOMAIN_GONE, &gone, sizeof(gone), err);
-	case EFFECT_QUOTA:
-		return state_put_global_quota(s, quota_global(j->world->quota), err);
-	}
-	return 0;
-}
-
 /* --- a new file ----------------------------------------------------------------------------------- */
-
-/* All but the tree. */
-static int put_everything(struct journal *j, const struct state_sink *s, struct err *err)
-{
-	struct world *w = j->world;
-	struct domain *d;
-	struct conn *c;
-
-	if (state_put_header(s, STATE_VERSION_2, err) < 0 || put_meta(j, s, err) < 0 ||
-	    state_put_world(s, w, err) < 0)
-		return -1;
-	list_for_each_entry(d, &w->domains, of_world)
-		if (put_domain(j, s, d, err) < 0)
-			return -1;
-	list_for_each_entry(c, &w->conns, of_world) {
-		struct conn_ring *r = c->dead ? NULL : conn_ring_of(c);
-
-		if (r && (put_ring(s, r, true, err) < 0 || state_put_conn_watches(s, c, err) < 0 ||
-			  state_put_conn_txns(s, c, err) < 0))
-			return -1;
-	}
-	return 0;
-}
 
 static void drop_snapshot(struct journal *j)
 {
 	if (j->snapshot)
-		node_unref(j->world->tree, j->snapshot);
+		node_unref(j->scribe.world->tree, j->snapshot);
 	j->snapshot = NULL;
 	if (j->walk)
 		tree_walk_free(j->walk);
@@ -302,10 +98,10 @@ static int rewrite_begin(struct journal *j, struct err *err)
 	j->walk = tree_walk_new();
 	if (!j->walk)
 		return err_set(err, ENOMEM, "journal: no memory");
-	j->snapshot = node_ref(j->world->root);
+	j->snapshot = node_ref(j->scribe.world->root);
 	j->at = tree_walk_start(j->walk, j->snapshot, NULL, 0);
 	j->next_mark = j->file.committed;
-	return put_everything(j, &s, err);
+	return journal_put_everything(&j->scribe, &s, err);
 }
 
 static int rewrite_nodes(struct journal *j, size_t most, struct err *err)
@@ -390,8 +186,8 @@ static void on_abort(void *arg)
 	struct journal *j = arg;
 
 	jfile_rollback(&j->file, j->batch_mark);
-	if (j->declared)
-		j->epoch++;
+	if (j->scribe.declared)
+		j->scribe.epoch++;
 }
 
 static int on_prepare(void *arg, const struct effect *e, size_t n, struct err *err)
@@ -400,11 +196,11 @@ static int on_prepare(void *arg, const struct effect *e, size_t n, struct err *e
 	struct state_sink s = jfile_sink(&j->file);
 
 	j->batch_mark = j->file.tail;
-	j->declared = false;
+	j->scribe.declared = false;
 	if (j->retry)
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		if (put_effect(j, &s, &e[i], err) < 0)
+		if (journal_put_effect(&j->scribe, &s, &e[i], err) < 0)
 			goto undo;
 	if (jfile_reserve(&j->file, SLACK_BYTES, err) < 0)
 		goto undo;
@@ -431,7 +227,7 @@ static void give_up(struct journal *j, const struct err *err)
 	jfile_close(&j->file);
 	(void)unlinkat(j->dir_fd, FILE_NAME, 0);
 	j->retry = RETRY_FLUSHES;
-	list_for_each_entry(c, &j->world->conns, of_world) {
+	list_for_each_entry(c, &j->scribe.world->conns, of_world) {
 		struct conn_ring *r = conn_ring_of(c);
 
 		if (r)
@@ -439,34 +235,16 @@ static void give_up(struct journal *j, const struct err *err)
 	}
 }
 
-static int put_progress(struct journal *j, const struct state_sink *s, struct conn_ring *r,
-			struct err *err)
-{
-	const struct conn *c = &r->conn;
-	bool whole = r->journal_epoch != j->epoch || r->resets != r->resets_journaled ||
-		     c->nr_dropped != r->dropped_journaled ||
-		     c->out_total - r->out_journaled > conn_pending(c);
-
-	if (put_ring(s, r, whole, err) < 0)
-		return -1;
-	r->journaled = true;
-	r->journal_epoch = j->epoch;
-	r->out_journaled = c->out_total;
-	r->resets_journaled = r->resets;
-	r->dropped_journaled = c->nr_dropped;
-	return 0;
-}
-
 /* Rings that are new or bound anew say so even when nothing moved yet. */
 static int put_changed(struct journal *j, const struct state_sink *s, struct err *err)
 {
-	struct list *changed = j->guests ? guests_changed(j->guests) : NULL;
+	struct list *changed = j->scribe.guests ? guests_changed(j->scribe.guests) : NULL;
 
 	while (changed && !list_is_empty(changed)) {
 		struct conn_ring *r = list_first(changed, struct conn_ring, of_host);
 
-		if (!r->conn.dead && (put_domain(j, s, r->conn.domain, err) < 0 ||
-				      put_progress(j, s, r, err) < 0))
+		if (!r->conn.dead && (journal_put_domain(&j->scribe, s, r->conn.domain, err) < 0 ||
+				      journal_put_progress(&j->scribe, s, r, err) < 0))
 			return -1;
 		list_del(&r->of_host);
 	}
@@ -483,7 +261,7 @@ static int put_turn(struct journal *j, const struct list *dirty, struct err *err
 	list_for_each_entry(c, dirty, on_dirty) {
 		struct conn_ring *r = c->dead ? NULL : conn_ring_of(c);
 
-		if (r && put_progress(j, &s, r, err) < 0)
+		if (r && journal_put_progress(&j->scribe, &s, r, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -535,7 +313,7 @@ int journal_recover(struct journal *j, struct err *err)
 
 	if (data == MAP_FAILED)
 		return err_set(err, errno, "journal: map: %s", strerror(errno));
-	result = journal_load(j->world, j->guests, data, (size_t)st.st_size, err);
+	result = journal_load(j->scribe.world, j->scribe.guests, data, (size_t)st.st_size, err);
 	munmap(data, (size_t)st.st_size);
 	if (result < 0) {
 		(void)renameat(j->dir_fd, FILE_NAME, j->dir_fd, BAD_NAME);
@@ -553,8 +331,8 @@ int journal_open(struct journal **out, const char *dir, struct world *w, struct 
 
 	if (!j)
 		return err_set(err, ENOMEM, "journal: no memory");
-	j->world = w;
-	j->guests = guests;
+	j->scribe.world = w;
+	j->scribe.guests = guests;
 	j->file = j->next = j->spare = (struct jfile)JFILE_INIT;
 	j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir_fd < 0)
@@ -577,24 +355,21 @@ int journal_start(struct journal *j, struct err *err)
 	rewrite_abandon(j);
 	drop_spare(j);
 	jfile_close(&j->file);
-	j->epoch++;
+	j->scribe.epoch++;
 	if (rewrite_begin(j, err) < 0 || rewrite_nodes(j, SIZE_MAX, err) < 0 ||
 	    rewrite_end(j, err) < 0) {
 		rewrite_abandon(j);
 		return -1;
 	}
-	list_for_each_entry(c, &j->world->conns, of_world) {
+	list_for_each_entry(c, &j->scribe.world->conns, of_world) {
 		struct conn_ring *r = conn_ring_of(c);
 
 		if (!r)
 			continue;
-		r->journal_epoch = j->epoch;
 		r->journaled = true;
-		r->out_journaled = c->out_total;
-		r->resets_journaled = r->resets;
-		r->dropped_journaled = c->nr_dropped;
+		journal_know_ring(&j->scribe, r);
 	}
-	j->world->journal =
+	j->scribe.world->journal =
 		(struct world_journal){ on_prepare, on_commit, on_abort, on_flush, j };
 	return 0;
 }
