@@ -41,8 +41,8 @@ n=0
 while [ $n -lt "$times" ]; do
 	n=$((n + 1))
 	xenstore-control live-update -F -t 10 /usr/local/sbin/xenstored >/tmp/out 2>&1 || fail "update $n: $(cat /tmp/out)"
-	[ "$(cat /run/xen/xenstored.pid)" = "$pid" ] && [ "$(cat /proc/"$pid"/comm)" = xenstored ] ||
-		fail "update $n: another process"
+	[ "$(cat /run/xen/xenstored.pid)" = "$pid" ] || fail "update $n: another process"
+	[ "$(cat /proc/"$pid"/comm)" = xenstored ] || fail "update $n: another program"
 	for id in $s1 $s2; do
 		await 20 goes_on "$id" "$(counts "$id")" || fail "update $n: domain $id does not go on"
 	done
