@@ -59,6 +59,8 @@ kill -9 "$(cat /run/xen/xenstored.pid)"
 /usr/local/sbin/xenstored --pid-file=/run/xen/xenstored.pid || fail "the daemon does not start again"
 $xl network-list g | grep -q /vif/ || fail "network-list: $($xl network-list g)"
 $xl shutdown -w g || fail "shutdown"
+# The xl that watched over it lost its socket with the daemon and ended, as it does with stock's.
+$xl destroy g || fail "destroy"
 ! $xl list | grep -q '^g ' || fail "the guest is still there"
 no_devices_left "after stock xl"
 exit $failed
