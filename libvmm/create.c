@@ -174,7 +174,7 @@ static int set_llc_colors(struct build *b, struct err *err)
 	if (hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err) == 0)
 		return 0;
 	if (err->code == EOPNOTSUPP)
-		err_append(err, "this Xen does not colour its cache (CONFIG_LLC_COLORING, and llc-coloring=on on its command line)");
+		err_set(err, EOPNOTSUPP, "this Xen does not colour its cache (CONFIG_LLC_COLORING, and llc-coloring=on on its command line)");
 	else if (err->code == EINVAL)
 		err_append(err, "colours must be in ascending order, each once, and the cache must have them (see 'xl dmesg')");
 	return err_wrap(err, "llc_colors");

@@ -170,7 +170,9 @@ static int give_irq(struct vmm *vmm, uint32_t irq, uint32_t domid, struct err *e
 {
 	if (hv_spi_bind(vmm->hv, domid, irq, err) == 0)
 		return 0;
-	if (err->code == EBUSY)
+	if (err->code == EPERM)
+		err_set(err, EPERM, "Xen does not let dom0 give it away: Xen's own, or no device of the host's tree has it");
+	else if (err->code == EBUSY)
 		err_append(err, "another domain has it: dom0, unless the device is marked xen,passthrough in the host's device tree");
 	return err_wrap(err, "irqs: interrupt %u", irq);
 }

@@ -217,7 +217,7 @@ static int check_pick(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_
 static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p,
 		struct strlist *looking, struct err *err)
 {
-	autofree struct span *spans = NULL;
+	autofree struct span *spans = xcalloc(1, sizeof(*spans));
 	size_t nr = 0;
 
 	for (size_t i = 0; i < p->nr; i++) {

@@ -18,10 +18,10 @@ static const char *const verbs[] = {
 static int explain(enum vmm_overlay op, const char *path, struct err *err)
 {
 	if (op == VMM_OVERLAY_ATTACH && err->code == EOPNOTSUPP)
-		err_append(err, "Xen attaches overlays to domain 0 and to guests with direct-mapped memory alone, and only when it was "
+		err_set(err, EOPNOTSUPP, "Xen attaches overlays to domain 0 and to guests with direct-mapped memory alone, and only when it was "
 			   "built with CONFIG_OVERLAY_DTB");
 	else if (err->code == EOPNOTSUPP || err->code == ENOSYS)
-		err_append(err, "this Xen takes no overlays (they need 4.20 built with CONFIG_OVERLAY_DTB)");
+		err_set(err, err->code, "this Xen takes no overlays (they need 4.20 built with CONFIG_OVERLAY_DTB)");
 	else if (err->code == EINVAL)
 		err_append(err, op == VMM_OVERLAY_ADD ? "its nodes are there already, or their parent is not; see 'xl dmesg'" :
 							"it was not added as this very file, or a domain uses it; see 'xl dmesg'");
