@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed-long: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
-# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
+# testbed: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons ours
 # shellcheck shell=sh
 #
 # Guests without an operating system: consoles, memory shared with domain 0, devices without Linux, interrupt latency, 128 vcpus; the
@@ -27,6 +27,12 @@ cannot() { # TEXT
 	refused "$1" 1 xl create -q -e -p /tmp/bad.cfg
 	sed 's/^/  /' /tmp/err
 	is_gone bad 2>/dev/null || fail "$1: the domain is left over"
+}
+
+# over NAME: it has ended by itself; it is put away.
+over() {
+	await 20 has_state "$1" s || fail "$1 does not end"
+	xl destroy "$1" || fail "$1 is not destroyed"
 }
 
 echo "--- both consoles, 4 to 16 MiB, 64 and 32 bits"
@@ -91,7 +97,7 @@ for g in talk talk32; do
 	xl message --json "$g" ping | grep -q '"reply": "pong"' || fail "$g: no JSON"
 done
 answers talk32 bye stop
-await 10 is_gone talk32 || fail "talk32 does not end"
+over talk32
 refused 'did not answer within 1000 ms' 1 xl message -t 1 talk silence
 refused 'is not answered yet' 1 xl message -t 1 talk ping
 refused 'offers no messages' 1 xl message 0 ping
@@ -106,7 +112,7 @@ for g in gpio gpio32; do
 	said "$g" | grep '^devices'
 	has_said "$g" 'clock at 0x9010000 id 31 tells the time, was set' || fail "$g: no clock"
 	has_said "$g" 'gpio at 0x9030000 id 61, pins follow' || fail "$g: no GPIO"
-	await 10 is_gone "$g" || fail "$g does not end"
+	over "$g"
 done
 
 if [ $bits = 64 ]; then
@@ -121,6 +127,7 @@ if [ $bits = 64 ]; then
 		echo "$line" | grep -q '^AVG=[0-9]* MIN=[0-9]* MAX=[0-9]* WARM_MAX=[0-9]* ns$' || fail "$g: no figures"
 		has_said "$g" "^latency: $line" || fail "$g: not on its console"
 		answers "$g" bye stop
+		over "$g"
 	done
 	echo "--- 1 to 128 vcpus"
 	for n in 1 8 9 17 128; do
@@ -128,7 +135,7 @@ if [ $bits = 64 ]; then
 		sed -i '/^memory = 32$/d' /tmp/smp$n.cfg
 		xl create -q -e /tmp/smp$n.cfg || fail "$n vcpus are not created"
 		says smp$n 60 "^smp: $n vcpus, 0 refused, 0 wrong" || fail "$n vcpus: $(said smp$n)"
-		await 20 is_gone smp$n || fail "smp$n does not end"
+		over smp$n
 	done
 fi
 

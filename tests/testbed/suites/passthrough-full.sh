@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed-long: --xen full --xen-args llc-coloring=on --daemons stock
+# testbed-long: --xen full --cpu a64fx --xen-args llc-coloring=on --daemons stock
 # shellcheck shell=sh
 #
 # What Debian's Xen has not built in: overlays of the host's device tree are added, attached and removed, a guest has colours of its own,
-# and what this board lacks is refused by name.
+# Linux has the vectors it was given, and what this board lacks is refused by name.
+# shellcheck disable=SC2016 # for the guest's shell
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 overlay=/guests/overlay.dtbo
@@ -43,10 +44,19 @@ for colors in '"0-3"' '"2"' '"0", "2-3"'; do
 	rm -f "$console/guest-colored.log"
 	xl create -q -e /tmp/colored.cfg || fail "not created with colours $colors"
 	says colored 20 '^hello' || fail "colours $colors: does not run"
-	await 10 is_gone colored 2>/dev/null || xl destroy colored
+	xl destroy colored || fail "colours $colors: is not destroyed"
 done
 cannot 'llc_colors: .*ascending order' 'llc_colors = [ "900-1000" ]'
 cannot 'llc_colors: .*ascending order' 'llc_colors = [ "3", "1" ]'
 cannot 'tee= needs that trusted environment' 'tee = "optee"'
-cannot 'sve= needs processors with the scalable' 'sve = "128"'
+
+echo "--- vectors"
+for length in 128 256; do
+	guest sve$length 'grep -c -w sve /proc/cpuinfo; echo bytes $(cat /proc/sys/abi/sve_default_vector_length); echo DONE' "sve = $length"
+	xl create -q -e /tmp/sve$length.cfg || fail "not created with vectors of $length bits"
+	says sve$length 60 '^DONE' || fail "vectors of $length bits: does not run"
+	has_said sve$length "^bytes $((length / 8))" || fail "vectors of $length bits: $(said sve$length | grep bytes)"
+	xl destroy sve$length
+done
+cannot 'sve= asks for longer vectors' 'sve = 2048'
 exit $failed

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
-# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
+# testbed-long: --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
+# testbed: --xen 4.20 --passthrough /pl031@9010000 --passthrough /pl061@9030000 --daemons stock
 # shellcheck shell=sh
 #
 # Devices named by their node in the host's tree: one line in guest.cfg, and Linux drives the board's clock and GPIO controller. Which can be
@@ -68,6 +68,18 @@ for i in 1 2 3 4 5; do
 	xl destroy next$i
 done
 [ "$(state $rtc)" = free ] || fail "the clock is not free again: $(state $rtc)"
+
+echo "--- a guest that starts again has them again"
+bare phoenix devices "devices = [ \"$rtc\", \"$gpio\" ]" 'on_poweroff = "restart"' 'restart_limit = 2'
+xl create -q /tmp/phoenix.cfg || fail "phoenix is not created"
+# shellcheck disable=SC2317 # await calls it
+lives() {
+	[ "$(said phoenix 2>/dev/null | grep -c 'clock at 0x9010000 id 31')" -ge 3 ]
+}
+await 40 lives || fail "phoenix: $(said phoenix)"
+has_said phoenix 'gpio at 0x9030000 id 61, pins follow' || fail "phoenix: no GPIO"
+xl destroy phoenix 2>/dev/null
+await 10 is_gone phoenix || fail "phoenix is left over"
 
 echo "--- what cannot be had"
 cannot 'shares a page with /virtio_mmio@' 'devices = [ "/virtio_mmio@a000000" ]'
