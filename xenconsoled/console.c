@@ -227,8 +227,8 @@ static void update_masks(struct console *c)
 	ev_io_mask(c->d->ev, &c->io, mask);
 }
 
-/* All the guest has printed, at most twice what a ring holds, or it could keep us here. True: there was something. */
-static bool from_guest(struct console *c)
+/* All the guest has printed, at most twice what a ring holds, or it could keep us here. How much it was. */
+static size_t from_guest(struct console *c)
 {
 	char buf[2 * RING_OUT_SIZE];
 	size_t len = 0;
@@ -244,22 +244,22 @@ static bool from_guest(struct console *c)
 		ring_attach(&c->ring, c->page.addr);
 	}
 	if (len == 0)
-		return false;
+		return 0;
 	/* Before the log is written: the guest can go on meanwhile. */
 	xen_notify(c->d->xen, c->port);
 	conlog_write(&c->log, buf, len);
 	history_add(&c->history, buf, len);
-	return true;
+	return len;
 }
 
-/* What there is goes on its way. True: there was something. */
-static bool serve(struct console *c)
+/* What there is goes on its way; how much. */
+static size_t serve(struct console *c)
 {
-	bool is_some = from_guest(c);
+	size_t len = from_guest(c);
 
 	to_tty(c);
 	update_masks(c);
-	return is_some;
+	return len;
 }
 
 /* The port stays masked while the clock looks after the ring, and while the terminal has to be read first. */
@@ -278,16 +278,24 @@ void console_event(struct console *c)
 		c->period_end_ms = now + CONSOLE_PERIOD_MS;
 		c->nr_events = 0;
 	}
-	if (++c->nr_events > CONSOLE_EVENTS && ev_timer_set(c->d->ev, &c->timer, now + CONSOLE_PACE_MS) == 0)
+	if (++c->nr_events > CONSOLE_EVENTS && ev_timer_set(c->d->ev, &c->timer, now + CONSOLE_PACE_MS) == 0) {
 		c->is_paced = true;
+		c->pace_ms = CONSOLE_PACE_MS;
+	}
 	serve_event(c);
 }
 
 /* Nothing came since the last look: the guest's events are waited for again. A byte that comes now finds the port unmasked or pending. */
 static void on_pace(struct console *c)
 {
-	c->is_paced = serve(c) && !c->is_full &&
-		      ev_timer_set(c->d->ev, &c->timer, ev_now_ms(c->d->ev) + CONSOLE_PACE_MS) == 0;
+	size_t len = serve(c);
+
+	/* A guest that goes on as it did does not fill its ring in twice the time. */
+	if (len >= RING_OUT_SIZE / 2)
+		c->pace_ms = CONSOLE_PACE_MS;
+	else if (c->pace_ms < CONSOLE_PACE_MAX_MS)
+		c->pace_ms *= 2;
+	c->is_paced = len > 0 && !c->is_full && ev_timer_set(c->d->ev, &c->timer, ev_now_ms(c->d->ev) + c->pace_ms) == 0;
 	if (!c->is_paced && !c->is_full)
 		xen_unmask(c->d->xen, c->port);
 }

@@ -36,19 +36,20 @@ struct console {
 	/* fairness */
 	struct ev_timer timer;		/* the end of a pause, or of lingering */
 	uint64_t period_end_ms, linger_end_ms;
-	unsigned nr_events;
+	unsigned nr_events, pace_ms;
 	bool is_paced, is_full, is_ended, was_wrong;
 	bool is_tty_full;		/* its descriptor tells when there is room again */
 };
 
 /*
- * A console whose guest says so more often than CONSOLE_EVENTS times in a period is looked at by the clock instead, every
- * CONSOLE_PACE_MS, until there is nothing: its ring has filled meanwhile, so that each look takes much. The pace is upstream's bound, 30
- * events in 200 ms.
+ * A console whose guest says so more often than CONSOLE_EVENTS times in a period is looked at by the clock instead, until there is
+ * nothing: its ring has filled meanwhile, so that each look takes much. The pace is upstream's bound, 30 events in 200 ms; while a look
+ * finds the ring less than half full it is slower, down to a pause that a person at the terminal does not notice.
  */
 #define CONSOLE_EVENTS 8
 #define CONSOLE_PERIOD_MS 200
 #define CONSOLE_PACE_MS 7
+#define CONSOLE_PACE_MAX_MS 28
 
 struct console *console_new(struct consoled *d, uint32_t domid, enum console_kind kind, unsigned num,
 			    struct err *err);
