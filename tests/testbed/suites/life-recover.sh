@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --xen 4.17
+# testbed-long: --xen 4.17
 # testbed-long: --xen 4.20
 # shellcheck shell=sh
 # Functions are called by name through await.
