@@ -260,13 +260,11 @@ static int next_config(struct act *a, char **json, struct err *err)
 
 	if (vmm_domain_config_next(a->xl->vmm, a->death->domid, &text, err) < 0)
 		return -1;
-	if (!text)
-		return vmm_domain_config_json(a->xl->vmm, a->death->domid, json, err);
 	src.text = text;
-	if (xl_config_load(a->xl, &src, true, &cfg, &why) < 0) {
+	if (text && xl_config_load(a->xl, &src, true, &cfg, &why) < 0)
 		log_error("domain %" PRIu32 ": its updated configuration is not used: %s", a->death->domid, why.msg);
-		return vmm_domain_config_json(a->xl->vmm, a->death->domid, json, err);
-	}
+	if (!cfg && vmm_domain_config(a->xl->vmm, a->death->domid, &cfg, err) < 0)
+		return -1;
 	ret = vmm_config_to_saved_json(cfg, json, err);
 	vmm_config_free(cfg);
 	return ret;
