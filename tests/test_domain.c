@@ -241,6 +241,41 @@ START_TEST(a_guest_that_does_not)
 }
 END_TEST
 
+/* The one that answers does so after the other was asked as well. */
+static uint32_t deaf, hearing;
+
+static void one_answers(const char *path, const char *value)
+{
+	autofree char *its = str_printf("/local/domain/%u/control/shutdown", deaf);
+
+	if (str_eq(path, its) && value && *value) {
+		autofree char *other = str_printf("/local/domain/%u/control/shutdown", hearing);
+
+		fake_store_set(other, "");
+	}
+}
+
+START_TEST(many_are_asked_side_by_side)
+{
+	struct err errs[3];
+	uint32_t domids[3];
+
+	start();
+	domids[0] = hearing = guest("alpha");
+	domids[1] = 4000;
+	domids[2] = deaf = guest("beta");
+	fake_store_on_change(one_answers);
+	ck_ok(vmm_domain_ask_shutdown_all(vmm, domids, 3, false, 50, errs, &err), &err);
+	ck_assert_int_eq(errs[0].code, 0);
+	ck_assert_int_eq(errs[1].code, ESRCH);
+	ck_assert_int_eq(errs[2].code, ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(errs[2].msg, "did not answer"));
+	ck_ok(vmm_domain_destroy(vmm, hearing, &err), &err);
+	ck_ok(vmm_domain_destroy(vmm, deaf, &err), &err);
+	finish();
+}
+END_TEST
+
 /* --- the end ----------------------------------------------------------------------------------------------------------- */
 
 static void backend_closes(const char *path, const char *value)
@@ -376,6 +411,6 @@ START_TEST(only_a_terminal_is_a_console)
 END_TEST
 
 TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_is_everywhere, a_guest_that_answers,
-	  a_guest_that_does_not, devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
+	  a_guest_that_does_not, many_are_asked_side_by_side, devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
 	  what_xen_forgot_is_still_cleaned_up, one_fault_on_the_way, faults_from_there_on,
 	  only_a_terminal_is_a_console)
