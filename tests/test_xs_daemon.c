@@ -308,6 +308,39 @@ START_TEST(a_live_update_keeps_its_clients)
 }
 END_TEST
 
+/* What comes while a turn is busy with what came before is read after it. */
+START_TEST(bursts_are_answered_whole)
+{
+	enum { BURST = 600, ROUNDS = 300 };
+	static char requests[BURST * (WIRE_HEADER + 2)];
+	struct wire_header h = { WIRE_READ, 1, 0, 2 };
+	unsigned type;
+	int fd;
+
+	for (unsigned i = 0; i < BURST; i++) {
+		memcpy(requests + i * (WIRE_HEADER + 2), &h, sizeof(h));
+		memcpy(requests + i * (WIRE_HEADER + 2) + WIRE_HEADER, "/", 2);
+	}
+	make_dir();
+	start(0);
+	fd = connect_fd();
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		if (send(fd, requests, sizeof(requests), MSG_NOSIGNAL) != (ssize_t)sizeof(requests))
+			ck_abort_msg("sending");
+		for (unsigned i = 0; i < BURST + 1; i++) {
+			/* One more, sooner or later in the burst's turns. */
+			if (i == round * 2)
+				send_request(fd, WIRE_READ, "/", 2);
+			if (!take_reply(fd, &type))
+				ck_abort_msg("round %u, reply %u", round, i);
+		}
+	}
+	close(fd);
+	stop(SIGTERM, 0);
+	remove_dir();
+}
+END_TEST
+
 START_TEST(hundreds_of_clients)
 {
 	static int fds[MANY];
@@ -438,5 +471,5 @@ END_TEST
 
 TEST_MAIN("xs_daemon", options_of_all_releases, the_socket_is_for_root_alone,
 	  the_background_is_reached_when_it_serves,
-	  a_live_update_keeps_its_clients, hundreds_of_clients,
+	  a_live_update_keeps_its_clients, bursts_are_answered_whole, hundreds_of_clients,
 	  without_descriptors_the_rest_waits, clients_may_do_anything, who_does_not_read_waits)

@@ -33,7 +33,7 @@ static ssize_t socket_read(struct conn *c, void *buf, size_t len)
 	ssize_t n = recv(s->io.fd, buf, len, 0);
 
 	/* Less than there was room for: it was all, epoll(7). */
-	c->unread = n == (ssize_t)len || s->hung_up;
+	c->unread = n == (ssize_t)len || s->hung_up || (n < 0 && errno == EINTR);
 	return n ? moved(n) : -1;	/* the end */
 }
 
@@ -94,10 +94,13 @@ static void on_io(struct ev_io *io, unsigned events)
 		conn_writable(&s->conn);
 	/* A peer that is gone while it is held back: nothing it sent matters any more. */
 	s->hung_up |= (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
-	if (events & (EPOLLHUP | EPOLLERR) && !s->want_read)
+	if (events & (EPOLLHUP | EPOLLERR) && !s->want_read) {
 		conn_kill(&s->conn);
-	else if (s->hung_up || events & EPOLLIN)
+	} else if (s->hung_up || events & EPOLLIN) {
+		/* Even if what came before has to be handled first. */
+		s->conn.unread = true;
 		conn_ready(&s->conn);
+	}
 }
 
 struct conn *conn_socket_new(struct ev *ev, struct turn *turn, struct account *account, int fd,
