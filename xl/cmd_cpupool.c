@@ -42,7 +42,7 @@ static int describe(struct xl *xl, const struct vmm_config_source *src, const st
 	fputs("cpupool name:   ", xl->out);
 	print_text(xl->out, cfg->name, 0);
 	fprintf(xl->out, "\nscheduler:      %s\n", cfg->has_sched ? vmm_sched_name(cfg->sched) : host.scheduler);
-	fprintf(xl->out, "number of cpus: %u\n", cfg->has_cpus ? bitmap_count(&cfg->cpus) : 1);
+	fprintf(xl->out, "number of cpus: %u\n", bitmap_count(&cfg->cpus));
 	return 0;
 }
 

@@ -117,7 +117,7 @@ refused 'memory size' 1 xl mem-set duo lots
 state | diff /tmp/before - || fail "what was refused changed something"
 
 echo '--- pools, dry and by node'
-printf 'name = "p"\nsched = "credit"\ncpus = [ 2, 3 ]\n' >/tmp/pool.cfg
+printf 'name = "p"\nsched = "credit"\ncpus = [ 3 ]\n' >/tmp/pool.cfg
 xl cpupool-cpu-remove Pool-0 3 || fail "cpu-remove"
 same -N cpupool-create /tmp/pool.cfg
 same cpupool-create -n 'name="p"'
@@ -142,7 +142,8 @@ xl destroy duo || fail "destroy duo"
 echo '--- memory below maxmem, mem-set, mem-max, as the guest sees them'
 # shellcheck disable=SC2016 # for the guest's shell
 guest vm 'while :; do
-	echo online $(cat /sys/devices/system/cpu/online) $(awk "/MemTotal/ { print \$2 }" /proc/meminfo); sleep 0.5; done' \
+	cd /sys/devices/system/cpu; grep -q -- -1 present && echo 1 >cpu1/online 2>/dev/null
+	echo online $(cat online) $(awk "/MemTotal/ { print \$2 }" /proc/meminfo); sleep 0.5; done' \
 	'vcpus = 1' 'maxvcpus = 2' 'memory = 160' 'maxmem = 224'
 xl create -q -e /tmp/vm.cfg || fail "create vm"
 says vm 120 '^online ' || fail "vm does not come up"
@@ -158,6 +159,7 @@ xl mem-max vm 0.25g 2>/dev/null || xl mem-max vm 256m || fail "mem-max"
 [ "$(xenstore-read "/local/domain/$(xl domid vm)/memory/static-max")" = 262144 ] || fail "static-max"
 echo "vm: $(said vm | tail -n 1)"
 
+# Linux marks a vcpu that comes back as present; bringing it online is its user space's part.
 echo '--- vcpu-set, as the guest sees it'
 reports vm '$2 == "0"' || fail "more than one vcpu at the start: $(said vm | tail -n 1)"
 xl vcpu-set vm 2 || fail "vcpu-set 2"
@@ -172,8 +174,9 @@ echo '--- the host and its memory'
 untimed() { "$@" | sed 's/ *[0-9]*\.[0-9] / T /; s/ *[0-9]*\.[0-9]$/ T/'; }
 [ "$(untimed xl claims)" = "$(untimed "$stock" claims)" ] || fail "claims: $(xl claims)"
 [ "$(untimed xl list)" = "$(untimed "$stock" list)" ] || fail "list: $(xl list)"
-"$stock" info -n 2>/dev/null >/tmp/stock.out
-xl info -n 2>/tmp/err | diff /tmp/stock.out - || fail "info -n differs"
+# Without PCI upstream has an error there, and leaves this part out.
+"$stock" info -n 2>/dev/null | grep -vi 'device' >/tmp/stock.out
+xl info -n 2>/tmp/err | grep -vi 'device' | diff /tmp/stock.out - || fail "info -n differs"
 [ ! -s /tmp/err ] || fail "info -n: $(cat /tmp/err)"
 free() { xl info free_memory; }
 free0=$(free)
@@ -202,5 +205,7 @@ echo '--- vcpu-set, as dom0 sees it'
 xl vcpu-set 0 1 || fail "vcpu-set 0 1"
 await 20 grep -qx 0 /sys/devices/system/cpu/online || fail "dom0 has $(cat /sys/devices/system/cpu/online)"
 xl vcpu-set 0 2 || fail "vcpu-set 0 2"
-await 20 grep -qx 0-1 /sys/devices/system/cpu/online || fail "dom0 has $(cat /sys/devices/system/cpu/online)"
+await 20 grep -qx 0-1 /sys/devices/system/cpu/present || fail "dom0 has $(cat /sys/devices/system/cpu/present)"
+echo 1 >/sys/devices/system/cpu/cpu1/online
+grep -qx 0-1 /sys/devices/system/cpu/online || fail "dom0 has $(cat /sys/devices/system/cpu/online)"
 exit $failed
