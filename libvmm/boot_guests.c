@@ -3,8 +3,8 @@
  * Guests that Xen started before there was a toolstack (dom0less) get what the others have: a name, a uuid, a store ring, a tree in
  * the store, a saved configuration. Then every command works on them.
  *
- * Nothing waits and nothing races: a guest that wants a store waits by itself until HVM_PARAM_STORE_PFN is set and its event
- * channel fires, and a ring that is there already (Xen 4.21 and later make it) is left as it is, requests included.
+ * Nothing waits and nothing races: a guest that wants a store waits by itself until its ring is there, and may ask from then on,
+ * whether or not anybody listens yet.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "libvmm/boot_rings.h"
 #include "libvmm/build.h"
 #include "libvmm/create_cpus.h"
 #include "libvmm/create_nodes.h"
@@ -25,11 +26,6 @@
 #define HOST_FDT "/sys/firmware/fdt"
 #define MAX_FDT (2u << 20)
 #define BOOT_DIR XEN_CONF_DIR "/boot"
-#define RING_CONNECTION 2068u		/* in the store ring's page; public/io/xs_wire.h */
-#define RING_RECONNECT 1u
-/* Grant references that guests of either toolstack keep for these; public/grant_table.h, GNTTAB_RESERVED_*. */
-enum { GRANT_CONSOLE = 0, GRANT_STORE = 1 };
-#define EXTRA_PAGES 4u			/* what the guest's limit is raised by for its magic pages */
 
 /* Linux looks for the domain's own console when it starts, so one that comes later is the driver's further kind (devid 1 and up).
  * It takes the first free terminal, hvc0 unless there is one. The driver reads one digit; 9 leaves the others to channel=. */
@@ -152,108 +148,6 @@ static int find_config(const struct hv_dominfo *info, const struct boot_node *n,
 	return 0;
 }
 
-/* --- its rings ----------------------------------------------------------------------------------------------------- */
-
-static bool is_unset(uint64_t param)
-{
-	return param == 0 || param == UINT64_MAX;
-}
-
-struct ring {
-	enum hv_param param;
-	enum layout_magic magic;
-	uint32_t connection;	/* what stands in its page at first; a console ring has nothing there */
-	uint64_t gfn;
-	bool is_new;		/* nobody knows it yet */
-};
-
-/* An earlier attempt may have got as far as this page. Guests whose RAM could be there get none: see take_in. */
-static int populate(struct boot_guests *b, uint32_t domid, uint64_t gfn, struct err *err)
-{
-	struct err absent = ERR_INIT;
-	uint8_t *page = hv_map(b->hv, domid, gfn, 1, true, &absent);
-	uint64_t done;
-
-	if (page) {
-		hv_unmap(b->hv, page, 1);
-		return 0;
-	}
-	return hv_populate(b->hv, domid, gfn, 1, 0, &done, err);
-}
-
-/* Xen that was booted with bootscrub=0 hands out pages as it finds them. */
-static int clear_ring(struct boot_guests *b, uint32_t domid, const struct ring *r, struct err *err)
-{
-	uint8_t *page = hv_map(b->hv, domid, r->gfn, 1, true, err);
-
-	if (!page)
-		return -1;
-	memset(page, 0, HV_PAGE_SIZE);
-	memcpy(page + RING_CONNECTION, &r->connection, sizeof(r->connection));
-	hv_unmap(b->hv, page, 1);
-	return hv_cacheflush(b->hv, domid, r->gfn, 1, err);
-}
-
-/* The ring the guest has, or one at the usual place. */
-static int make_ring(struct boot_guests *b, uint32_t domid, struct ring *r, struct err *err)
-{
-	if (hv_param_get(b->hv, domid, r->param, &r->gfn, err) < 0)
-		return -1;
-	r->is_new = is_unset(r->gfn);
-	if (!r->is_new)
-		return 0;
-	r->gfn = build_magic(r->magic) >> HV_PAGE_SHIFT;
-	if (populate(b, domid, r->gfn, err) < 0)
-		return -1;
-	return clear_ring(b, domid, r, err);
-}
-
-static int console_port(struct boot_guests *b, struct build *build, struct err *err)
-{
-	uint32_t domid = build->created.domid;
-	uint64_t port;
-
-	if (hv_param_get(b->hv, domid, HV_PARAM_CONSOLE_EVTCHN, &port, err) < 0)
-		return -1;
-	build->console_port = (uint32_t)port;
-	if (!is_unset(port))
-		return 0;
-	if (hv_evtchn_alloc_unbound(b->hv, domid, build->console_domid, &build->console_port, err) < 0)
-		return -1;
-	return hv_param_set(b->hv, domid, HV_PARAM_CONSOLE_EVTCHN, build->console_port, err);
-}
-
-static int seed_grants(struct boot_guests *b, const struct build *build, struct err *err)
-{
-	struct hv_grants *grants;
-
-	if (hv_grants_open(b->hv, build->created.domid, &grants, err) < 0)
-		return -1;
-	hv_grants_seed(grants, GRANT_CONSOLE, build->console_domid, build->console_gfn);
-	hv_grants_seed(grants, GRANT_STORE, build->store_domid, build->store_gfn);
-	hv_grants_close(grants);
-	return 0;
-}
-
-/* Last of all the one parameter the guest waits for: from then on it may look at anything, and ask. */
-static int make_rings(struct boot_guests *b, const struct hv_dominfo *info, struct build *build, struct err *err)
-{
-	struct ring store = { HV_PARAM_STORE_PFN, MAGIC_XENSTORE, RING_RECONNECT, 0, false };
-	struct ring console = { HV_PARAM_CONSOLE_PFN, MAGIC_CONSOLE, 0, 0, false };
-
-	if (hv_domain_max_mem(b->hv, info->domid, (info->max_pages + EXTRA_PAGES) * (HV_PAGE_SIZE / 1024), err) < 0 ||
-	    make_ring(b, info->domid, &store, err) < 0 || make_ring(b, info->domid, &console, err) < 0 ||
-	    console_port(b, build, err) < 0)
-		return -1;
-	build->store_gfn = store.gfn;
-	build->console_gfn = console.gfn;
-	if (seed_grants(b, build, err) < 0)
-		return -1;
-	if (console.is_new && hv_param_set(b->hv, info->domid, HV_PARAM_CONSOLE_PFN, console.gfn, err) < 0)
-		return -1;
-	return store.is_new ? hv_param_set(b->hv, info->domid, HV_PARAM_STORE_PFN, store.gfn, err) : 0;
-}
-
 /* --- one guest ------------------------------------------------------------------------------------------------------ */
 
 /* Xen gives these guests no uuid; one that they have from an earlier attempt stays. */
@@ -297,9 +191,9 @@ static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct 
 	    vmm_domain_config_save(b->vmm, info->domid, cfg, err) < 0)
 		return -1;
 	/* A guest that has no rings has a name and a record all the same. */
-	if (is_unset(store_port))
+	if (boot_rings_unset(store_port))
 		return nodes_start_time(&build, err);
-	if (make_rings(b, info, &build, err) < 0 || add_late_console(b, info->domid, err) < 0)
+	if (boot_rings_make(b->hv, info, &build, err) < 0 || add_late_console(b, info->domid, err) < 0)
 		return -1;
 	return nodes_built(&build, err);
 }
@@ -347,7 +241,7 @@ static int is_known(struct boot_guests *b, uint32_t domid, uint64_t store_port, 
 
 	if (store_is_introduced(b->store, domid, known, err) < 0)
 		return -1;
-	if (*known || (!is_unset(store_port) && has_rings))
+	if (*known || (!boot_rings_unset(store_port) && has_rings))
 		return 0;
 	if (store_read_opt(b->store, &vm, err, "/local/domain/%" PRIu32 "/vm", domid) < 0)
 		return -1;
@@ -371,10 +265,10 @@ static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boo
 		return -1;
 	if (known)
 		return 0;
-	if (!is_unset(port) && !has_room_for_rings(n)) {
+	if (!boot_rings_unset(port) && !has_room_for_rings(n)) {
 		if (hv_param_get(b->hv, info->domid, HV_PARAM_STORE_PFN, &pfn, err) < 0)
 			return -1;
-		if (is_unset(pfn))
+		if (boot_rings_unset(pfn))
 			port = 0;
 	}
 	if (find_config(info, n, &cfg, &can_rebuild, err) < 0)
@@ -382,7 +276,7 @@ static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boo
 	r = welcome(b, info, cfg, port, err);
 	if (r == 0 && report)
 		r = report(arg, info->domid, cfg->name, (can_rebuild ? VMM_BOOT_CAN_REBUILD : 0) |
-			   (is_unset(port) ? VMM_BOOT_NO_STORE : 0), err);
+			   (boot_rings_unset(port) ? VMM_BOOT_NO_STORE : 0), err);
 	if (r == 0 && can_rebuild) {
 		b->taken = xreallocarray(b->taken, b->nr_taken + 1, sizeof(*b->taken));
 		b->taken[b->nr_taken++] = (struct boot_guest){ info->domid, info->cpupool, steal(cfg) };
