@@ -26,14 +26,16 @@ config() {
 	} >"/tmp/$name.cfg"
 }
 
+# What a hotplug step did stands in our records, so that it can be undone by them alone; upstream has it in the backend's nodes only.
 # The number of the domain is masked wherever the store shows it, and what a clock or a terminal says.
 store_of() {
 	xenstore-ls -fp | sed -E \
-		-e "s#^(/local/domain|/libxl)/$1(/| )#\\1/N\\2#" -e "s#/(console|vuart)/$1(/| |\")#/\\1/N\\2#g" \
+		-e "s#^(/local/domain|/libxl)/$1(/| )#\\1/N\\2#" -e "s#/(console|vuart|vbd|vif|virtio|virtio_disk)/$1(/| |\")#/\\1/N\\2#g" \
 		-e "s#/local/domain/$1(/|\")#/local/domain/N\\1#g" -e "s#([nrwb])$1([,)])#\\1N\\2#g" \
 		-e "s#(/domid|frontend-id) = \"$1\"#\\1 = \"N\"#" -e 's#(start_time) = ".*"#\1 = "T"#' \
 		-e 's#(/tty) = ".*"#\1 = "P"#' -e 's#\((n0),r[0-9]+\)$#(\1,rN)#' |
-		grep -v '^/local/domain/0/[^b]' | sort
+		grep -v -E -e '^/local/domain/0/[^b]' \
+			-e '^/libxl/N/device/.*/(hotplug|hotplug-status|loop|node|physical-device|physical-device-path) ' | sort
 }
 
 # The domain stays paused for the look at the store, then runs until it has shown its tree.
