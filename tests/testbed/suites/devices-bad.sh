@@ -82,8 +82,8 @@ xl create -e -q -p /tmp/liar.cfg || fail "create liar"
 id=$(xl domid liar)
 for node in device/vbd/51712 device/vif/0; do
 	dir=/local/domain/$id/$node
-	xenstore-write "$dir/state" 99999999999999999999 "$dir/backend" /local/domain/0/backend/vbd/0/1 "$dir/backend-id" -7 \
-		"$dir/ring-ref" 'x y' "$dir/event-channel" 4294967296 "$dir/mac" "$(printf 'a\tb')" "$dir/handle" -1
+	xenstore-write "$dir/state" 99999999999999999999 "$dir/backend" /local/domain/0/backend/vbd/0/1 "$dir/backend-id" seven \
+		"$dir/ring-ref" 'x y' "$dir/event-channel" 4294967296 "$dir/mac" "$(printf 'a\tb')" "$dir/handle" none
 done
 xenstore-write "/local/domain/$id/device/vbd/1/backend" /local/domain/0/backend/vbd/0/1 "/local/domain/$id/device/x/y/z" 1
 xl block-list liar || fail "list of a liar's disks"
