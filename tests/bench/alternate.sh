@@ -121,18 +121,18 @@ bench_devices() {
 	device_configs builtin '' ''
 	device_configs script ',script=vif-bridge' ',script=block'
 	for _ in $(seq "$rounds"); do
-		for n in 1 10; do
-			timed stock-create$n 1 "$stock" create -e -p /tmp/builtin$n.cfg
-			timed stock-destroy$n 1 "$stock" destroy bench
-			timed ours-create$n 1 xl create -e -p /tmp/builtin$n.cfg
-			timed ours-destroy$n 1 xl destroy bench
+		for nr in 1 10; do
+			timed stock-create$nr 1 "$stock" create -e -p /tmp/builtin$nr.cfg
+			timed stock-destroy$nr 1 "$stock" destroy bench
+			timed ours-create$nr 1 xl create -e -p /tmp/builtin$nr.cfg
+			timed ours-destroy$nr 1 xl destroy bench
 		done
 		timed script-create10 1 xl create -e -p /tmp/script10.cfg
 		xl destroy bench
 	done
-	for n in 1 10; do
-		report create$n
-		report destroy$n
+	for nr in 1 10; do
+		report create$nr
+		report destroy$nr
 	done
 	awk -v s="$(median script-create10)" -v o="$(median ours-create10)" 'BEGIN {
 		printf "%-24s script %8.2f ms   builtin %6.2f ms   ratio %.2f\n", "create10, ours", s / 1000, o / 1000, o / s }'
