@@ -359,7 +359,8 @@ static int run_daemon(struct settings *s, struct server *srv, int ready_fd, stru
 	}
 	if (start_log(s, err) < 0)
 		return -1;
-	if (!s->foreground && attach_null() < 0)
+	/* The former daemon had done so, and left a filter that allows no other directory. */
+	if (!s->foreground && !s->life.live_update && attach_null() < 0)
 		return err_set(err, errno, "/dev/null: %s", strerror(errno));
 	notify_ready();
 	if (ready_fd >= 0 && (write(ready_fd, "", 1) != 1 || close(ready_fd) < 0))
