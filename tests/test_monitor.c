@@ -40,6 +40,14 @@ static void finish(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+/* As xenconsoled does when it has taken up the console. */
+static void listen_to(uint32_t domid)
+{
+	autofree char *path = str_printf("/local/domain/%u/console/tty", domid);
+
+	fake_store_set(path, "/dev/pts/1");
+}
+
 /* A guest that ended for `reason`. */
 static struct death end_a_guest(const char *settings, uint32_t reason)
 {
@@ -57,6 +65,7 @@ static struct death end_a_guest(const char *settings, uint32_t reason)
 	ck_ok(monitor_adopt(vmm, death.domid, &err), &err);
 	ck_ok(vmm_domain_info(vmm, death.domid, &info, &err), &err);
 	memcpy(death.uuid, info.uuid, sizeof(death.uuid));
+	listen_to(death.domid);
 	fake_guest_shutdown(death.domid, reason);
 	vmm_config_free(cfg);
 	vmm_close(vmm);

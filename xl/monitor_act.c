@@ -23,6 +23,7 @@
 #define BACK_OFF_MS 250u		/* before the third restart in the window; doubles from there */
 #define BACK_OFF_MAX_MS 16000u
 #define MAX_RESTARTS_KEPT 64
+#define CONSOLE_TIMEOUT_MS 1000
 
 /* One death being dealt with. */
 struct act {
@@ -310,6 +311,16 @@ static int preserve(struct vmm *vmm, uint32_t domid, const char *why, struct err
 	return monitor_release(vmm, domid, err);
 }
 
+/* A guest that ends at once may be dead before xenconsoled has taken up its console: what it said last would go with it. */
+static void let_speak(struct vmm *vmm, uint32_t domid)
+{
+	struct err nobody_listens = ERR_INIT;
+	autofree char *tty = NULL;
+
+	if (vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, CONSOLE_TIMEOUT_MS, &tty, &nobody_listens) < 0)
+		err_clear(&nobody_listens);
+}
+
 static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_action action, uint32_t *new_domid,
 		     struct err *err)
 {
@@ -376,6 +387,7 @@ static int begin(struct act *a, uint32_t *new_domid, struct err *err)
 	log_info("domain %" PRIu32 " (%s): ended by %s", domid, vmm_config_name(cfg), reason_name(a->death->reason));
 	if (vmm_device_orphans(vmm, domid, tell_orphan, (void *)(uintptr_t)a->death, err) < 0)
 		err_clear(err);
+	let_speak(a->xl->vmm, a->death->domid);
 	r = carry_out(a, cfg, vmm_config_action(cfg, a->death->reason), new_domid, err);
 	if (r < 0)
 		err_wrap(err, "domain %" PRIu32 " (%s)", domid, vmm_config_name(cfg));
