@@ -231,9 +231,37 @@ static void emit_guest(struct export *x, struct boot_emit *e, size_t i)
 	boot_emit_end(e);
 }
 
+/* The table that dom0 finds where Xen hides its guests' nodes: see dt_boot.h. */
+static void emit_table(struct export *x, struct boot_emit *e)
+{
+	if (!x->req->nr_guests)
+		return;
+	boot_emit_begin(e, DT_BOOT_TABLE);
+	for (size_t i = 0; i < x->req->nr_guests; i++) {
+		const struct vmm_config *cfg = x->guests[i].cfg;
+
+		boot_emit_begin(e, cfg->name);
+		boot_emit_u32(e, DT_BOOT_DOMID, (uint32_t)i + 1);
+		boot_emit_u64(e, "memory", cfg->max_kb);
+		boot_emit_u32(e, "cpus", cfg->max_vcpus);
+		boot_emit_str(e, "xen,enhanced", "enabled");
+		if (cfg->static_mem.n)
+			boot_emit_empty(e, DT_BOOT_STATIC);
+		if (cfg->static_mem.n && !cfg->direct_map && x->req->ring_memory)
+			boot_emit_empty(e, DT_BOOT_ROOM);
+		if (cfg->cmdline)
+			boot_emit_str(e, "bootargs", cfg->cmdline);
+		if (!x->req->no_config && cfg->source_text)
+			boot_emit_text(e, DT_BOOT_CONFIG, cfg->source_text);
+		boot_emit_end(e);
+	}
+	boot_emit_end(e);
+}
+
 /* What belongs to no guest. */
 static void emit_common(struct export *x, struct boot_emit *e)
 {
+	emit_table(x, e);
 	boot_pools_emit(&x->pools, e);
 	boot_links_emit(&x->links, BOOT_DOM0, e);
 }
@@ -302,7 +330,7 @@ static size_t room_for(const struct export *x)
 		const struct vmm_config *cfg = x->guests[i].cfg;
 
 		room += 4096 + 64 * cfg->static_mem.n;
-		room += (cfg->source_text ? strlen(cfg->source_text) : 0) + (cfg->cmdline ? strlen(cfg->cmdline) : 0);
+		room += 2 * ((cfg->source_text ? strlen(cfg->source_text) : 0) + (cfg->cmdline ? strlen(cfg->cmdline) : 0));
 		for (unsigned k = 0; k < x->guests[i].nr_modules; k++)
 			room += strlen(x->guests[i].modules[k].path);
 	}

@@ -91,8 +91,8 @@ static void read_node(const void *fdt, int node, struct boot_node *out)
 		.has_store = is_enhanced(fdt, node),
 		.has_vpl011 = fdt_getprop(fdt, node, "vpl011", NULL) != NULL,
 		.bootargs = kernel_bootargs(fdt, node),
-		.is_static = fdt_getprop(fdt, node, "xen,static-mem", NULL) != NULL,
-		.has_ring_memory = has_ring_memory(fdt, node),
+		.is_static = fdt_getprop(fdt, node, "xen,static-mem", NULL) || fdt_getprop(fdt, node, DT_BOOT_STATIC, NULL),
+		.has_ring_memory = has_ring_memory(fdt, node) || fdt_getprop(fdt, node, DT_BOOT_ROOM, NULL),
 		.config = prop_copy(fdt, node, DT_BOOT_CONFIG),
 	};
 }
@@ -102,6 +102,35 @@ int dt_boot_check(const void *fdt, size_t size, struct err *err)
 	int r = fdt_check_full(fdt, size);
 
 	return r < 0 ? err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r)) : 0;
+}
+
+/* The table for dom0 says which domain each guest is. One that names a domain twice or leaves one out is no table. */
+static void read_table(const void *fdt, int chosen, struct boot_node **out, size_t *nr)
+{
+	int table = fdt_subnode_offset(fdt, chosen, DT_BOOT_TABLE), node;
+	struct boot_node *nodes = NULL;
+	size_t n = 0, found = 0;
+
+	if (table < 0)
+		return;
+	fdt_for_each_subnode(node, fdt, table)
+		n++;
+	nodes = xcalloc(n ? n : 1, sizeof(*nodes));
+	fdt_for_each_subnode(node, fdt, table) {
+		uint32_t domid = prop_u32(fdt, node, DT_BOOT_DOMID, 0);
+
+		if (domid == 0 || domid > n || nodes[domid - 1].name)
+			continue;
+		read_node(fdt, node, &nodes[domid - 1]);
+		nodes[domid - 1].bootargs = prop_copy(fdt, node, "bootargs");
+		found++;
+	}
+	if (found != n) {
+		boot_nodes_free(nodes, n);
+		return;
+	}
+	*out = nodes;
+	*nr = n;
 }
 
 int dt_boot_nodes(const void *fdt, size_t size, struct boot_node **out, size_t *nr, struct err *err)
@@ -121,6 +150,8 @@ int dt_boot_nodes(const void *fdt, size_t size, struct boot_node **out, size_t *
 		*out = xreallocarray(*out, *nr + 1, sizeof(**out));
 		read_node(fdt, node, &(*out)[(*nr)++]);
 	}
+	if (!*nr)
+		read_table(fdt, chosen, out, nr);
 	return 0;
 }
 

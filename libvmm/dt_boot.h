@@ -11,6 +11,12 @@
 
 #define DT_BOOT_CONFIG "libvmm,config"	/* property of a guest's node: the text of its guest.cfg */
 #define DT_BOOT_RINGS "rings-"		/* how the ids of such regions begin */
+/* Xen 4.20 keeps the nodes of its guests from dom0. What dom0 needs of them is therefore in a table as well: /chosen/libvmm-guests, a
+ * node for each guest, of its name. */
+#define DT_BOOT_TABLE "libvmm-guests"
+#define DT_BOOT_DOMID "libvmm,domid"
+#define DT_BOOT_STATIC "libvmm,static"	/* empty: xen,static-mem */
+#define DT_BOOT_ROOM "libvmm,rings"	/* empty: there is memory for rings */
 #define DT_BOOT_CPUS "libvmm,cpus"	/* of a pool's: its pcpus */
 #define DT_BOOT_FILE "libvmm,file"	/* of a module's: the path as guest.cfg has it */
 

@@ -176,6 +176,40 @@ START_TEST(a_blob_names_its_guests_in_order)
 }
 END_TEST
 
+/* As dom0 finds it under Xen 4.20: the nodes of the guests are gone, the table is there. */
+START_TEST(dom0_knows_guests_whose_nodes_are_hidden)
+{
+	struct vmm_config *cfgs[2];
+	autofree char *blob = NULL;
+	struct boot_node *nodes;
+	size_t len, nr;
+
+	set_up();
+	cfgs[0] = guest("first", "vcpus=2\ncmdline=\"a b\"\n");
+	cfgs[1] = guest("second", "static_mem=[\"0x60000000,64m\"]\n");
+	ck_ok(export(cfgs, 2, VMM_BOOT_DTB, 20, &blob, &len), &err);
+	ck_assert_int_eq(fdt_del_node(blob, fdt_path_offset(blob, "/chosen/first")), 0);
+	ck_assert_int_eq(fdt_del_node(blob, fdt_path_offset(blob, "/chosen/second")), 0);
+	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
+	ck_assert_uint_eq(nr, 2);
+	ck_assert_str_eq(nodes[0].name, "first");
+	ck_assert_uint_eq(nodes[0].cpus, 2);
+	ck_assert_uint_eq(nodes[0].memory_kb, 65536);
+	ck_assert(nodes[0].has_store && !nodes[0].is_static);
+	ck_assert_str_eq(nodes[0].bootargs, "a b");
+	ck_assert_ptr_nonnull(strstr(nodes[0].config, "name=\"first\""));
+	ck_assert_str_eq(nodes[1].name, "second");
+	ck_assert(nodes[1].is_static && !nodes[1].has_ring_memory);
+	boot_nodes_free(nodes, nr);
+	/* A domain that is named twice: no table. */
+	ck_assert_int_eq(fdt_setprop_inplace_u32(blob, fdt_path_offset(blob, "/chosen/libvmm-guests/second"), "libvmm,domid", 1), 0);
+	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
+	ck_assert_uint_eq(nr, 0);
+	vmm_config_free(cfgs[0]);
+	vmm_config_free(cfgs[1]);
+}
+END_TEST
+
 START_TEST(source_and_commands_say_the_same)
 {
 	struct vmm_config *cfg;
@@ -722,7 +756,7 @@ START_TEST(a_board_tells_what_it_has_not)
 }
 END_TEST
 
-TEST_MAIN("boot", a_board_tells_what_nobody_has, a_board_tells_what_it_has_not,
+TEST_MAIN("boot", dom0_knows_guests_whose_nodes_are_hidden, a_board_tells_what_nobody_has, a_board_tells_what_it_has_not,
 	  what_two_guests_are_given_is_found, neighbours_are_no_conflict,
 	  modules_go_to_the_lowest_free_place, the_ends_of_the_address_space_do_not_wrap,
 	  claims_are_exact_and_exclusive, a_blob_names_its_guests_in_order,
