@@ -131,7 +131,7 @@ int perm_parse(struct perm *out, const char *s, size_t len, struct err *err)
 		return err_set(err, EINVAL,
 			       "permission '%.*s': expected one of n, r, w, b and a domain id",
 			       len > 20 ? 20 : (int)len, s);
-	if (num_dec(s + 1, UINT16_MAX, "domain id in a permission", &domid, err) < 0)
+	if (num_dec(s + 1, DOMID_ANY, "domain id in a permission", &domid, err) < 0)
 		return err_set(err, EINVAL, "permission '%.*s': not a domain id", (int)len, s);
 	*out = (struct perm){ .domid = (uint16_t)domid, .bits = (uint8_t)(letter - letters) };
 	return 0;

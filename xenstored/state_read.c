@@ -210,7 +210,7 @@ static bool read_perm(struct cursor *c, struct perm *out)
 		return false;
 	const char *at = memchr(letters, rec.letter, sizeof(letters) - 1);
 
-	if (!at)
+	if (!at || rec.domid > DOMID_ANY)
 		return false;
 	*out = (struct perm){
 		.domid = rec.domid,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
@@ -96,8 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_set_level(LOG_LEVEL_ERROR);
 	memcpy(exact, file.data, file.len);
 	if (journal_load(world, size % 2 ? (struct guests *)&world : NULL, exact, file.len, &err) == 1 &&
-	    !world_audit(world, &err))
+	    !world_audit(world, &err)) {
+		fprintf(stderr, "loaded, but not sound: %s\n", err.msg);
 		abort();
+	}
 	world_free(world);
 	free(exact);
 	free(file.data);
