@@ -29,16 +29,18 @@ void bitmap_and(struct bitmap *b, const struct bitmap *other);
 void bitmap_or(struct bitmap *b, const struct bitmap *other);
 void bitmap_andnot(struct bitmap *b, const struct bitmap *other);
 
-/* xl's way to show one: "all" when 0..nr-1 are all set, "none", else ranges "0-2,5". Yours to free. */
+/* xl's way to show one: "all" when 0..nr-1 are all set, "none", else ranges "0-2,5". Yours to
+ * free. */
 char *bitmap_str(const struct bitmap *b, unsigned nr);
 
 /* Bytes as Xen wants them (bit n of byte n/8), and back. Bits past len*8 are dropped. */
 void bitmap_to_bytes(const struct bitmap *b, uint8_t *bytes, size_t len);
 void bitmap_from_bytes(struct bitmap *b, const uint8_t *bytes, size_t len);
 
-/* A pcpu list as in `cpus=`: "all", "none", "3", "0-3", "^2" (taken out again), "node:0", "nodes:0-1", joined by
- * commas, read from left to right; a list that starts with "^" starts from all. nr_cpus bounds the numbers. `node_cpus`
- * (may be NULL: then node: is refused) gives the pcpus of a node, -1 when there is no such node. */
+/* A pcpu list as in `cpus=`: "all", "none", "3", "0-3", "^2" (taken out again), "node:0",
+ * "nodes:0-1", joined by commas, read from left to right; a list that starts with "^" starts from
+ * all. nr_cpus bounds the numbers. `node_cpus` (may be NULL: then node: is refused) gives the pcpus
+ * of a node, -1 when there is no such node. */
 int bitmap_parse_cpus(struct bitmap *b, const char *s, unsigned nr_cpus,
 		      int (*node_cpus)(unsigned node, struct bitmap *out, void *arg), void *arg,
 		      const char *what, struct err *err) must_check;

@@ -22,17 +22,19 @@ struct err {
 
 #define ERR_INIT { 0, "" }
 
-/* Record a failure. Control characters in the text become '?', so a hostile name cannot forge lines.
- * A code of 0 is recorded as EIO. Always returns -1. */
+/* Record a failure. Control characters in the text become '?', so a hostile name cannot forge
+ * lines. A code of 0 is recorded as EIO. Always returns -1. */
 int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 
-/* Put what was being done in front of the message: "WHAT: MSG". The code stays. Always returns -1. */
+/* Put what was being done in front of the message: "WHAT: MSG". The code stays. Always returns
+ * -1. */
 int err_wrap(struct err *err, const char *fmt, ...) printf_like(2, 3);
 
 /* Add what happened or what to do behind the message: "MSG; MORE". The code stays. Returns -1. */
 int err_append(struct err *err, const char *fmt, ...) printf_like(2, 3);
 
-/* Tell an analyzer, which does not see err.c, what they return: else it follows paths where a failure is none. */
+/* Tell an analyzer, which does not see err.c, what they return: else it follows paths where a
+ * failure is none. */
 #ifdef __clang_analyzer__
 #define err_set(...) (err_set(__VA_ARGS__), -1)
 #define err_wrap(...) (err_wrap(__VA_ARGS__), -1)

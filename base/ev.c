@@ -72,7 +72,7 @@ void ev_free(struct ev *ev)
 	free(ev);
 }
 
-/* --- descriptors ---------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 int ev_io_add(struct ev *ev, struct ev_io *io, unsigned mask, struct err *err)
 {
@@ -123,8 +123,8 @@ static void heap_put(struct ev *ev, unsigned at, struct ev_timer *timer)
 	timer->index = at;
 }
 
-/* Find the place for `timer`, of which `at` is free: up while the parent is later, then down while a
- * child is earlier. */
+/* Find the place for `timer`, of which `at` is free: up while the parent is later, then down while
+ * a child is earlier. */
 static void heap_sift(struct ev *ev, unsigned at, struct ev_timer *timer)
 {
 	unsigned child;

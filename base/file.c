@@ -197,7 +197,8 @@ static int lock_try(int fd, int cmd)
 	return fcntl(fd, cmd, &fl);
 }
 
-/* Who holds the lock: the kernel knows for process-owned ones, for ours the file does. 0: unknown. */
+/* Who holds the lock: the kernel knows for process-owned ones, for ours the file does. 0:
+ * unknown. */
 static unsigned lock_holder(int fd)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

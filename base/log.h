@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include "base/err.h"
 
-/* Where daemons speak: stderr or syslog (or a file, reopened on SIGHUP), one line a message, rate-limited by the
- * caller. libvmm does not log: it returns errors. */
+/* Where daemons speak: stderr or syslog (or a file, reopened on SIGHUP), one line a message,
+ * rate-limited by the caller. libvmm does not log: it returns errors. */
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 

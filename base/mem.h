@@ -14,8 +14,9 @@
  *	...
  *	*out = steal(path);
  *
- * The x-allocators are for commands and for libvmm: when memory runs out they run the hook (which undoes
- * a half-made domain), print one line and exit 1. Daemons use malloc and friends and refuse the request.
+ * The x-allocators are for commands and for libvmm: when memory runs out they run the hook (which
+ * undoes a half-made domain), print one line and exit 1. Daemons use malloc and friends and refuse
+ * the request.
  */
 
 void mem_autofree(void *pp);

@@ -8,9 +8,9 @@
 #include "base/err.h"
 
 /*
- * The only number parser. The whole string must be the number: no blanks, no sign where none is meant, no
- * trailing text, no silent wrap. `what` names the thing in the message, which also gives the bounds:
- * "vcpus: 1000 is out of range (1 to 128)". Nothing here allocates.
+ * The only number parser. The whole string must be the number: no blanks, no sign where none is
+ * meant, no trailing text, no silent wrap. `what` names the thing in the message, which also gives
+ * the bounds: "vcpus: 1000 is out of range (1 to 128)". Nothing here allocates.
  */
 
 /* Decimal, 0x hexadecimal or 0 octal (strtoul's base 0). */
@@ -21,12 +21,16 @@ int num_u32(const char *s, uint32_t min, uint32_t max, const char *what, uint32_
 int num_i64(const char *s, int64_t min, int64_t max, const char *what, int64_t *out,
 	    struct err *err) must_check;
 /* Decimal only: "010" is ten, "0x10" is refused (wire formats, domids). */
-int num_dec(const char *s, uint64_t max, const char *what, uint64_t *out, struct err *err) must_check;
+int num_dec(const char *s, uint64_t max, const char *what, uint64_t *out, struct err *err)
+	must_check;
 /* Hexadecimal with or without 0x (iomem). */
-int num_hex(const char *s, uint64_t max, const char *what, uint64_t *out, struct err *err) must_check;
+int num_hex(const char *s, uint64_t max, const char *what, uint64_t *out, struct err *err)
+	must_check;
 
-/* A size with an optional unit b k m g t (either case; none means `unit`, one of those letters), in bytes. */
-int num_size(const char *s, char unit, const char *what, uint64_t *bytes, struct err *err) must_check;
+/* A size with an optional unit b k m g t (either case; none means `unit`, one of those letters), in
+ * bytes. */
+int num_size(const char *s, char unit, const char *what, uint64_t *bytes, struct err *err)
+	must_check;
 
 /* "3" or "3-7" (both ends included). */
 int num_range(const char *s, uint64_t max, const char *what, uint64_t *first, uint64_t *last,

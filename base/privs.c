@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Giving up privileges: user, capabilities, system calls. Knows what the daemon does in general; changes the whole
- * process and is called once.
+ * Giving up privileges: user, capabilities, system calls. Knows what the daemon does in general;
+ * changes the whole process and is called once.
  */
 #include "base/privs.h"
 
@@ -20,28 +20,129 @@
 
 static const char *const allowed[] = {
 	/* the loop and its connections */
-	"epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "read", "readv", "recvfrom", "recvmsg",
-	"recv", "write", "writev", "sendto", "sendmsg", "send", "accept4", "accept", "close",
-	"shutdown", "getsockopt", "setsockopt", "signalfd4", "rt_sigprocmask", "rt_sigaction",
-	"rt_sigreturn", "sigreturn", "restart_syscall", "poll", "ppoll", "ppoll_time64",
-	"clock_gettime", "clock_gettime64", "gettimeofday", "time",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_ctl",
+	"epoll_create1",
+	"read",
+	"readv",
+	"recvfrom",
+	"recvmsg",
+	"recv",
+	"write",
+	"writev",
+	"sendto",
+	"sendmsg",
+	"send",
+	"accept4",
+	"accept",
+	"close",
+	"shutdown",
+	"getsockopt",
+	"setsockopt",
+	"signalfd4",
+	"rt_sigprocmask",
+	"rt_sigaction",
+	"rt_sigreturn",
+	"sigreturn",
+	"restart_syscall",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"clock_gettime",
+	"clock_gettime64",
+	"gettimeofday",
+	"time",
 	/* memory */
-	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise", "futex", "futex_time64",
+	"brk",
+	"mmap",
+	"mmap2",
+	"munmap",
+	"mremap",
+	"mprotect",
+	"madvise",
+	"futex",
+	"futex_time64",
 	/* Xen's devices */
 	"ioctl",
 	/* files: logs, records, what a library looks up */
-	"openat", "open", "fstat", "fstat64", "fstatat64", "newfstatat", "stat", "stat64", "statx",
-	"lseek", "_llseek", "pread64", "pwrite64", "fallocate", "ftruncate", "ftruncate64", "rename",
-	"renameat", "renameat2", "unlink", "unlinkat", "fcntl", "fcntl64", "flock", "fsync", "fchmod",
-	"chmod", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "umask", "mkdir",
-	"mkdirat", "dup", "dup2", "dup3", "getdents64",
+	"openat",
+	"open",
+	"fstat",
+	"fstat64",
+	"fstatat64",
+	"newfstatat",
+	"stat",
+	"stat64",
+	"statx",
+	"lseek",
+	"_llseek",
+	"pread64",
+	"pwrite64",
+	"fallocate",
+	"ftruncate",
+	"ftruncate64",
+	"rename",
+	"renameat",
+	"renameat2",
+	"unlink",
+	"unlinkat",
+	"fcntl",
+	"fcntl64",
+	"flock",
+	"fsync",
+	"fchmod",
+	"chmod",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"readlinkat",
+	"umask",
+	"mkdir",
+	"mkdirat",
+	"dup",
+	"dup2",
+	"dup3",
+	"getdents64",
 	/* syslog, sd_notify, the socket */
-	"socket", "connect", "bind", "listen", "getsockname", "getpeername", "pipe2",
+	"socket",
+	"connect",
+	"bind",
+	"listen",
+	"getsockname",
+	"getpeername",
+	"pipe2",
 	/* the end */
-	"exit", "exit_group", "getpid", "gettid", "tgkill", "getrandom", "getuid", "geteuid",
-	"getgid", "getegid", "getuid32", "geteuid32", "getgid32", "getegid32", "uname", "prctl",
-	"capset", "capget", "seccomp", "arch_prctl", "set_tls", "set_tid_address", "set_robust_list",
-	"rseq", "prlimit64", "ugetrlimit", "sysinfo", "sched_getaffinity", "sched_yield",
+	"exit",
+	"exit_group",
+	"getpid",
+	"gettid",
+	"tgkill",
+	"getrandom",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"getuid32",
+	"geteuid32",
+	"getgid32",
+	"getegid32",
+	"uname",
+	"prctl",
+	"capset",
+	"capget",
+	"seccomp",
+	"arch_prctl",
+	"set_tls",
+	"set_tid_address",
+	"set_robust_list",
+	"rseq",
+	"prlimit64",
+	"ugetrlimit",
+	"sysinfo",
+	"sched_getaffinity",
+	"sched_yield",
 };
 
 /* A name that this architecture has no call for is skipped. */
@@ -71,7 +172,9 @@ static int filter_calls(const struct privs *p, struct err *err)
 		e = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return e == 0 ? 0
-		      : err_set(err, -e, "privileges: filter of system calls: %s (--no-seccomp goes without)",
+		      : err_set(err, -e,
+				"privileges: filter of system calls: %s (--no-seccomp goes "
+				"without)",
 				strerror(-e));
 }
 #else
@@ -93,7 +196,8 @@ static int change_user(const char *name, const char *dir, struct err *err)
 		return err_set(err, errno, "%s: give to user '%s': %s", dir, name, strerror(errno));
 	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
-		return err_set(err, errno, "privileges: become user '%s': %s", name, strerror(errno));
+		return err_set(err, errno, "privileges: become user '%s': %s", name,
+			       strerror(errno));
 	return 0;
 }
 

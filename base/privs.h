@@ -7,11 +7,13 @@
 #include "base/err.h"
 
 /*
- * After devices and sockets are open a daemon needs nothing special any more. What is left, and why:
- * - the user id: root's unless `user` names another one, so that what is root's can be opened again. `dir` becomes that user's.
+ * After devices and sockets are open a daemon needs nothing special any more. What is left, and
+ * why:
+ * - the user id: root's unless `user` names another one, so that what is root's can be opened
+ * again. `dir` becomes that user's.
  * - no capability, and no way to get one (no_new_privs, empty bounding set).
- * - system calls: those of the loop, of files and logs, and `more`. All others fail with EPERM, where libseccomp was there when this
- *   was built.
+ * - system calls: those of the loop, of files and logs, and `more`. All others fail with EPERM,
+ * where libseccomp was there when this was built.
  */
 struct privs {
 	const char *user, *dir;		/* NULL: stay who you are */

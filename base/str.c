@@ -263,7 +263,8 @@ void strlist_free(struct strlist *l)
 
 char *str_base64(const void *data, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *in = data;
 	struct strbuf b = STRBUF_INIT;
 

@@ -8,7 +8,8 @@
 #include "base/attr.h"
 #include "base/mem.h"
 
-/* Strings. Everything returned is yours to free; memory policy as in mem.h (exits when there is none). */
+/* Strings. Everything returned is yours to free; memory policy as in mem.h (exits when there is
+ * none). */
 
 char *str_printf(const char *fmt, ...) printf_like(1, 2);
 char *str_vprintf(const char *fmt, va_list ap) printf_like(1, 0);
@@ -20,14 +21,15 @@ bool str_ends(const char *s, const char *suffix);
 /* First and last blank removed; writes into s, returns a pointer into it. */
 char *str_trim(char *s);
 
-/* Control characters become '?', so that a hostile name cannot forge lines or move a terminal's cursor. Bytes above 127
- * stay as they are. */
+/* Control characters become '?', so that a hostile name cannot forge lines or move a terminal's
+ * cursor. Bytes above 127 stay as they are. */
 void str_printable(char *s);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a likely typing
- * error (at most a third of its length, at least 1). `next` returns the candidates one by one, NULL at the
- * end; `cursor` starts at 0 and belongs to it. */
-const char *str_nearest(const char *word, const char *(*next)(size_t *cursor, void *arg), void *arg);
+/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a likely
+ * typing error (at most a third of its length, at least 1). `next` returns the candidates one by
+ * one, NULL at the end; `cursor` starts at 0 and belongs to it. */
+const char *str_nearest(const char *word, const char *(*next)(size_t *cursor, void *arg),
+			void *arg);
 
 /* A growing byte buffer, always NUL-terminated behind `len` when `data` is not NULL. Value type:
  * `struct strbuf b = STRBUF_INIT;`, freed by strbuf_free or handed out by strbuf_steal. */
@@ -52,7 +54,8 @@ struct strlist {
 #define STRLIST_INIT { NULL, 0 }
 void strlist_add(struct strlist *l, const char *s);
 void strlist_take(struct strlist *l, char *take_s);
-void strlist_split(struct strlist *l, const char *s, const char *separators); /* empty words are kept */
+void strlist_split(struct strlist *l, const char *s,
+		   const char *separators); /* empty words are kept */
 bool strlist_has(const struct strlist *l, const char *s);
 void strlist_free(struct strlist *l);
 #define autostrlist __attribute__((cleanup(strlist_free)))

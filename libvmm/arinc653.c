@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Cyclic schedules of the arinc653 scheduler. Xen takes any table that adds up and then idles through windows of domains it does
- * not know; here each window must be somebody's.
+ * Cyclic schedules of the arinc653 scheduler. Xen takes any table that adds up and then idles
+ * through windows of domains it does not know; here each window must be somebody's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +25,8 @@ static int check_pool(struct hv *hv, uint32_t pool, struct hv_cpupool *info, str
 	return 0;
 }
 
-static const struct hv_dominfo *find_uuid(const struct hv_dominfo *list, size_t nr, const uint8_t uuid[16])
+static const struct hv_dominfo *find_uuid(const struct hv_dominfo *list, size_t nr,
+					  const uint8_t uuid[16])
 {
 	for (size_t i = 0; i < nr; i++)
 		if (!list[i].is_dying && memcmp(list[i].uuid, uuid, 16) == 0)
@@ -58,21 +59,26 @@ int vmm_arinc653_get(struct vmm *vmm, uint32_t pool, struct vmm_arinc653 *out, s
 	return 0;
 }
 
-static int check_window(const struct vmm_arinc653_window *w, unsigned i, const struct hv_dominfo *list, size_t nr,
-			uint32_t pool, struct err *err)
+static int check_window(const struct vmm_arinc653_window *w, unsigned i,
+			const struct hv_dominfo *list, size_t nr, uint32_t pool, struct err *err)
 {
 	const struct hv_dominfo *dom = find_uuid(list, nr, w->uuid);
 	char uuid[37];
 
 	vmm_uuid_text(w->uuid, uuid);
 	if (!dom)
-		return err_set(err, ESRCH, "window %u: there is no domain with UUID %s", i + 1, uuid);
+		return err_set(err, ESRCH, "window %u: there is no domain with UUID %s", i + 1,
+			       uuid);
 	if (dom->cpupool != pool)
-		return err_set(err, EINVAL, "window %u: domain %" PRIu32 " is in cpupool %" PRIu32 "; 'xl cpupool-migrate' it first",
+		return err_set(err, EINVAL,
+			       "window %u: domain %" PRIu32 " is in cpupool %" PRIu32
+			       "; 'xl cpupool-migrate' it first",
 			       i + 1, dom->domid, dom->cpupool);
 	if (w->vcpu >= dom->nr_vcpus)
-		return err_set(err, EINVAL, "window %u: domain %" PRIu32 " has no vcpu %" PRIu32 ": it has %" PRIu32, i + 1,
-			       dom->domid, w->vcpu, dom->nr_vcpus);
+		return err_set(err, EINVAL,
+			       "window %u: domain %" PRIu32 " has no vcpu %" PRIu32
+			       ": it has %" PRIu32,
+			       i + 1, dom->domid, w->vcpu, dom->nr_vcpus);
 	if (w->runtime_ns == 0)
 		return err_set(err, EINVAL, "window %u is empty", i + 1);
 	return 0;
@@ -83,12 +89,15 @@ static int check_sum(const struct vmm_arinc653 *in, struct err *err)
 	uint64_t sum = 0;
 
 	if (in->nr < 1 || in->nr > VMM_ARINC653_MAX)
-		return err_set(err, EINVAL, "%u windows: there must be 1 to %d", in->nr, VMM_ARINC653_MAX);
+		return err_set(err, EINVAL, "%u windows: there must be 1 to %d", in->nr,
+			       VMM_ARINC653_MAX);
 	for (unsigned i = 0; i < in->nr; i++)
 		if (!num_add(sum, in->windows[i].runtime_ns, &sum))
 			return err_set(err, EINVAL, "the windows are too long to add up");
 	if (sum > in->major_frame_ns)
-		return err_set(err, EINVAL, "the windows take %" PRIu64 " us together and the major frame has %" PRIu64 " us",
+		return err_set(err, EINVAL,
+			       "the windows take %" PRIu64
+			       " us together and the major frame has %" PRIu64 " us",
 			       sum / 1000, in->major_frame_ns / 1000);
 	return 0;
 }
@@ -106,8 +115,10 @@ int vmm_arinc653_set(struct vmm *vmm, uint32_t pool, const struct vmm_arinc653 *
 		return -1;
 	/* The scheduler walks one table, so it keeps one pcpu busy. */
 	if (bitmap_count(&info.cpus) != 1)
-		return err_set(err, EINVAL, "cpupool %" PRIu32 " has %u pcpus; an arinc653 schedule is for a pool with one", pool,
-			       bitmap_count(&info.cpus));
+		return err_set(err, EINVAL,
+			       "cpupool %" PRIu32
+			       " has %u pcpus; an arinc653 schedule is for a pool with one",
+			       pool, bitmap_count(&info.cpus));
 	s->major_frame_ns = in->major_frame_ns;
 	s->nr = in->nr;
 	for (unsigned i = 0; i < in->nr; i++) {

@@ -3,9 +3,10 @@
 #define LIBVMM_ARM_ABI_H
 
 /*
- * Xen's Arm interface, whatever machine compiles this. The public headers choose the architecture by compiler macro, so on
- * another host the macro is swapped around them; sizes and offsets are then those of Arm. System headers the Xen headers want
- * come first, under the host's own macros. Code built that way is for tests: hv_open refuses on a host that is not Arm.
+ * Xen's Arm interface, whatever machine compiles this. The public headers choose the architecture
+ * by compiler macro, so on another host the macro is swapped around them; sizes and offsets are
+ * then those of Arm. System headers the Xen headers want come first, under the host's own macros.
+ * Code built that way is for tests: hv_open refuses on a host that is not Arm.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Room for a new domain. Knows who may have memory to give: domains that are going, and dom0, whose balloon driver works in its
- * own time. What the new domain needs the caller says.
+ * Room for a new domain. Knows who may have memory to give: domains that are going, and dom0, whose
+ * balloon driver works in its own time. What the new domain needs the caller says.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +23,9 @@ static int free_kb(struct vmm *vmm, uint64_t *kb, struct err *err)
 
 	if (hv_physinfo(vmm->hv, &phys, err) < 0)
 		return -1;
-	*kb = phys.free_pages > phys.outstanding_pages ? (phys.free_pages - phys.outstanding_pages) * PAGE_KB : 0;
+	*kb = phys.free_pages > phys.outstanding_pages
+		      ? (phys.free_pages - phys.outstanding_pages) * PAGE_KB
+		      : 0;
 	return 0;
 }
 
@@ -42,7 +44,8 @@ static int dying_kb(struct vmm *vmm, uint64_t *kb, struct err *err)
 	return 0;
 }
 
-/* Until there is enough free (*now_kb >= need_kb) or nothing has come for a while. Xen tells nobody of a page that is freed. */
+/* Until there is enough free (*now_kb >= need_kb) or nothing has come for a while. Xen tells nobody
+ * of a page that is freed. */
 static int await(struct vmm *vmm, uint64_t need_kb, uint64_t *now_kb, struct err *err)
 {
 	uint64_t best_kb = *now_kb, moved_ms = time_ms();
@@ -61,9 +64,10 @@ static int await(struct vmm *vmm, uint64_t need_kb, uint64_t *now_kb, struct err
 	return 0;
 }
 
-/* --- dom0 --------------------------------------------------------------------------------------------------------------- */
+/* --- dom0 ------------------------------------------------------------------------------------- */
 
-/* dom0_mem= on Xen's command line is an administrator's word on how much dom0 has: auto leaves that alone, as upstream does. */
+/* dom0_mem= on Xen's command line is an administrator's word on how much dom0 has: auto leaves that
+ * alone, as upstream does. */
 static int is_wanted(struct vmm *vmm, enum vmm_balloon mode, bool *is_wanted, struct err *err)
 {
 	struct hv_version version;
@@ -82,7 +86,8 @@ static int is_wanted(struct vmm *vmm, enum vmm_balloon mode, bool *is_wanted, st
 }
 
 /* Why dom0 cannot give so much; NULL: it can be asked. */
-static int why_not(struct vmm *vmm, enum vmm_balloon mode, uint64_t missing_kb, const char **why, struct err *err)
+static int why_not(struct vmm *vmm, enum vmm_balloon mode, uint64_t missing_kb, const char **why,
+		   struct err *err)
 {
 	uint64_t target_kb;
 	bool wanted, is_direct;
@@ -91,14 +96,16 @@ static int why_not(struct vmm *vmm, enum vmm_balloon mode, uint64_t missing_kb, 
 	if (is_wanted(vmm, mode, &wanted, err) < 0)
 		return -1;
 	if (!wanted) {
-		*why = mode == VMM_BALLOON_AUTO ? " (autoballoon leaves dom0 alone, since dom0_mem= is on Xen's command line)" :
-						  " (autoballoon is off)";
+		*why = mode == VMM_BALLOON_AUTO ? " (autoballoon leaves dom0 alone, since "
+						  "dom0_mem= is on Xen's command line)"
+						: " (autoballoon is off)";
 		return 0;
 	}
 	if (hv_is_direct_mapped(vmm->hv, &is_direct, err) < 0)
 		return -1;
 	if (is_direct) {
-		*why = " (and dom0 cannot give any: Xen maps it 1:1 on this host, and keeps the frames it balloons out)";
+		*why = " (and dom0 cannot give any: Xen maps it 1:1 on this host, and keeps the "
+		       "frames it balloons out)";
 		return 0;
 	}
 	if (memory_dom0_target(vmm, &target_kb, err) < 0)
@@ -110,17 +117,27 @@ static int why_not(struct vmm *vmm, enum vmm_balloon mode, uint64_t missing_kb, 
 
 static int too_little(uint64_t need_kb, uint64_t now_kb, const char *why, struct err *err)
 {
-	return err_set(err, ENOMEM, "the domain needs %" PRIu64 " MiB with its page tables, the host has %" PRIu64 " MiB free%s; "
-		       "lower memory=, shrink dom0 (dom0_mem=) or end another domain", (need_kb + 1023) / 1024, now_kb / 1024, why);
+	return err_set(err, ENOMEM,
+		       "the domain needs %" PRIu64
+		       " MiB with its page tables, the host has %" PRIu64 " MiB free%s; "
+		       "lower memory=, shrink dom0 (dom0_mem=) or end another domain",
+		       (need_kb + 1023) / 1024, now_kb / 1024, why);
 }
 
-/* As much as is missing; again while it helps, since dom0 may need some of what it gave for other things. */
-static int shrink_dom0(struct vmm *vmm, uint64_t need_kb, uint64_t now_kb, uint64_t dom0_kb, struct err *err)
+/* As much as is missing; again while it helps, since dom0 may need some of what it gave for other
+ * things. */
+static int shrink_dom0(struct vmm *vmm, uint64_t need_kb, uint64_t now_kb, uint64_t dom0_kb,
+		       struct err *err)
 {
-	if (vmm_step(vmm, err, "waiting for dom0 to give up %" PRIu64 " MiB", (need_kb - now_kb + 1023) / 1024) < 0 ||
-	    memory_ask_dom0(vmm, dom0_kb - (need_kb - now_kb), err) < 0 || await(vmm, need_kb, &now_kb, err) < 0)
+	if (vmm_step(vmm, err, "waiting for dom0 to give up %" PRIu64 " MiB",
+		     (need_kb - now_kb + 1023) / 1024) < 0 ||
+	    memory_ask_dom0(vmm, dom0_kb - (need_kb - now_kb), err) < 0 ||
+	    await(vmm, need_kb, &now_kb, err) < 0)
 		return -1;
-	return now_kb >= need_kb ? 0 : too_little(need_kb, now_kb, " (dom0 was asked for the rest and did not give it)", err);
+	return now_kb >= need_kb
+		       ? 0
+		       : too_little(need_kb, now_kb,
+				    " (dom0 was asked for the rest and did not give it)", err);
 }
 
 void balloon_undo(struct vmm *vmm, uint64_t dom0_kb)
@@ -131,7 +148,8 @@ void balloon_undo(struct vmm *vmm, uint64_t dom0_kb)
 		err_clear(&ignored);
 }
 
-int balloon_make_room(struct vmm *vmm, enum vmm_balloon mode, uint64_t need_kb, uint64_t *dom0_kb, struct err *err)
+int balloon_make_room(struct vmm *vmm, enum vmm_balloon mode, uint64_t need_kb, uint64_t *dom0_kb,
+		      struct err *err)
 {
 	uint64_t now_kb, coming_kb;
 	const char *why;
@@ -141,7 +159,8 @@ int balloon_make_room(struct vmm *vmm, enum vmm_balloon mode, uint64_t need_kb, 
 		return -1;
 	if (now_kb >= need_kb)
 		return 0;
-	if (dying_kb(vmm, &coming_kb, err) < 0 || (coming_kb && await(vmm, need_kb, &now_kb, err) < 0))
+	if (dying_kb(vmm, &coming_kb, err) < 0 ||
+	    (coming_kb && await(vmm, need_kb, &now_kb, err) < 0))
 		return -1;
 	if (now_kb >= need_kb)
 		return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Device-tree source and U-Boot commands for nodes below /chosen. The text is made to be read and kept by people. */
+/* Device-tree source and U-Boot commands for nodes below /chosen. The text is made to be read and
+ * kept by people. */
 #include "libvmm/boot_emit.h"
 
 #include <arpa/inet.h>
@@ -37,8 +38,11 @@ static void prop(struct boot_emit *e, const struct boot_prop *p)
 {
 	for (size_t i = 0; i < p->nr_strs; i++)
 		for (const char *c = p->strs[i]; *c; c++)
-			if (((unsigned char)*c < ' ' && !(p->is_text && strchr("\n\t", *c))) || *c == 0x7f) {
-				err_set(&e->err, EINVAL, "%s/%s: a control character (byte 0x%02x) has no place in it",
+			if (((unsigned char)*c < ' ' && !(p->is_text && strchr("\n\t", *c))) ||
+			    *c == 0x7f) {
+				err_set(&e->err, EINVAL,
+					"%s/%s: a control character (byte 0x%02x) has no place in "
+					"it",
 					e->path, p->name, (unsigned char)*c);
 				return;
 			}
@@ -79,7 +83,8 @@ void boot_emit_empty(struct boot_emit *e, const char *name)
 void boot_emit_text(struct boot_emit *e, const char *name, const char *value)
 {
 	if (!e->ops->has_no_text)
-		prop(e, &(struct boot_prop){ .name = name, .strs = &value, .nr_strs = 1, .is_text = true });
+		prop(e, &(struct boot_prop){
+				.name = name, .strs = &value, .nr_strs = 1, .is_text = true });
 }
 
 void boot_emit_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
@@ -88,7 +93,7 @@ void boot_emit_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
 		e->ops->phandle(e, path, phandle);
 }
 
-/* --- device-tree source --------------------------------------------------------------------------------------------- */
+/* --- device-tree source ----------------------------------------------------------------------- */
 
 /* The first level stands inside "/ { chosen {". */
 static void indent(struct boot_emit *e, unsigned extra)
@@ -124,7 +129,8 @@ static void dts_prop(struct boot_emit *e, const struct boot_prop *p)
 	indent(e, 0);
 	strbuf_add(&e->out, p->name);
 	for (size_t i = 0; i < p->nr_cells; i++)
-		strbuf_printf(&e->out, "%s0x%" PRIx32 "%s", i ? " " : " = <", p->cells[i], i + 1 == p->nr_cells ? ">" : "");
+		strbuf_printf(&e->out, "%s0x%" PRIx32 "%s", i ? " " : " = <", p->cells[i],
+			      i + 1 == p->nr_cells ? ">" : "");
 	for (size_t i = 0; i < p->nr_strs; i++) {
 		strbuf_add(&e->out, i ? ", " : " = ");
 		dts_string(&e->out, p->strs[i]);
@@ -153,9 +159,10 @@ static void dts_phandle(struct boot_emit *e, const char *path, uint32_t phandle)
 	strbuf_add(&e->nodes, " };\n");
 }
 
-const struct boot_emit_ops boot_emit_dts = { dts_begin, dts_prop, dts_end, dts_phandle, .has_no_text = false };
+const struct boot_emit_ops boot_emit_dts = { dts_begin, dts_prop, dts_end, dts_phandle,
+					     .has_no_text = false };
 
-/* --- U-Boot ----------------------------------------------------------------------------------------------------------- */
+/* --- U-Boot ----------------------------------------------------------------------------------- */
 
 static void uboot_begin(struct boot_emit *e, const char *name)
 {
@@ -166,12 +173,15 @@ static void uboot_prop(struct boot_emit *e, const struct boot_prop *p)
 {
 	strbuf_printf(&e->out, "fdt set %s %s", e->path, p->name);
 	for (size_t i = 0; i < p->nr_cells; i++)
-		strbuf_printf(&e->out, "%s0x%" PRIx32 "%s", i ? " " : " <", p->cells[i], i + 1 == p->nr_cells ? ">" : "");
+		strbuf_printf(&e->out, "%s0x%" PRIx32 "%s", i ? " " : " <", p->cells[i],
+			      i + 1 == p->nr_cells ? ">" : "");
 	for (size_t i = 0; i < p->nr_strs; i++) {
-		/* Within single quotes its shell replaces nothing, and knows no way to write one. */
+		/* Within single quotes its shell replaces nothing, and knows no way to write
+		 * one. */
 		if (strchr(p->strs[i], '\'')) {
-			err_set(&e->err, EINVAL, "%s/%s: U-Boot's shell cannot carry a single quote: %s", e->path, p->name,
-				p->strs[i]);
+			err_set(&e->err, EINVAL,
+				"%s/%s: U-Boot's shell cannot carry a single quote: %s", e->path,
+				p->name, p->strs[i]);
 			return;
 		}
 		strbuf_printf(&e->out, " '%s'", p->strs[i]);
@@ -190,7 +200,8 @@ static void uboot_phandle(struct boot_emit *e, const char *path, uint32_t phandl
 }
 
 /* Its lines are short ones. */
-const struct boot_emit_ops boot_emit_uboot = { uboot_begin, uboot_prop, uboot_end, uboot_phandle, .has_no_text = true };
+const struct boot_emit_ops boot_emit_uboot = { uboot_begin, uboot_prop, uboot_end, uboot_phandle,
+					       .has_no_text = true };
 
 /* include/image.h of U-Boot: struct image_header, all big-endian. */
 struct image_header {
@@ -205,8 +216,11 @@ char *boot_script_image(const char *text, size_t len, const char *name, size_t *
 	struct strbuf b = STRBUF_INIT;
 	/* A script's data are a table of lengths, ended by zero, and the scripts. */
 	uint32_t lengths[2] = { htonl((uint32_t)len), 0 };
-	struct image_header h = { .magic = htonl(IMAGE_MAGIC), .size = htonl((uint32_t)(sizeof(lengths) + len)),
-				  .os = IMAGE_OS_LINUX, .arch = IMAGE_ARCH_ARM64, .type = IMAGE_TYPE_SCRIPT };
+	struct image_header h = { .magic = htonl(IMAGE_MAGIC),
+				  .size = htonl((uint32_t)(sizeof(lengths) + len)),
+				  .os = IMAGE_OS_LINUX,
+				  .arch = IMAGE_ARCH_ARM64,
+				  .type = IMAGE_TYPE_SCRIPT };
 	uLong crc = crc32(0, (const Bytef *)lengths, sizeof(lengths));
 
 	h.data_crc = htonl((uint32_t)crc32(crc, (const Bytef *)text, (uInt)len));

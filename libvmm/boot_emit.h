@@ -9,8 +9,9 @@
 #include "base/str.h"
 
 /*
- * Nodes below /chosen in three forms: device-tree source, commands of U-Boot, properties of a blob. Whoever describes a boot
- * (boot_export.c) calls begin, prop and end and does not know which. Errors stick: the first one is reported by the end.
+ * Nodes below /chosen in three forms: device-tree source, commands of U-Boot, properties of a blob.
+ * Whoever describes a boot (boot_export.c) calls begin, prop and end and does not know which.
+ * Errors stick: the first one is reported by the end.
  */
 struct boot_prop {
 	const char *name;
@@ -57,7 +58,8 @@ extern const struct boot_emit_ops boot_emit_uboot;
 /* dt_boot.c: `out` holds a blob with room to grow (dt_boot_open). */
 extern const struct boot_emit_ops boot_emit_blob;
 
-/* A script as U-Boot's `source` wants it: mkimage's legacy header for scripts in front of the text. Yours. */
+/* A script as U-Boot's `source` wants it: mkimage's legacy header for scripts in front of the text.
+ * Yours. */
 char *boot_script_image(const char *text, size_t len, const char *name, size_t *size);
 
 #endif

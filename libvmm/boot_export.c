@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The very guest.cfg that `xl create` reads, as the nodes of /chosen from which Xen starts the guest itself: what is loaded where,
- * what the nodes say. Source: docs/misc/arm/device-tree/booting.txt of Xen 4.17 and 4.20.
+ * The very guest.cfg that `xl create` reads, as the nodes of /chosen from which Xen starts the
+ * guest itself: what is loaded where, what the nodes say. Source:
+ * docs/misc/arm/device-tree/booting.txt of Xen 4.17 and 4.20.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -51,15 +52,15 @@ struct export {
 	size_t board_size;
 };
 
-/* --- modules --------------------------------------------------------------------------------------------------------- */
+/* --- modules ---------------------------------------------------------------------------------- */
 
 static char *file_of(const struct export *x, const char *path)
 {
 	return x->req->root ? str_printf("%s/%s", x->req->root, path) : xstrdup(path);
 }
 
-static int add_module(const struct export *x, struct guest *g, const char *kind, const char *path, const char *bootargs,
-		      struct err *err)
+static int add_module(const struct export *x, struct guest *g, const char *kind, const char *path,
+		      const char *bootargs, struct err *err)
 {
 	autofree char *file = file_of(x, path);
 	struct stat st;
@@ -67,9 +68,11 @@ static int add_module(const struct export *x, struct guest *g, const char *kind,
 	if (stat(file, &st) < 0)
 		return err_set(err, errno, "%s: %s", file, strerror(errno));
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return err_set(err, EINVAL, "%s: a boot loader loads regular files that are not empty", file);
-	g->modules[g->nr_modules++] = (struct module){ .kind = kind, .path = path, .bootargs = bootargs,
-						       .size = (uint64_t)st.st_size };
+		return err_set(err, EINVAL,
+			       "%s: a boot loader loads regular files that are not empty", file);
+	g->modules[g->nr_modules++] = (struct module){
+		.kind = kind, .path = path, .bootargs = bootargs, .size = (uint64_t)st.st_size
+	};
 	return 0;
 }
 
@@ -84,7 +87,9 @@ static int check_kernel(const struct export *x, const struct vmm_config *cfg, st
 	has_header = img.kind != IMAGE_RAW;
 	image_close(&img);
 	if (!has_header)
-		return err_set(err, ENOTSUP, "%s: Xen starts an Image, a zImage or a gzip of one, no binary without a header",
+		return err_set(err, ENOTSUP,
+			       "%s: Xen starts an Image, a zImage or a gzip of one, no binary "
+			       "without a header",
 			       file);
 	return 0;
 }
@@ -93,11 +98,13 @@ static int find_modules(const struct export *x, struct guest *g, struct err *err
 {
 	const struct vmm_config *cfg = g->cfg;
 
-	if (check_kernel(x, cfg, err) < 0 || add_module(x, g, "multiboot,kernel", cfg->kernel, cfg->cmdline, err) < 0)
+	if (check_kernel(x, cfg, err) < 0 ||
+	    add_module(x, g, "multiboot,kernel", cfg->kernel, cfg->cmdline, err) < 0)
 		return -1;
 	if (cfg->ramdisk && add_module(x, g, "multiboot,ramdisk", cfg->ramdisk, NULL, err) < 0)
 		return -1;
-	if (cfg->device_tree && add_module(x, g, "multiboot,device-tree", cfg->device_tree, NULL, err) < 0)
+	if (cfg->device_tree &&
+	    add_module(x, g, "multiboot,device-tree", cfg->device_tree, NULL, err) < 0)
 		return -1;
 	return 0;
 }
@@ -119,12 +126,16 @@ static int claim_static(struct export *x, struct guest *g, struct err *err)
 		total += mem.size;
 	}
 	if (list->n && total != g->cfg->max_kb * 1024)
-		return err_set(err, EINVAL, "static_mem is %" PRIu64 " KiB, memory %" PRIu64 " KiB: they must be equal",
+		return err_set(err, EINVAL,
+			       "static_mem is %" PRIu64 " KiB, memory %" PRIu64
+			       " KiB: they must be equal",
 			       total / 1024, g->cfg->max_kb);
 	if (list->n && g->cfg->llc_colors.n)
 		return err_set(err, EINVAL, "static_mem and llc_colors: Xen does one or the other");
 	if (g->cfg->direct_map && !list->n)
-		return err_set(err, EINVAL, "direct_map needs static_mem: only then is it known where the memory lies");
+		return err_set(
+			err, EINVAL,
+			"direct_map needs static_mem: only then is it known where the memory lies");
 	return 0;
 }
 
@@ -134,14 +145,14 @@ static int place_modules(struct export *x, struct err *err)
 		struct guest *g = &x->guests[i];
 
 		for (unsigned k = 0; k < g->nr_modules; k++)
-			if (boot_place(&x->map, num_align_up(g->modules[k].size, PAGE), g->modules[k].path, &g->modules[k].base,
-				       err) < 0)
+			if (boot_place(&x->map, num_align_up(g->modules[k].size, PAGE),
+				       g->modules[k].path, &g->modules[k].base, err) < 0)
 				return -1;
 	}
 	return 0;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------------------ */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void emit_reg(struct boot_emit *e, const char *name, const struct layout_range *r, size_t nr)
 {
@@ -186,7 +197,8 @@ static void emit_newer(struct boot_emit *e, const struct vmm_config *cfg, unsign
 	else if (cfg->sve_vl)
 		boot_emit_u32(e, "sve", cfg->sve_vl);
 	if (cfg->passthrough != PASSTHROUGH_DEFAULT)
-		boot_emit_str(e, "passthrough", cfg->passthrough == PASSTHROUGH_ENABLED ? "enabled" : "disabled");
+		boot_emit_str(e, "passthrough",
+			      cfg->passthrough == PASSTHROUGH_ENABLED ? "enabled" : "disabled");
 	if (cfg->llc_colors.n && minor >= 20) {
 		autostrbuf struct strbuf colors = STRBUF_INIT;
 
@@ -214,7 +226,8 @@ static void emit_guest(struct export *x, struct boot_emit *e, size_t i)
 	if (cfg->nr_spis != CONFIG_UNSET)
 		boot_emit_u32(e, "nr_spis", (uint32_t)cfg->nr_spis);
 	if (cfg->shadow_kb)
-		boot_emit_u32(e, "xen,domain-p2m-mem-mb", (uint32_t)((cfg->shadow_kb + 1023) / 1024));
+		boot_emit_u32(e, "xen,domain-p2m-mem-mb",
+			      (uint32_t)((cfg->shadow_kb + 1023) / 1024));
 	if (g->static_mem.nr)
 		emit_reg(e, "xen,static-mem", g->static_mem.v, g->static_mem.nr);
 	if (cfg->direct_map)
@@ -266,7 +279,8 @@ static void emit_common(struct export *x, struct boot_emit *e)
 	boot_links_emit(&x->links, BOOT_DOM0, e);
 }
 
-/* libfdt, and U-Boot by it, puts a new node before its brothers, and Xen numbers domains in the order of the tree. */
+/* libfdt, and U-Boot by it, puts a new node before its brothers, and Xen numbers domains in the
+ * order of the tree. */
 static void emit_backwards(struct export *x, struct boot_emit *e)
 {
 	for (size_t i = x->req->nr_guests; i-- > 0;)
@@ -274,7 +288,8 @@ static void emit_backwards(struct export *x, struct boot_emit *e)
 	emit_common(x, e);
 }
 
-/* The ranges of xen,static-mem, and dom0's of xen,shared-mem, are read with the cell sizes of /chosen itself. */
+/* The ranges of xen,static-mem, and dom0's of xen,shared-mem, are read with the cell sizes of
+ * /chosen itself. */
 static bool needs_cells(const struct export *x)
 {
 	for (size_t i = 0; i < x->req->nr_guests; i++)
@@ -289,7 +304,7 @@ static void emit_cells(struct boot_emit *e)
 	boot_emit_u32(e, "#size-cells", 2);
 }
 
-/* --- forms ------------------------------------------------------------------------------------------------------------ */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 /* The part of a path that a boot loader sees: the file lies beside its script. */
 static const char *file_name(const char *path)
@@ -310,8 +325,8 @@ static int to_dts(struct export *x, struct boot_emit *e, struct err *err)
 		const struct guest *g = &x->guests[i];
 
 		for (unsigned k = 0; k < g->nr_modules; k++)
-			strbuf_printf(&e->out, "\t\t/* load %s at 0x%" PRIx64 " */\n", file_name(g->modules[k].path),
-				      g->modules[k].base);
+			strbuf_printf(&e->out, "\t\t/* load %s at 0x%" PRIx64 " */\n",
+				      file_name(g->modules[k].path), g->modules[k].base);
 		emit_guest(x, e, i);
 	}
 	emit_common(x, e);
@@ -330,7 +345,8 @@ static size_t room_for(const struct export *x)
 		const struct vmm_config *cfg = x->guests[i].cfg;
 
 		room += 4096 + 64 * cfg->static_mem.n;
-		room += 2 * ((cfg->source_text ? strlen(cfg->source_text) : 0) + (cfg->cmdline ? strlen(cfg->cmdline) : 0));
+		room += 2 * ((cfg->source_text ? strlen(cfg->source_text) : 0) +
+			     (cfg->cmdline ? strlen(cfg->cmdline) : 0));
 		for (unsigned k = 0; k < x->guests[i].nr_modules; k++)
 			room += strlen(x->guests[i].modules[k].path);
 	}
@@ -340,14 +356,18 @@ static size_t room_for(const struct export *x)
 static void script_text(struct export *x, struct boot_emit *e)
 {
 	e->ops = &boot_emit_uboot;
-	strbuf_add(&e->out, "# Guests that Xen starts itself. Run where the board's device tree is at ${fdt_addr_r} and before booti;\n"
-		   "# the files lie on ${devtype} ${devnum}:${distro_bootpart}.\n"
-		   "fdt addr ${fdt_addr_r}\n");
+	strbuf_add(&e->out, "# Guests that Xen starts itself. Run where the board's device tree is "
+			    "at ${fdt_addr_r} and before booti;\n"
+			    "# the files lie on ${devtype} ${devnum}:${distro_bootpart}.\n"
+			    "fdt addr ${fdt_addr_r}\n");
 	strbuf_printf(&e->out, "fdt resize 0x%zx\n", num_align_up(room_for(x), PAGE));
 	for (size_t i = 0; i < x->req->nr_guests; i++)
 		for (unsigned k = 0; k < x->guests[i].nr_modules; k++)
-			strbuf_printf(&e->out, "load ${devtype} ${devnum}:${distro_bootpart} 0x%" PRIx64 " %s\n",
-				      x->guests[i].modules[k].base, file_name(x->guests[i].modules[k].path));
+			strbuf_printf(&e->out,
+				      "load ${devtype} ${devnum}:${distro_bootpart} 0x%" PRIx64
+				      " %s\n",
+				      x->guests[i].modules[k].base,
+				      file_name(x->guests[i].modules[k].path));
 	if (needs_cells(x))
 		emit_cells(e);
 	emit_backwards(x, e);
@@ -371,7 +391,8 @@ static int to_script(struct export *x, struct boot_emit *e, bool is_image, struc
 static int to_dtb(struct export *x, struct boot_emit *e, struct err *err)
 {
 	if (!x->board)
-		return err_set(err, EINVAL, "a device tree is made from the board's: give it with --board");
+		return err_set(err, EINVAL,
+			       "a device tree is made from the board's: give it with --board");
 	e->ops = &boot_emit_blob;
 	if (dt_boot_open(e, x->board, x->board_size, room_for(x), err) < 0)
 		return -1;
@@ -403,10 +424,10 @@ static int write_form(struct export *x, char **out, size_t *len, struct err *err
 	return r;
 }
 
-/* --- all together ------------------------------------------------------------------------------------------------------- */
+/* --- all together ----------------------------------------------------------------------------- */
 
-/* Areas that are in use while files are loaded, and that no tree tells of. From the start of the board's memory, or from the end of the
- * memory below 4 GiB. */
+/* Areas that are in use while files are loaded, and that no tree tells of. From the start of the
+ * board's memory, or from the end of the memory below 4 GiB. */
 static const struct {
 	bool is_from_end;
 	uint64_t offset, size;
@@ -450,9 +471,13 @@ static int read_board(struct export *x, struct err *err)
 
 	x->map.from = req->load_base;
 	if (!req->board)
-		return req->load_base ? 0 : err_set(err, EINVAL, "where do modules go? give the board's device tree with --board, "
-						    "or an address with --load-base");
-	if (file_read(strcmp(req->board, "-") == 0 ? "/dev/stdin" : req->board, MAX_BOARD, &x->board, &x->board_size, err) < 0)
+		return req->load_base ? 0
+				      : err_set(err, EINVAL,
+						"where do modules go? give the board's device tree "
+						"with --board, "
+						"or an address with --load-base");
+	if (file_read(strcmp(req->board, "-") == 0 ? "/dev/stdin" : req->board, MAX_BOARD,
+		      &x->board, &x->board_size, err) < 0)
 		return -1;
 	if (dt_boot_map(x->board, x->board_size, &x->map, err) < 0)
 		return err_wrap(err, "%s", req->board);
@@ -470,7 +495,9 @@ static int check_fits(const struct export *x, struct err *err)
 	for (size_t i = 0; i < x->req->nr_guests; i++)
 		want += x->req->guests[i]->max_kb;
 	if (have && (want > have || dom0 > have - want))
-		return err_set(err, ENOSPC, "the guests want %" PRIu64 " MiB and dom0 %" PRIu64 " MiB, the board has %" PRIu64 " MiB",
+		return err_set(err, ENOSPC,
+			       "the guests want %" PRIu64 " MiB and dom0 %" PRIu64
+			       " MiB, the board has %" PRIu64 " MiB",
 			       want / 1024, dom0 / 1024, have / 1024);
 	return 0;
 }
@@ -506,13 +533,19 @@ static int prepare(struct export *x, struct err *err)
 	for (size_t i = 0; i < req->nr_avoid; i++)
 		boot_ranges_add(&x->map.taken, req->avoid[i].base, req->avoid[i].size);
 	if (check_fits(x, err) < 0 ||
-	    boot_pools_collect(&x->pools, x->board, req->guests, req->nr_guests, &phandle, err) < 0 ||
-	    (req->ring_memory && boot_links_add_rings(&x->links, req->guests, req->nr_guests, err) < 0) ||
-	    boot_links_collect(&x->links, req->guests, req->nr_guests, &x->map, &phandle, err) < 0 || place_modules(x, err) < 0)
+	    boot_pools_collect(&x->pools, x->board, req->guests, req->nr_guests, &phandle, err) <
+		    0 ||
+	    (req->ring_memory &&
+	     boot_links_add_rings(&x->links, req->guests, req->nr_guests, err) < 0) ||
+	    boot_links_collect(&x->links, req->guests, req->nr_guests, &x->map, &phandle, err) <
+		    0 ||
+	    place_modules(x, err) < 0)
 		return -1;
 	for (size_t i = 0; i < req->nr_guests; i++) {
 		const struct vmm_config *cfg = x->guests[i].cfg;
-		const struct boot_ability can = { req->xen_minor, cfg->pool && boot_pools_find(&x->pools, cfg->pool),
+		const struct boot_ability can = { req->xen_minor,
+						  cfg->pool &&
+							  boot_pools_find(&x->pools, cfg->pool),
 						  req->ring_memory };
 
 		boot_keys_report(cfg, &can, req->warn, req->warn_arg);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Guests that Xen started before there was a toolstack (dom0less) get what the others have: a name, a uuid, a store ring, a tree in
- * the store, a saved configuration. Then every command works on them.
+ * Guests that Xen started before there was a toolstack (dom0less) get what the others have: a name,
+ * a uuid, a store ring, a tree in the store, a saved configuration. Then every command works on
+ * them.
  *
- * Nothing waits and nothing races: a guest that wants a store waits by itself until its ring is there, and may ask from then on,
- * whether or not anybody listens yet.
+ * Nothing waits and nothing races: a guest that wants a store waits by itself until its ring is
+ * there, and may ask from then on, whether or not anybody listens yet.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,8 +28,9 @@
 #define MAX_FDT (2u << 20)
 #define BOOT_DIR XEN_CONF_DIR "/boot"
 
-/* Linux looks for the domain's own console when it starts, so one that comes later is the driver's further kind (devid 1 and up).
- * It takes the first free terminal, hvc0 unless there is one. The driver reads one digit; 9 leaves the others to channel=. */
+/* Linux looks for the domain's own console when it starts, so one that comes later is the driver's
+ * further kind (devid 1 and up). It takes the first free terminal, hvc0 unless there is one. The
+ * driver reads one digit; 9 leaves the others to channel=. */
 #define LATE_CONSOLE 8			/* 9 in the store: + first_devid of the class */
 
 struct boot_guest {
@@ -73,19 +75,22 @@ static bool has_uuid(const struct hv_dominfo *info)
 	return memcmp(info->uuid, none, HV_UUID_LEN) != 0;
 }
 
-/* A guest of Xen's is up; one that somebody creates just now is paused, and has a uuid from the start. */
+/* A guest of Xen's is up; one that somebody creates just now is paused, and has a uuid from the
+ * start. */
 static bool is_being_created(const struct hv_dominfo *info)
 {
 	return info->is_paused && has_uuid(info);
 }
 
-/* Without memory for it beyond its own, a guest with static memory cannot be given rings: Xen 4.21 and later have them made. */
+/* Without memory for it beyond its own, a guest with static memory cannot be given rings: Xen 4.21
+ * and later have them made. */
 static bool has_room_for_rings(const struct boot_node *n)
 {
 	return !n || !n->is_static || n->has_ring_memory;
 }
 
-/* Xen numbers them in the order of the tree, from 1. A node that does not fit the domain is not its description. */
+/* Xen numbers them in the order of the tree, from 1. A node that does not fit the domain is not its
+ * description. */
 static const struct boot_node *node_of(const struct boot_guests *b, const struct hv_dominfo *info)
 {
 	const struct boot_node *n;
@@ -96,28 +101,34 @@ static const struct boot_node *node_of(const struct boot_guests *b, const struct
 	return n->cpus == info->nr_vcpus ? n : NULL;
 }
 
-/* --- its configuration ------------------------------------------------------------------------------------------- */
+/* --- its configuration ------------------------------------------------------------------------ */
 
-/* What can be said of a guest of which only Xen's account is there: enough to list and to stop it, not to build it again. */
-static struct vmm_config *describe(const struct hv_dominfo *info, const struct boot_node *n, const char *name)
+/* What can be said of a guest of which only Xen's account is there: enough to list and to stop it,
+ * not to build it again. */
+static struct vmm_config *describe(const struct hv_dominfo *info, const struct boot_node *n,
+				   const char *name)
 {
 	struct vmm_config *cfg = xcalloc(1, sizeof(*cfg));
 
 	config_init(cfg);
 	cfg->name = xstrdup(name);
 	cfg->vcpus = cfg->max_vcpus = info->nr_vcpus;
-	cfg->target_kb = cfg->max_kb = n && n->memory_kb ? n->memory_kb : info->nr_pages * (HV_PAGE_SIZE / 1024);
+	cfg->target_kb = cfg->max_kb =
+		n && n->memory_kb ? n->memory_kb : info->nr_pages * (HV_PAGE_SIZE / 1024);
 	cfg->cmdline = n && n->bootargs ? xstrdup(n->bootargs) : NULL;
-	cfg->on_reboot = cfg->on_crash = cfg->on_watchdog = cfg->on_soft_reset = VMM_ACTION_PRESERVE;
+	cfg->on_reboot = cfg->on_crash = cfg->on_watchdog = cfg->on_soft_reset =
+		VMM_ACTION_PRESERVE;
 	config_fill_in(cfg);
 	return cfg;
 }
 
 /* /etc/xen/boot/NAME.cfg, or what export-dt kept in the node, is what it is built from again. */
-static int load_config(const struct boot_node *n, const char *name, struct vmm_config **cfg, struct err *err)
+static int load_config(const struct boot_node *n, const char *name, struct vmm_config **cfg,
+		       struct err *err)
 {
 	autofree char *path = str_printf("%s/%s.cfg", BOOT_DIR, name);
-	struct vmm_config_source file = { .path = path }, tree = { .path = "the device tree's " DT_BOOT_CONFIG };
+	struct vmm_config_source file = { .path = path },
+				 tree = { .path = "the device tree's " DT_BOOT_CONFIG };
 
 	if (vmm_config_load(&file, cfg, err) == 0)
 		return 0;
@@ -128,10 +139,11 @@ static int load_config(const struct boot_node *n, const char *name, struct vmm_c
 	return vmm_config_load(&tree, cfg, err);
 }
 
-static int find_config(const struct hv_dominfo *info, const struct boot_node *n, struct vmm_config **cfg,
-		       bool *can_rebuild, struct err *err)
+static int find_config(const struct hv_dominfo *info, const struct boot_node *n,
+		       struct vmm_config **cfg, bool *can_rebuild, struct err *err)
 {
-	autofree char *name = n && *n->name ? xstrdup(n->name) : str_printf("dom0less-%" PRIu32, info->domid);
+	autofree char *name =
+		n && *n->name ? xstrdup(n->name) : str_printf("dom0less-%" PRIu32, info->domid);
 
 	*can_rebuild = true;
 	if (load_config(n, name, cfg, err) == 0) {
@@ -148,10 +160,11 @@ static int find_config(const struct hv_dominfo *info, const struct boot_node *n,
 	return 0;
 }
 
-/* --- one guest ------------------------------------------------------------------------------------------------------ */
+/* --- one guest -------------------------------------------------------------------------------- */
 
 /* Xen gives these guests no uuid; one that they have from an earlier attempt stays. */
-static int settle_uuid(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg, struct err *err)
+static int settle_uuid(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg,
+		       struct err *err)
 {
 	if (has_uuid(info)) {
 		memcpy(cfg->uuid, info->uuid, HV_UUID_LEN);
@@ -179,8 +192,8 @@ static int add_late_console(struct boot_guests *b, uint32_t domid, struct err *e
 	return vmm_domain_note_set(b->vmm, domid, VMM_NOTE_LATE_CONSOLE, "9", err);
 }
 
-static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg, uint64_t store_port,
-		   struct err *err)
+static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg,
+		   uint64_t store_port, struct err *err)
 {
 	struct build build = { .vmm = b->vmm, .cfg = cfg, .created = { .domid = info->domid },
 			       .store_port = (uint32_t)store_port };
@@ -193,15 +206,17 @@ static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct 
 	/* A guest that has no rings has a name and a record all the same. */
 	if (boot_rings_unset(store_port))
 		return nodes_start_time(&build, err);
-	if (boot_rings_make(b->hv, info, &build, err) < 0 || add_late_console(b, info->domid, err) < 0)
+	if (boot_rings_make(b->hv, info, &build, err) < 0 ||
+	    add_late_console(b, info->domid, err) < 0)
 		return -1;
 	return nodes_built(&build, err);
 }
 
-/* --- what its configuration says beyond that ----------------------------------------------------------------------- */
+/* --- what its configuration says beyond that -------------------------------------------------- */
 
 /* To its pool, unless Xen started it there. */
-static int settle_place(struct boot_guests *b, const struct boot_guest *g, struct create_place *place, struct err *err)
+static int settle_place(struct boot_guests *b, const struct boot_guest *g,
+			struct create_place *place, struct err *err)
 {
 	const struct vmm_create_options options = { .paused = false };
 	autofree char *planned = NULL;
@@ -213,8 +228,9 @@ static int settle_place(struct boot_guests *b, const struct boot_guest *g, struc
 	*place = (struct create_place){ .pool = g->pool, .is_planned = planned };
 	if (pool && vmm_cpupool_find(b->vmm, pool, &place->pool, err) < 0)
 		return -1;
-	if (place->pool != g->pool && (create_place(b->vmm, g->cfg, &options, planned, place, err) < 0 ||
-				       vmm_cpupool_move_domain(b->vmm, g->domid, place->pool, err) < 0))
+	if (place->pool != g->pool &&
+	    (create_place(b->vmm, g->cfg, &options, planned, place, err) < 0 ||
+	     vmm_cpupool_move_domain(b->vmm, g->domid, place->pool, err) < 0))
 		return -1;
 	return create_affinity(b->vmm, g->cfg, &options, place, g->domid, err);
 }
@@ -224,18 +240,23 @@ static int furnish(struct boot_guests *b, const struct boot_guest *g, struct err
 {
 	struct create_place place;
 
-	if (settle_place(b, g, &place, err) < 0 || create_scheduling(b->vmm, g->cfg, g->domid, place.pool, err) < 0 ||
+	if (settle_place(b, g, &place, err) < 0 ||
+	    create_scheduling(b->vmm, g->cfg, g->domid, place.pool, err) < 0 ||
 	    partition_join(b->vmm, g->domid, g->cfg->name, err) < 0)
 		return -1;
 	if (!g->cfg->nr_devices)
 		return 0;
-	if (device_settle_all(b->vmm, g->cfg, err) < 0 || device_attach_all(b->vmm, g->domid, g->cfg, err) < 0)
-		return err_append(err, "its devices are missing: attach them with `xl block-attach`, `xl network-attach`");
+	if (device_settle_all(b->vmm, g->cfg, err) < 0 ||
+	    device_attach_all(b->vmm, g->domid, g->cfg, err) < 0)
+		return err_append(err, "its devices are missing: attach them with `xl "
+				       "block-attach`, `xl network-attach`");
 	return vmm_domain_config_save(b->vmm, g->domid, g->cfg, err);
 }
 
-/* The store knows those with a ring; the record is the last of those without. One that was left half-way is neither. */
-static int is_known(struct boot_guests *b, uint32_t domid, uint64_t store_port, bool has_rings, bool *known, struct err *err)
+/* The store knows those with a ring; the record is the last of those without. One that was left
+ * half-way is neither. */
+static int is_known(struct boot_guests *b, uint32_t domid, uint64_t store_port, bool has_rings,
+		    bool *known, struct err *err)
 {
 	autofree char *start = NULL, *vm = NULL;
 
@@ -251,8 +272,8 @@ static int is_known(struct boot_guests *b, uint32_t domid, uint64_t store_port, 
 	return 0;
 }
 
-static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boot_guest_fn *report, void *arg,
-		   struct err *err)
+static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boot_guest_fn *report,
+		   void *arg, struct err *err)
 {
 	const struct boot_node *n = node_of(b, info);
 	struct vmm_config *cfg = NULL;
@@ -279,7 +300,8 @@ static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boo
 			   (boot_rings_unset(port) ? VMM_BOOT_NO_STORE : 0), err);
 	if (r == 0 && can_rebuild) {
 		b->taken = xreallocarray(b->taken, b->nr_taken + 1, sizeof(*b->taken));
-		b->taken[b->nr_taken++] = (struct boot_guest){ info->domid, info->cpupool, steal(cfg) };
+		b->taken[b->nr_taken++] =
+			(struct boot_guest){ info->domid, info->cpupool, steal(cfg) };
 	}
 	vmm_config_free(cfg);
 	return r;
@@ -295,18 +317,19 @@ static int furnish_all(struct boot_guests *b, struct err *err)
 		struct err why = ERR_INIT;
 
 		if (furnish(b, g, &why) < 0)
-			r = err_set(err, why.code, "guest '%s', which Xen started: %s", g->cfg->name, why.msg);
+			r = err_set(err, why.code, "guest '%s', which Xen started: %s",
+				    g->cfg->name, why.msg);
 		vmm_config_free(g->cfg);
 	}
 	free(b->taken);
 	return r;
 }
 
-/* --- pools ---------------------------------------------------------------------------------------------------------- */
+/* --- pools ------------------------------------------------------------------------------------ */
 
 /* Xen numbers its pools; their pcpus tell which node they are. */
-static int name_pool(struct boot_guests *b, const struct boot_pool_node *node, struct vmm_cpupool *pools, size_t nr,
-		     struct err *err)
+static int name_pool(struct boot_guests *b, const struct boot_pool_node *node,
+		     struct vmm_cpupool *pools, size_t nr, struct err *err)
 {
 	struct bitmap cpus;
 
@@ -315,8 +338,10 @@ static int name_pool(struct boot_guests *b, const struct boot_pool_node *node, s
 	for (size_t i = 0; i < nr; i++) {
 		autofree char *unnamed = str_printf("Pool-%" PRIu32, pools[i].id);
 
-		/* Pool-0 keeps its name: everything falls back on it. One that has a name was here before. */
-		if (bitmap_equal(&pools[i].cpus, &cpus) && pools[i].id != 0 && str_eq(pools[i].name, unnamed))
+		/* Pool-0 keeps its name: everything falls back on it. One that has a name was here
+		 * before. */
+		if (bitmap_equal(&pools[i].cpus, &cpus) && pools[i].id != 0 &&
+		    str_eq(pools[i].name, unnamed))
 			return vmm_cpupool_rename(b->vmm, pools[i].id, node->name, err);
 	}
 	return 0;
@@ -356,7 +381,8 @@ int vmm_init_boot_guests(struct vmm *vmm, vmm_boot_guest_fn *report, void *arg, 
 		if (list[i].domid == 0 || list[i].is_dying || is_being_created(&list[i]))
 			continue;
 		if (take_in(&b, &list[i], report, arg, &why) < 0)
-			r = err_set(err, why.code, "domain %" PRIu32 ": taking in a guest that Xen started: %s",
+			r = err_set(err, why.code,
+				    "domain %" PRIu32 ": taking in a guest that Xen started: %s",
 				    list[i].domid, why.msg);
 	}
 	if (name_pools(&b, err) < 0)

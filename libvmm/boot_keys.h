@@ -11,7 +11,8 @@ struct boot_ability {
 	bool has_pool;		/* the guest's pool is made at boot */
 	bool has_ring_memory;	/* the guest has room for rings in spite of static memory */
 };
-void boot_keys_report(const struct vmm_config *cfg, const struct boot_ability *can, vmm_warn_fn *warn, void *arg);
+void boot_keys_report(const struct vmm_config *cfg, const struct boot_ability *can,
+		      vmm_warn_fn *warn, void *arg);
 
 /* The node's name is the guest's name after the boot. */
 int boot_keys_check_name(const char *name, const char *what, struct err *err) must_check;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Static event channels and static shared memory of a whole board. Source: docs/misc/arm/device-tree/booting.txt of Xen 4.17
- * and 4.20, "Static Event Channel" and "Static Shared Memory".
+ * Static event channels and static shared memory of a whole board. Source:
+ * docs/misc/arm/device-tree/booting.txt of Xen 4.17 and 4.20, "Static Event Channel" and "Static
+ * Shared Memory".
  */
 #include "libvmm/boot_links.h"
 
@@ -34,16 +35,17 @@ static int find(const struct guests *g, const char *name, size_t *i)
 	return strcmp(name, BOOT_DOM0_NAME) == 0 ? 0 : -1;
 }
 
-/* --- event channels -------------------------------------------------------------------------------------------------- */
+/* --- event channels --------------------------------------------------------------------------- */
 
 static bool is_at(const struct boot_end *e, size_t guest, uint32_t port)
 {
 	return e->guest == guest && e->port == port;
 }
 
-/* Both guests may name their channel: it is one. *is_known: it is there already. A port has one other end. */
-static int check_ports(const struct boot_links *l, const struct guests *g, const struct boot_link *new, bool *is_known,
-		       struct err *err)
+/* Both guests may name their channel: it is one. *is_known: it is there already. A port has one
+ * other end. */
+static int check_ports(const struct boot_links *l, const struct guests *g,
+		       const struct boot_link *new, bool *is_known, struct err *err)
 {
 	*is_known = false;
 	for (size_t i = 0; i < l->nr_links; i++) {
@@ -51,7 +53,8 @@ static int check_ports(const struct boot_links *l, const struct guests *g, const
 
 		for (unsigned k = 0; k < 2; k++) {
 			const struct boot_end *here = ends[k], *there = ends[!k];
-			bool has_a = is_at(here, new->a.guest, new->a.port), has_b = is_at(there, new->b.guest, new->b.port);
+			bool has_a = is_at(here, new->a.guest, new->a.port),
+			     has_b = is_at(there, new->b.guest, new->b.port);
 
 			if (has_a && has_b) {
 				*is_known = true;
@@ -60,15 +63,18 @@ static int check_ports(const struct boot_links *l, const struct guests *g, const
 			if (has_a || has_b) {
 				const struct boot_end *e = has_a ? here : there;
 
-				return err_set(err, EBUSY, "static_evtchn: port %" PRIu32 " of '%s' is given twice", e->port,
-					       name_of(g, e->guest));
+				return err_set(err, EBUSY,
+					       "static_evtchn: port %" PRIu32
+					       " of '%s' is given twice",
+					       e->port, name_of(g, e->guest));
 			}
 		}
 	}
 	return 0;
 }
 
-static int add_link(struct boot_links *l, const struct guests *g, size_t guest, const char *text, struct err *err)
+static int add_link(struct boot_links *l, const struct guests *g, size_t guest, const char *text,
+		    struct err *err)
 {
 	struct boot_link new = { .a.guest = guest };
 	autoevtchn struct boot_evtchn spec;
@@ -77,8 +83,9 @@ static int add_link(struct boot_links *l, const struct guests *g, size_t guest, 
 	if (boot_spec_evtchn(text, g->v[guest]->name, &spec, err) < 0)
 		return -1;
 	if (find(g, spec.peer, &new.b.guest) < 0)
-		return err_set(err, ENOENT, "%s: static_evtchn '%s': no guest of this board is called '%s'", g->v[guest]->name,
-			       text, spec.peer);
+		return err_set(err, ENOENT,
+			       "%s: static_evtchn '%s': no guest of this board is called '%s'",
+			       g->v[guest]->name, text, spec.peer);
 	new.a.port = spec.port;
 	new.b.port = spec.peer_port;
 	if (check_ports(l, g, &new, &is_known, err) < 0)
@@ -99,7 +106,8 @@ static int add_link(struct boot_links *l, const struct guests *g, size_t guest, 
 /* One order for one board, however its files say it. */
 static int compare_links(const void *va, const void *vb)
 {
-	const struct boot_end *a = &((const struct boot_link *)va)->a, *b = &((const struct boot_link *)vb)->a;
+	const struct boot_end *a = &((const struct boot_link *)va)->a,
+			      *b = &((const struct boot_link *)vb)->a;
 
 	if (a->guest != b->guest)
 		return a->guest < b->guest ? -1 : 1;
@@ -115,9 +123,10 @@ static int compare_shares(const void *va, const void *vb)
 	return strcmp(a->shm.id, b->shm.id);
 }
 
-/* --- shared memory --------------------------------------------------------------------------------------------------- */
+/* --- shared memory ---------------------------------------------------------------------------- */
 
-static int check_share(const struct boot_links *l, const struct guests *g, const struct boot_share *new, struct err *err)
+static int check_share(const struct boot_links *l, const struct guests *g,
+		       const struct boot_share *new, struct err *err)
 {
 	for (size_t i = 0; i < l->nr_shares; i++) {
 		const struct boot_share *old = &l->shares[i];
@@ -126,38 +135,47 @@ static int check_share(const struct boot_links *l, const struct guests *g, const
 		if (strcmp(old->shm.id, new->shm.id) != 0)
 			continue;
 		if (old->guest == new->guest)
-			return err_set(err, EEXIST, "%s: static_shm '%s' is there twice", a, new->shm.id);
+			return err_set(err, EEXIST, "%s: static_shm '%s' is there twice", a,
+				       new->shm.id);
 		if (old->shm.size != new->shm.size ||
 		    (old->shm.has_host && new->shm.has_host && old->shm.host != new->shm.host))
-			return err_set(err, EINVAL, "static_shm '%s': '%s' and '%s' do not agree on its size or place",
-				       new->shm.id, a, b);
+			return err_set(
+				err, EINVAL,
+				"static_shm '%s': '%s' and '%s' do not agree on its size or place",
+				new->shm.id, a, b);
 		if (old->shm.is_owner && new->shm.is_owner)
-			return err_set(err, EINVAL, "static_shm '%s': both '%s' and '%s' own it", new->shm.id, a, b);
+			return err_set(err, EINVAL, "static_shm '%s': both '%s' and '%s' own it",
+				       new->shm.id, a, b);
 	}
 	return 0;
 }
 
-static int add_share(struct boot_links *l, const struct guests *g, size_t guest, const char *text, struct err *err)
+static int add_share(struct boot_links *l, const struct guests *g, size_t guest, const char *text,
+		     struct err *err)
 {
 	struct boot_share new = { .guest = guest };
 
-	if (boot_spec_shm(text, g->v[guest]->name, &new.shm, err) < 0 || check_share(l, g, &new, err) < 0)
+	if (boot_spec_shm(text, g->v[guest]->name, &new.shm, err) < 0 ||
+	    check_share(l, g, &new, err) < 0)
 		return -1;
 	l->shares = xreallocarray(l->shares, l->nr_shares + 1, sizeof(*l->shares));
 	l->shares[l->nr_shares++] = new;
 	return 0;
 }
 
-int boot_links_add_rings(struct boot_links *l, struct vmm_config *const *guests, size_t nr, struct err *err)
+int boot_links_add_rings(struct boot_links *l, struct vmm_config *const *guests, size_t nr,
+			 struct err *err)
 {
 	const struct guests g = { guests, nr };
 
 	for (size_t i = 0; i < nr; i++) {
 		/* Where the RAM of a guest with direct_map lies, nobody else's pages fit. */
-		autofree char *spec = str_printf("id=" DT_BOOT_RINGS "%zu,address=0x%llx,size=%u,role=owner", i + 1, LAYOUT_MAGIC,
-						 NR_MAGIC * 4096u);
+		autofree char *spec =
+			str_printf("id=" DT_BOOT_RINGS "%zu,address=0x%llx,size=%u,role=owner",
+				   i + 1, LAYOUT_MAGIC, NR_MAGIC * 4096u);
 
-		if (guests[i]->static_mem.n && !guests[i]->direct_map && add_share(l, &g, i, spec, err) < 0)
+		if (guests[i]->static_mem.n && !guests[i]->direct_map &&
+		    add_share(l, &g, i, spec, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -194,8 +212,8 @@ static bool is_first(const struct boot_links *l, size_t i)
 	return true;
 }
 
-int boot_links_collect(struct boot_links *l, struct vmm_config *const *guests, size_t nr, struct boot_map *map,
-		       uint32_t *phandle, struct err *err)
+int boot_links_collect(struct boot_links *l, struct vmm_config *const *guests, size_t nr,
+		       struct boot_map *map, uint32_t *phandle, struct err *err)
 {
 	const struct guests g = { guests, nr };
 
@@ -221,7 +239,7 @@ int boot_links_collect(struct boot_links *l, struct vmm_config *const *guests, s
 	return 0;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------------------ */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void emit_end(struct boot_emit *e, const struct boot_end *here, const struct boot_end *there)
 {
@@ -236,9 +254,11 @@ static void emit_end(struct boot_emit *e, const struct boot_end *here, const str
 	boot_emit_end(e);
 }
 
-static void emit_share(struct boot_emit *e, const struct boot_shm *s, uint64_t address, const char *role)
+static void emit_share(struct boot_emit *e, const struct boot_shm *s, uint64_t address,
+		       const char *role)
 {
-	const uint32_t cells[6] = { (uint32_t)(s->host >> 32), (uint32_t)s->host, (uint32_t)(address >> 32), (uint32_t)address,
+	const uint32_t cells[6] = { (uint32_t)(s->host >> 32), (uint32_t)s->host,
+				    (uint32_t)(address >> 32), (uint32_t)address,
 				    (uint32_t)(s->size >> 32), (uint32_t)s->size };
 	char name[32];
 
@@ -264,7 +284,10 @@ void boot_links_emit(const struct boot_links *l, size_t guest, struct boot_emit 
 		const struct boot_shm *s = &l->shares[i].shm;
 
 		if (l->shares[i].guest == guest)
-			emit_share(e, s, s->address, !s->has_role ? NULL : s->is_owner ? "owner" : "borrower");
+			emit_share(e, s, s->address,
+				   !s->has_role  ? NULL
+				   : s->is_owner ? "owner"
+						 : "borrower");
 		/* dom0's addresses are the machine's. */
 		else if (guest == BOOT_DOM0 && s->with_dom0)
 			emit_share(e, s, s->host, NULL);

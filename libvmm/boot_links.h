@@ -11,8 +11,9 @@
 #include "libvmm/config.h"
 
 /*
- * What Xen sets up between guests before they run: event channels and shared memory. A pure function of all configurations of a
- * board: each end is checked against the other, ports and addresses are given out once.
+ * What Xen sets up between guests before they run: event channels and shared memory. A pure
+ * function of all configurations of a board: each end is checked against the other, ports and
+ * addresses are given out once.
  */
 #define BOOT_DOM0 SIZE_MAX		/* as the number of a guest */
 #define BOOT_DOM0_NAME "Domain-0"
@@ -31,11 +32,14 @@ struct boot_links {
 	size_t nr_shares;
 };
 
-/* Guests with static memory get a region where others have their magic pages, so that a toolstack can give them rings. */
-int boot_links_add_rings(struct boot_links *l, struct vmm_config *const *guests, size_t nr, struct err *err) must_check;
-/* Phandles are taken from *phandle on. Machine memory for regions whose place nobody chose is taken from `map`. */
-int boot_links_collect(struct boot_links *l, struct vmm_config *const *guests, size_t nr, struct boot_map *map,
-		       uint32_t *phandle, struct err *err) must_check;
+/* Guests with static memory get a region where others have their magic pages, so that a toolstack
+ * can give them rings. */
+int boot_links_add_rings(struct boot_links *l, struct vmm_config *const *guests, size_t nr,
+			 struct err *err) must_check;
+/* Phandles are taken from *phandle on. Machine memory for regions whose place nobody chose is taken
+ * from `map`. */
+int boot_links_collect(struct boot_links *l, struct vmm_config *const *guests, size_t nr,
+		       struct boot_map *map, uint32_t *phandle, struct err *err) must_check;
 /* The nodes of one guest, or of dom0 (below /chosen itself). */
 void boot_links_emit(const struct boot_links *l, size_t guest, struct boot_emit *e);
 /* Has dom0 a region? Its addresses are read with the cell sizes of /chosen. */

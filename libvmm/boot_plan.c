@@ -63,7 +63,8 @@ bool boot_is_ram(const struct boot_map *map, uint64_t base, uint64_t size)
 }
 
 /* The next place at or above `base` within `ram` that collides with nothing. */
-static bool first_fit(const struct boot_map *map, const struct layout_range *ram, uint64_t size, uint64_t *base)
+static bool first_fit(const struct boot_map *map, const struct layout_range *ram, uint64_t size,
+		      uint64_t *base)
 {
 	uint64_t at = ram->base > map->from ? ram->base : map->from, end;
 	const struct layout_range *hit;
@@ -83,7 +84,8 @@ static bool first_fit(const struct boot_map *map, const struct layout_range *ram
 	}
 }
 
-int boot_place(struct boot_map *map, uint64_t size, const char *what, uint64_t *base, struct err *err)
+int boot_place(struct boot_map *map, uint64_t size, const char *what, uint64_t *base,
+	       struct err *err)
 {
 	static const struct layout_range everything = { 0, UINT64_MAX };
 	bool found = false;
@@ -93,24 +95,31 @@ int boot_place(struct boot_map *map, uint64_t size, const char *what, uint64_t *
 	if (!map->ram.nr)
 		found = first_fit(map, &everything, size, base);
 	if (!found)
-		return err_set(err, ENOSPC, "%s: %" PRIu64 " KiB fit nowhere in the board's memory above 0x%" PRIx64
-			       "; lower --load-base or make it smaller", what, (size + 1023) / 1024, map->from);
+		return err_set(err, ENOSPC,
+			       "%s: %" PRIu64
+			       " KiB fit nowhere in the board's memory above 0x%" PRIx64
+			       "; lower --load-base or make it smaller",
+			       what, (size + 1023) / 1024, map->from);
 	boot_ranges_add(&map->taken, *base, size);
 	return 0;
 }
 
-int boot_claim(struct boot_map *map, uint64_t base, uint64_t size, const char *what, struct err *err)
+int boot_claim(struct boot_map *map, uint64_t base, uint64_t size, const char *what,
+	       struct err *err)
 {
 	const struct layout_range *hit;
 	uint64_t end;
 
 	if (!size || !num_add(base, size, &end) || !is_ram(map, base, end))
-		return err_set(err, EINVAL, "%s: 0x%" PRIx64 " to 0x%" PRIx64 " is not memory of this board", what, base,
-			       base + size);
+		return err_set(err, EINVAL,
+			       "%s: 0x%" PRIx64 " to 0x%" PRIx64 " is not memory of this board",
+			       what, base, base + size);
 	hit = collision(map, base, end);
 	if (hit)
-		return err_set(err, EBUSY, "%s: 0x%" PRIx64 " to 0x%" PRIx64 " overlaps 0x%" PRIx64 " to 0x%" PRIx64
-			       ", which is in use", what, base, end, hit->base, end_of(hit));
+		return err_set(err, EBUSY,
+			       "%s: 0x%" PRIx64 " to 0x%" PRIx64 " overlaps 0x%" PRIx64
+			       " to 0x%" PRIx64 ", which is in use",
+			       what, base, end, hit->base, end_of(hit));
 	boot_ranges_add(&map->taken, base, size);
 	return 0;
 }

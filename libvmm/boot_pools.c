@@ -10,15 +10,18 @@
 #include "base/str.h"
 #include "libvmm/boot_keys.h"
 
-static int use_cpu(struct boot_pools *p, const struct vmm_cpupool_config *cfg, int cpu, uint32_t *phandle, struct err *err)
+static int use_cpu(struct boot_pools *p, const struct vmm_cpupool_config *cfg, int cpu,
+		   uint32_t *phandle, struct err *err)
 {
 	struct boot_cpu *c;
 
 	if ((size_t)cpu >= p->nr_cpus)
-		return err_set(err, ENOENT, "pool '%s': pcpu %d: the board has %zu", cfg->name, cpu, p->nr_cpus);
+		return err_set(err, ENOENT, "pool '%s': pcpu %d: the board has %zu", cfg->name, cpu,
+			       p->nr_cpus);
 	c = &p->cpus[cpu];
 	if (c->is_used)
-		return err_set(err, EBUSY, "pool '%s': pcpu %d is in another pool already", cfg->name, cpu);
+		return err_set(err, EBUSY, "pool '%s': pcpu %d is in another pool already",
+			       cfg->name, cpu);
 	c->is_used = true;
 	c->is_new = !c->phandle;
 	if (c->is_new)
@@ -36,20 +39,23 @@ static int check_pool(struct boot_pools *p, size_t i, uint32_t *phandle, struct 
 		if (strcmp(p->cfgs[k].name, cfg->name) == 0)
 			return err_set(err, EEXIST, "two pools are called '%s'", cfg->name);
 	if (!cfg->has_cpus || bitmap_is_empty(&cfg->cpus))
-		return err_set(err, EINVAL, "pool '%s': a pool that Xen makes needs cpus", cfg->name);
+		return err_set(err, EINVAL, "pool '%s': a pool that Xen makes needs cpus",
+			       cfg->name);
 	for (int cpu = bitmap_first(&cfg->cpus); cpu >= 0; cpu = bitmap_next(&cfg->cpus, cpu))
 		if (use_cpu(p, cfg, cpu, phandle, err) < 0)
 			return -1;
 	return 0;
 }
 
-int boot_pools_collect(struct boot_pools *p, const void *fdt, struct vmm_config *const *guests, size_t nr_guests,
-		       uint32_t *phandle, struct err *err)
+int boot_pools_collect(struct boot_pools *p, const void *fdt, struct vmm_config *const *guests,
+		       size_t nr_guests, uint32_t *phandle, struct err *err)
 {
 	if (!p->nr)
 		return 0;
 	if (!fdt)
-		return err_set(err, EINVAL, "pools name the board's processors: give its device tree with --board");
+		return err_set(
+			err, EINVAL,
+			"pools name the board's processors: give its device tree with --board");
 	if (dt_boot_cpus(fdt, &p->cpus, &p->nr_cpus, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->nr; i++)
@@ -59,7 +65,8 @@ int boot_pools_collect(struct boot_pools *p, const void *fdt, struct vmm_config 
 	*phandle += (uint32_t)p->nr;
 	for (size_t i = 0; i < nr_guests; i++)
 		if (boot_pools_find(p, guests[i]->name))
-			return err_set(err, EEXIST, "a guest and a pool are both called '%s'", guests[i]->name);
+			return err_set(err, EEXIST, "a guest and a pool are both called '%s'",
+				       guests[i]->name);
 	return 0;
 }
 

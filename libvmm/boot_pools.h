@@ -10,8 +10,9 @@
 #include "libvmm/dt_boot.h"
 
 /*
- * Cpupools that Xen makes at boot, from the files that `xl cpupool-create` reads. Source: docs/misc/arm/device-tree/cpupools.txt.
- * Toolstacks see such a pool by its number alone: the node keeps its pcpus for dom0 (DT_BOOT_CPUS), which names it after the node.
+ * Cpupools that Xen makes at boot, from the files that `xl cpupool-create` reads. Source:
+ * docs/misc/arm/device-tree/cpupools.txt. Toolstacks see such a pool by its number alone: the node
+ * keeps its pcpus for dom0 (DT_BOOT_CPUS), which names it after the node.
  */
 struct boot_pools {
 	const struct vmm_cpupool_config *cfgs;
@@ -21,9 +22,10 @@ struct boot_pools {
 	size_t nr_cpus;
 };
 
-/* Each pool against the board and the others, and the guests that are to run there. Phandles are taken from *phandle on. */
-int boot_pools_collect(struct boot_pools *p, const void *fdt, struct vmm_config *const *guests, size_t nr_guests,
-		       uint32_t *phandle, struct err *err) must_check;
+/* Each pool against the board and the others, and the guests that are to run there. Phandles are
+ * taken from *phandle on. */
+int boot_pools_collect(struct boot_pools *p, const void *fdt, struct vmm_config *const *guests,
+		       size_t nr_guests, uint32_t *phandle, struct err *err) must_check;
 /* 0: it is none of these. */
 uint32_t boot_pools_find(const struct boot_pools *p, const char *name);
 /* Their nodes below /chosen. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Pages, grants and ports for the store and console rings of a guest that runs already. The parameter the guest waits for is set
- * last, and only when nothing can fail any more; a ring that is there already (Xen 4.21 and later make it) is left as it is, requests
- * included. It knows nothing of the store.
+ * Pages, grants and ports for the store and console rings of a guest that runs already. The
+ * parameter the guest waits for is set last, and only when nothing can fail any more; a ring that
+ * is there already (Xen 4.21 and later make it) is left as it is, requests included. It knows
+ * nothing of the store.
  */
 #include "libvmm/boot_rings.h"
 
@@ -11,7 +12,8 @@
 
 #define RING_CONNECTION 2068u		/* in the store ring's page; public/io/xs_wire.h */
 #define RING_RECONNECT 1u
-/* Grant references that guests of either toolstack keep for these; public/grant_table.h, GNTTAB_RESERVED_*. */
+/* Grant references that guests of either toolstack keep for these; public/grant_table.h,
+ * GNTTAB_RESERVED_*. */
 enum { GRANT_CONSOLE = 0, GRANT_STORE = 1 };
 #define EXTRA_PAGES 4u			/* what the guest's limit is raised by for its magic pages */
 
@@ -23,12 +25,14 @@ bool boot_rings_unset(uint64_t param)
 struct ring {
 	enum hv_param param;
 	enum layout_magic magic;
-	uint32_t connection;	/* what stands in its page at first; a console ring has nothing there */
+	uint32_t
+		connection; /* what stands in its page at first; a console ring has nothing there */
 	uint64_t gfn;
 	bool is_new;		/* nobody knows it yet */
 };
 
-/* An earlier attempt may have got as far as this page. Guests whose RAM could lie there do not come here. */
+/* An earlier attempt may have got as far as this page. Guests whose RAM could lie there do not come
+ * here. */
 static int populate(struct hv *hv, uint32_t domid, uint64_t gfn, struct err *err)
 {
 	struct err absent = ERR_INIT;
@@ -96,21 +100,25 @@ static int seed_grants(struct hv *hv, const struct build *build, struct err *err
 	return 0;
 }
 
-/* Last of all the one parameter the guest waits for: from then on it may look at anything, and ask. */
-int boot_rings_make(struct hv *hv, const struct hv_dominfo *info, struct build *build, struct err *err)
+/* Last of all the one parameter the guest waits for: from then on it may look at anything, and
+ * ask. */
+int boot_rings_make(struct hv *hv, const struct hv_dominfo *info, struct build *build,
+		    struct err *err)
 {
 	struct ring store = { HV_PARAM_STORE_PFN, MAGIC_XENSTORE, RING_RECONNECT, 0, false };
 	struct ring console = { HV_PARAM_CONSOLE_PFN, MAGIC_CONSOLE, 0, 0, false };
 
-	if (hv_domain_max_mem(hv, info->domid, (info->max_pages + EXTRA_PAGES) * (HV_PAGE_SIZE / 1024), err) < 0 ||
-	    make_ring(hv, info->domid, &store, err) < 0 || make_ring(hv, info->domid, &console, err) < 0 ||
-	    console_port(hv, build, err) < 0)
+	if (hv_domain_max_mem(hv, info->domid,
+			      (info->max_pages + EXTRA_PAGES) * (HV_PAGE_SIZE / 1024), err) < 0 ||
+	    make_ring(hv, info->domid, &store, err) < 0 ||
+	    make_ring(hv, info->domid, &console, err) < 0 || console_port(hv, build, err) < 0)
 		return -1;
 	build->store_gfn = store.gfn;
 	build->console_gfn = console.gfn;
 	if (seed_grants(hv, build, err) < 0)
 		return -1;
-	if (console.is_new && hv_param_set(hv, info->domid, HV_PARAM_CONSOLE_PFN, console.gfn, err) < 0)
+	if (console.is_new &&
+	    hv_param_set(hv, info->domid, HV_PARAM_CONSOLE_PFN, console.gfn, err) < 0)
 		return -1;
 	return store.is_new ? hv_param_set(hv, info->domid, HV_PARAM_STORE_PFN, store.gfn, err) : 0;
 }

@@ -8,7 +8,9 @@
 
 /* What Xen says of a port or a frame that nobody gave the guest. */
 bool boot_rings_unset(uint64_t param);
-/* Fills in the ports and frames of `build`, whose domains of the daemons and store port are set. May be repeated after a failure. */
-int boot_rings_make(struct hv *hv, const struct hv_dominfo *info, struct build *build, struct err *err) must_check;
+/* Fills in the ports and frames of `build`, whose domains of the daemons and store port are set.
+ * May be repeated after a failure. */
+int boot_rings_make(struct hv *hv, const struct hv_dominfo *info, struct build *build,
+		    struct err *err) must_check;
 
 #endif

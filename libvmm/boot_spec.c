@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Reading entries of static_mem, static_evtchn and static_shm. Each by itself: how they fit together is boot_links.c's. */
+/* Reading entries of static_mem, static_evtchn and static_shm. Each by itself: how they fit
+ * together is boot_links.c's. */
 #include "libvmm/boot_spec.h"
 
 #include <errno.h>
@@ -65,10 +66,13 @@ void boot_evtchn_free(struct boot_evtchn *e)
 static int shm_id(struct boot_shm *s, const char *value, const char *what, struct err *err)
 {
 	if (!*value || strlen(value) >= sizeof(s->id))
-		return err_set(err, EINVAL, "%s: an id has 1 to %zu characters", what, sizeof(s->id) - 1);
+		return err_set(err, EINVAL, "%s: an id has 1 to %zu characters", what,
+			       sizeof(s->id) - 1);
 	for (const char *c = value; *c; c++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", *c))
-			return err_set(err, EINVAL, "%s: an id has letters, digits and . _ + - only", what);
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-",
+			    *c))
+			return err_set(err, EINVAL,
+				       "%s: an id has letters, digits and . _ + - only", what);
 	snprintf(s->id, sizeof(s->id), "%s", value);
 	return 0;
 }
@@ -99,8 +103,10 @@ static int shm_part(struct boot_shm *s, const char *part, const char *what, stru
 		s->with_dom0 = true;
 		return 0;
 	}
-	return err_set(err, EINVAL, "%s: '%s' is none of id=, address=, size=, host=, role=owner, role=borrower, dom0", what,
-		       part);
+	return err_set(
+		err, EINVAL,
+		"%s: '%s' is none of id=, address=, size=, host=, role=owner, role=borrower, dom0",
+		what, part);
 }
 
 int boot_spec_shm(const char *text, const char *who, struct boot_shm *out, struct err *err)

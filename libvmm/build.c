@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Builds a domain's inside in the order Xen wants: limits, event channels, page-table pool, memory, images, device tree, magic
- * pages, vcpu 0, grant table. Places come from layout.c, bytes from image.c and dt_guest.c; the store and undo are create.c's.
+ * Builds a domain's inside in the order Xen wants: limits, event channels, page-table pool, memory,
+ * images, device tree, magic pages, vcpu 0, grant table. Places come from layout.c, bytes from
+ * image.c and dt_guest.c; the store and undo are create.c's.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 #define DTB_NONE UINT32_MAX
 #define DTB_GUESS HV_PAGE_SIZE	/* of the tree, until it was made once */
 
-/* --- before there is a domain ---------------------------------------------------------------------------------- */
+/* --- before there is a domain ----------------------------------------------------------------- */
 
 uint64_t build_p2m_pool_kb(const struct vmm_config *cfg)
 {
@@ -51,15 +52,22 @@ static int check_irq(const struct vmm_config *cfg, uint32_t irq, struct err *err
 	struct device_mmio mmio;
 
 	if (irq < FIRST_SPI)
-		return err_set(err, EINVAL, "irqs: %u is not a shared interrupt (SPIs start at 32)", irq);
+		return err_set(err, EINVAL, "irqs: %u is not a shared interrupt (SPIs start at 32)",
+			       irq);
 	if (cfg->vuart != CONFIG_VUART_NONE && irq == LAYOUT_VPL011_SPI)
-		return err_set(err, EBUSY, "irqs: %u is also the interrupt of the emulated UART, which Xen fixes; leave out "
-			       "vuart= or this interrupt", irq);
+		return err_set(err, EBUSY,
+			       "irqs: %u is also the interrupt of the emulated UART, which Xen "
+			       "fixes; leave out "
+			       "vuart= or this interrupt",
+			       irq);
 	if (!cfg->nr_devices)
 		return 0;
 	list_for_each_entry(dev, &cfg->devices, link)
 		if (dev->class->mmio && dev->class->mmio(dev, &mmio) && mmio.spi == irq)
-			return err_set(err, EBUSY, "irqs: %u is also the interrupt of a virtio device of this domain", irq);
+			return err_set(
+				err, EBUSY,
+				"irqs: %u is also the interrupt of a virtio device of this domain",
+				irq);
 	return 0;
 }
 
@@ -88,7 +96,8 @@ static int count_spis(const struct vmm_config *cfg, uint32_t *nr, struct err *er
 /* A device that does DMA takes an IOMMU; one that does not is given by iomem= and irqs= alone. */
 static bool wants_iommu(const struct vmm_config *cfg)
 {
-	return cfg->passthrough == PASSTHROUGH_ENABLED || (cfg->passthrough == PASSTHROUGH_DEFAULT && cfg->dtdev.n);
+	return cfg->passthrough == PASSTHROUGH_ENABLED ||
+	       (cfg->passthrough == PASSTHROUGH_DEFAULT && cfg->dtdev.n);
 }
 
 static int ask_host(struct build *b, struct err *err)
@@ -97,17 +106,25 @@ static int ask_host(struct build *b, struct err *err)
 	struct hv_physinfo phys;
 	bool has_64, has_32;
 
-	if (hv_capabilities(b->vmm->hv, &b->xen_major, &b->xen_minor, caps, sizeof(caps), err) < 0 ||
+	if (hv_capabilities(b->vmm->hv, &b->xen_major, &b->xen_minor, caps, sizeof(caps), err) <
+		    0 ||
 	    hv_physinfo(b->vmm->hv, &phys, err) < 0)
 		return -1;
 	b->max_sve_vl = phys.arch_capabilities & SVE_VL_MASK;
 	if (b->cfg->sve_vl && !b->max_sve_vl)
-		return err_set(err, ENODEV, "sve= needs processors with the scalable vector extension, which this host lacks (or its "
+		return err_set(err, ENODEV,
+			       "sve= needs processors with the scalable vector extension, which "
+			       "this host lacks (or its "
 			       "Xen does not offer, before 4.18)");
 	if (wants_iommu(b->cfg) && !(phys.capabilities & HV_CAP_DIRECTIO))
-		return err_set(err, ENODEV, "%s needs an IOMMU, and Xen uses none on this host; a device that does no DMA is given "
-			       "with iomem= and irqs= alone", b->cfg->dtdev.n ? "dtdev=" : "passthrough=");
-	b->max_grant_version = phys.capabilities & HV_CAP_GNTTAB_V2 ? 2 : phys.capabilities & HV_CAP_GNTTAB_V1 ? 1 : 0;
+		return err_set(err, ENODEV,
+			       "%s needs an IOMMU, and Xen uses none on this host; a device that "
+			       "does no DMA is given "
+			       "with iomem= and irqs= alone",
+			       b->cfg->dtdev.n ? "dtdev=" : "passthrough=");
+	b->max_grant_version = phys.capabilities & HV_CAP_GNTTAB_V2   ? 2
+			       : phys.capabilities & HV_CAP_GNTTAB_V1 ? 1
+								      : 0;
 	if (b->cfg->max_grant_version != CONFIG_UNSET)
 		b->max_grant_version = b->cfg->max_grant_version;
 	has_64 = strstr(caps, "-aarch64") != NULL;
@@ -116,8 +133,9 @@ static int ask_host(struct build *b, struct err *err)
 		b->kernel.is_64bit = has_64;
 	b->is_64bit = b->kernel.is_64bit;
 	if (b->is_64bit ? !has_64 : !has_32)
-		return err_set(err, ENOEXEC, "%s: a %d-bit kernel, but Xen on this host runs only %s", b->cfg->kernel,
-			       b->is_64bit ? 64 : 32, *caps ? caps : "nothing it names");
+		return err_set(
+			err, ENOEXEC, "%s: a %d-bit kernel, but Xen on this host runs only %s",
+			b->cfg->kernel, b->is_64bit ? 64 : 32, *caps ? caps : "nothing it names");
 	return 0;
 }
 
@@ -126,7 +144,8 @@ uint64_t build_need_kb(const struct vmm_config *cfg)
 	return cfg->max_kb + build_p2m_pool_kb(cfg) + NR_MAGIC * 4;
 }
 
-int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial, struct err *err)
+int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial,
+	       struct err *err)
 {
 	size_t partial_size;
 
@@ -141,7 +160,8 @@ int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, v
 		return err_wrap(err, "kernel");
 	if (cfg->ramdisk && image_open_ramdisk(&b->ramdisk, cfg->ramdisk, err) < 0)
 		return err_wrap(err, "ramdisk");
-	if (!b->partial && cfg->device_tree && dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
+	if (!b->partial && cfg->device_tree &&
+	    dt_partial_load(cfg->device_tree, &b->partial, &partial_size, err) < 0)
 		return -1;
 	return vmm_hv(vmm, err) ? ask_host(b, err) : -1;
 }
@@ -218,14 +238,18 @@ int build_refused(const struct build *b, const struct hv_createdomain *create, s
 		bool is_set;
 		const char *what;
 	} keys[] = {
-		{ create->gic_version == HV_GIC_V2, "gic_version=\"v2\" needs a GICv2, or a GICv3 that can act as one" },
+		{ create->gic_version == HV_GIC_V2,
+		  "gic_version=\"v2\" needs a GICv2, or a GICv3 that can act as one" },
 		{ create->gic_version == HV_GIC_V3, "gic_version=\"v3\" needs a GICv3" },
 		{ create->max_vcpus > LAYOUT_MAX_VCPUS_GICV2 && create->gic_version != HV_GIC_V3,
 		  "a guest with a GICv2 has at most 8 vcpus" },
-		{ create->tee_type != HV_TEE_NONE, "tee= needs that trusted environment in the firmware, and a Xen that was built to share it "
+		{ create->tee_type != HV_TEE_NONE, "tee= needs that trusted environment in the "
+						   "firmware, and a Xen that was built to share it "
 						   "(CONFIG_OPTEE, CONFIG_FFA)" },
-		{ create->nr_spis > MAX_SPIS, "interrupts from 992 on are beyond what Xen gives a guest (nr_spis= 960)" },
-		{ create->sve_vl > b->max_sve_vl, "sve= asks for longer vectors than the processors have" },
+		{ create->nr_spis > MAX_SPIS,
+		  "interrupts from 992 on are beyond what Xen gives a guest (nr_spis= 960)" },
+		{ create->sve_vl > b->max_sve_vl,
+		  "sve= asks for longer vectors than the processors have" },
 	};
 
 	if (err->code != EINVAL && err->code != ENODEV)
@@ -236,14 +260,16 @@ int build_refused(const struct build *b, const struct hv_createdomain *create, s
 	return -1;
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* 1 GiB, 2 MiB, 4 KiB: the sizes a second-stage table maps at once. */
 static const unsigned orders[] = { 18, 9, 0 };
 #define POPULATE_SLICE 512	/* extents between two looks at the interrupt */
 
-/* As many extents of one order as fit between *gfn and end; stops early, without an error, when Xen has none so large. */
-static int populate_order(struct build *b, uint64_t *gfn, uint64_t end, unsigned order, bool is_last, struct err *err)
+/* As many extents of one order as fit between *gfn and end; stops early, without an error, when Xen
+ * has none so large. */
+static int populate_order(struct build *b, uint64_t *gfn, uint64_t end, unsigned order,
+			  bool is_last, struct err *err)
 {
 	uint64_t step = 1ull << order;
 
@@ -252,7 +278,8 @@ static int populate_order(struct build *b, uint64_t *gfn, uint64_t end, unsigned
 		int r;
 
 		if (vmm_is_interrupted(b->vmm))
-			return err_set(err, EINTR, "interrupted while the memory was being populated");
+			return err_set(err, EINTR,
+				       "interrupted while the memory was being populated");
 		if (nr > POPULATE_SLICE)
 			nr = POPULATE_SLICE;
 		r = hv_populate(b->vmm->hv, b->created.domid, *gfn, nr, order, &done, err);
@@ -269,7 +296,8 @@ static int populate_order(struct build *b, uint64_t *gfn, uint64_t end, unsigned
 
 static int populate_bank(struct build *b, const struct layout_range *bank, struct err *err)
 {
-	uint64_t gfn = bank->base >> HV_PAGE_SHIFT, end = (bank->base + bank->size) >> HV_PAGE_SHIFT;
+	uint64_t gfn = bank->base >> HV_PAGE_SHIFT,
+		 end = (bank->base + bank->size) >> HV_PAGE_SHIFT;
 
 	for (unsigned i = 0; i < array_size(orders) && gfn < end; i++)
 		if (populate_order(b, &gfn, end, orders[i], i + 1 == array_size(orders), err) < 0)
@@ -288,13 +316,16 @@ static int populate(struct build *b, struct err *err)
 			return -1;
 	if (populate_bank(b, &magic, err) < 0)
 		return -1;
-	/* memory < maxmem: Arm has no populate-on-demand, so the guest starts with all of it and its balloon driver gives back what is
-	 * above memory=. What came back stays back: from here on Xen holds it to the target. */
-	return b->cfg->target_kb == b->cfg->max_kb ? 0 :
-	       hv_domain_max_mem(b->vmm->hv, b->created.domid, b->cfg->target_kb + MAXMEM_SLACK_KB, err);
+	/* memory < maxmem: Arm has no populate-on-demand, so the guest starts with all of it and
+	 * its balloon driver gives back what is above memory=. What came back stays back: from here
+	 * on Xen holds it to the target. */
+	return b->cfg->target_kb == b->cfg->max_kb
+		       ? 0
+		       : hv_domain_max_mem(b->vmm->hv, b->created.domid,
+					   b->cfg->target_kb + MAXMEM_SLACK_KB, err);
 }
 
-/* --- what is loaded -------------------------------------------------------------------------------------------- */
+/* --- what is loaded --------------------------------------------------------------------------- */
 
 struct load {
 	struct build *b;
@@ -311,8 +342,9 @@ static int load_piece(void *arg, uint64_t offset, const void *data, size_t len, 
 	return guestmem_write(load->gm, load->base + offset, data, len, err);
 }
 
-/* What follows in the last page is the guest's to see as well, and may be anything when Xen was told not to scrub: upstream leaves
- * zeros there, and a kernel that looks for more behind its ramdisk finds none. */
+/* What follows in the last page is the guest's to see as well, and may be anything when Xen was
+ * told not to scrub: upstream leaves zeros there, and a kernel that looks for more behind its
+ * ramdisk finds none. */
 static int clear_tail(struct guestmem *gm, uint64_t end, struct err *err)
 {
 	static const uint8_t zero[HV_PAGE_SIZE];
@@ -343,7 +375,8 @@ static int load_images(struct build *b, struct guestmem *gm, struct err *err)
 	return load_image(&b->ramdisk, &load, err);
 }
 
-static int make_plan(struct build *b, const struct hv_dominfo *info, uint64_t dtb_size, struct err *err)
+static int make_plan(struct build *b, const struct hv_dominfo *info, uint64_t dtb_size,
+		     struct err *err)
 {
 	struct layout_request req = {
 		.memory_kb = b->cfg->max_kb,
@@ -357,8 +390,8 @@ static int make_plan(struct build *b, const struct hv_dominfo *info, uint64_t dt
 	return layout_plan(&req, &b->map, err);
 }
 
-/* The tree tells where the ramdisk lies, and the ramdisk's place depends on the tree's size; the size does not depend on the
- * place, so the second round is the last. */
+/* The tree tells where the ramdisk lies, and the ramdisk's place depends on the tree's size; the
+ * size does not depend on the place, so the second round is the last. */
 static int plan_and_describe(struct build *b, void **dtb, size_t *dtb_size, struct err *err)
 {
 	struct dt_guest g = {
@@ -377,14 +410,16 @@ static int plan_and_describe(struct build *b, void **dtb, size_t *dtb_size, stru
 	size_t size;
 
 	if (getrandom(g.rng_seed, sizeof(g.rng_seed), 0) != sizeof(g.rng_seed))
-		return err_set(err, errno ? errno : EIO, "getting random bytes: %s", strerror(errno));
-	if (hv_domain_info(b->vmm->hv, b->created.domid, &info, err) < 0 || make_plan(b, &info, DTB_GUESS, err) < 0 ||
-	    dt_guest_build(&g, &first, &size, err) < 0 || make_plan(b, &info, size, err) < 0)
+		return err_set(err, errno ? errno : EIO, "getting random bytes: %s",
+			       strerror(errno));
+	if (hv_domain_info(b->vmm->hv, b->created.domid, &info, err) < 0 ||
+	    make_plan(b, &info, DTB_GUESS, err) < 0 || dt_guest_build(&g, &first, &size, err) < 0 ||
+	    make_plan(b, &info, size, err) < 0)
 		return -1;
 	return dt_guest_build(&g, dtb, dtb_size, err);
 }
 
-/* --- the rest -------------------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 /* Room was made before, but not for this domain alone: somebody may have come first. */
 static int claim_memory(struct build *b, struct err *err)
@@ -394,15 +429,19 @@ static int claim_memory(struct build *b, struct err *err)
 
 	if (hv_domain_claim(b->vmm->hv, b->created.domid, kb / 4, err) == 0)
 		return 0;
-	/* A Xen that knows no claims (or keeps coloured memory apart) finds out while it populates. */
+	/* A Xen that knows no claims (or keeps coloured memory apart) finds out while it
+	 * populates. */
 	if (err->code == ENOSYS || err->code == EOPNOTSUPP || b->cfg->llc_colors.n) {
 		err_clear(err);
 		return 0;
 	}
 	if (err->code != ENOMEM || hv_physinfo(b->vmm->hv, &phys, err) < 0)
 		return -1;
-	return err_set(err, ENOMEM, "the domain needs %llu MiB, and another took what was there a moment ago: the host has %llu MiB "
-		       "free; lower memory=, shrink dom0 (dom0_mem=) or end another domain", (unsigned long long)kb >> 10,
+	return err_set(err, ENOMEM,
+		       "the domain needs %llu MiB, and another took what was there a moment ago: "
+		       "the host has %llu MiB "
+		       "free; lower memory=, shrink dom0 (dom0_mem=) or end another domain",
+		       (unsigned long long)kb >> 10,
 		       (unsigned long long)(phys.free_pages - phys.outstanding_pages) >> 8);
 }
 
@@ -431,7 +470,8 @@ static int set_limits(struct build *b, struct err *err)
 
 static int set_params(struct build *b, struct err *err)
 {
-	/* Event interrupts arrive as a PPI (type 2 in bits 56-63), level, active low (public/hvm/params.h). */
+	/* Event interrupts arrive as a PPI (type 2 in bits 56-63), level, active low
+	 * (public/hvm/params.h). */
 	const uint64_t callback = 2ull << 56 | 2ull << 8 | LAYOUT_EVTCHN_PPI;
 	const struct {
 		enum hv_param param;
@@ -446,13 +486,14 @@ static int set_params(struct build *b, struct err *err)
 	};
 
 	for (unsigned i = 0; i < array_size(params); i++)
-		if (hv_param_set(b->vmm->hv, b->created.domid, params[i].param, params[i].value, err) < 0)
+		if (hv_param_set(b->vmm->hv, b->created.domid, params[i].param, params[i].value,
+				 err) < 0)
 			return -1;
 	return 0;
 }
 
-/* Documentation/arm64/booting.rst: x0 the tree, the rest 0. Documentation/arm/booting.rst: r0 0, r1 the machine (none),
- * r2 the tree. */
+/* Documentation/arm64/booting.rst: x0 the tree, the rest 0. Documentation/arm/booting.rst: r0 0, r1
+ * the machine (none), r2 the tree. */
 static int set_entry(struct build *b, struct err *err)
 {
 	struct hv_vcpu_entry entry = { .is_64bit = b->is_64bit, .pc = b->kernel.entry };
@@ -471,11 +512,13 @@ static int fill(struct build *b, const void *dtb, size_t dtb_size, struct err *e
 {
 	autoguestmem struct guestmem gm = { .hv = NULL };
 
-	if (guestmem_open(&gm, b->vmm->hv, b->created.domid, err) < 0 || load_images(b, &gm, err) < 0 ||
+	if (guestmem_open(&gm, b->vmm->hv, b->created.domid, err) < 0 ||
+	    load_images(b, &gm, err) < 0 ||
 	    vmm_step(b->vmm, err, "finishing the domain's inside") < 0 ||
 	    guestmem_write(&gm, b->map.dtb.base, dtb, dtb_size, err) < 0 ||
 	    clear_tail(&gm, b->map.dtb.base + dtb_size, err) < 0 ||
-	    guestmem_zero_pages(&gm, LAYOUT_MAGIC, NR_MAGIC, err) < 0 || guestmem_flush(&gm, err) < 0)
+	    guestmem_zero_pages(&gm, LAYOUT_MAGIC, NR_MAGIC, err) < 0 ||
+	    guestmem_flush(&gm, err) < 0)
 		return -1;
 	guestmem_grant(&gm, 0, b->console_domid, build_magic(MAGIC_CONSOLE));
 	guestmem_grant(&gm, 1, b->store_domid, build_magic(MAGIC_XENSTORE));
@@ -487,11 +530,12 @@ int build_domain(struct build *b, struct err *err)
 	autofree void *dtb = NULL;
 	size_t dtb_size = 0;
 
-	if (set_limits(b, err) < 0 || plan_and_describe(b, &dtb, &dtb_size, err) < 0 || populate(b, err) < 0 ||
-	    fill(b, dtb, dtb_size, err) < 0 || set_params(b, err) < 0 || set_entry(b, err) < 0)
+	if (set_limits(b, err) < 0 || plan_and_describe(b, &dtb, &dtb_size, err) < 0 ||
+	    populate(b, err) < 0 || fill(b, dtb, dtb_size, err) < 0 || set_params(b, err) < 0 ||
+	    set_entry(b, err) < 0)
 		return -1;
 	if (b->cfg->vuart == CONFIG_VUART_NONE)
 		return 0;
-	return hv_vuart_init(b->vmm->hv, b->created.domid, b->console_domid, build_magic(MAGIC_VUART) >> HV_PAGE_SHIFT,
-			     &b->vuart_port, err);
+	return hv_vuart_init(b->vmm->hv, b->created.domid, b->console_domid,
+			     build_magic(MAGIC_VUART) >> HV_PAGE_SHIFT, &b->vuart_port, err);
 }

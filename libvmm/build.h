@@ -11,8 +11,9 @@
 #include "libvmm/layout.h"
 
 /*
- * From a configuration and an empty domain to one that could run: memory, kernel, device tree, grants, vcpu 0. Nothing of the
- * store, nothing of undo: a domain that cannot be finished is the caller's to tear down.
+ * From a configuration and an empty domain to one that could run: memory, kernel, device tree,
+ * grants, vcpu 0. Nothing of the store, nothing of undo: a domain that cannot be finished is the
+ * caller's to tear down.
  */
 struct build {
 	struct vmm *vmm;
@@ -33,15 +34,21 @@ struct build {
 	uint64_t store_gfn, console_gfn;		/* of the rings; 0: their magic pages */
 };
 
-/* Open the images and ask the host what there is to know: everything that can fail without a domain. `partial`: what is made of
- * devices= and device_tree= together, taken; NULL: device_tree= alone. */
-int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial, struct err *err) must_check;
-/* What createdomain takes from the configuration, whose devices are settled; domid, pool and label are the caller's to add. */
-int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err) must_check;
-/* Xen refuses a domain with a bare EINVAL or ENODEV: add which of the keys it can be about. Returns -1. */
+/* Open the images and ask the host what there is to know: everything that can fail without a
+ * domain. `partial`: what is made of devices= and device_tree= together, taken; NULL: device_tree=
+ * alone. */
+int build_open(struct build *b, struct vmm *vmm, const struct vmm_config *cfg, void *partial,
+	       struct err *err) must_check;
+/* What createdomain takes from the configuration, whose devices are settled; domid, pool and label
+ * are the caller's to add. */
+int build_createdomain(const struct build *b, struct hv_createdomain *out, struct err *err)
+	must_check;
+/* Xen refuses a domain with a bare EINVAL or ENODEV: add which of the keys it can be about. Returns
+ * -1. */
 int build_refused(const struct build *b, const struct hv_createdomain *create, struct err *err);
-/* Limits, the pool of page tables, and a claim on the host's memory (unless !claims), so that nothing that is created meanwhile
- * takes what this domain is to have. Quick, where build_domain is not. */
+/* Limits, the pool of page tables, and a claim on the host's memory (unless !claims), so that
+ * nothing that is created meanwhile takes what this domain is to have. Quick, where build_domain is
+ * not. */
 int build_reserve(struct build *b, bool claims, struct err *err) must_check;
 int build_domain(struct build *b, struct err *err) must_check;
 void build_close(struct build *b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A recursive-descent parser of the xl.cfg language (grammar in the header). It knows the language and where each value
- * stood; it does not know a single key, opens no file and prints nothing. Its state is on the stack of cfgfile_parse, so
- * any number can run at once.
+ * A recursive-descent parser of the xl.cfg language (grammar in the header). It knows the language
+ * and where each value stood; it does not know a single key, opens no file and prints nothing. Its
+ * state is on the stack of cfgfile_parse, so any number can run at once.
  */
 #include "libvmm/cfgfile.h"
 
@@ -29,7 +29,7 @@ struct parser {
 	struct err *err;
 };
 
-/* --- places --------------------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static void place_line(const struct cfg_place *at, size_t *start, size_t *line, size_t *column)
 {
@@ -106,7 +106,7 @@ static int fail_at(struct parser *p, size_t pos, const char *fmt, ...)
 	return err_set(p->err, EINVAL, "%s: %s", where, what);
 }
 
-/* --- values --------------------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void value_clear(struct cfg_value *v)
 {
@@ -218,7 +218,8 @@ static int parse_string(struct parser *p, struct cfg_value *v)
 		int c = peek(p);
 
 		if (c < 0 || c == '\n')
-			return fail_at(p, start, "this string has no closing %c before the end of the line",
+			return fail_at(p, start,
+				       "this string has no closing %c before the end of the line",
 				       quote);
 		if (c == quote)
 			break;
@@ -288,7 +289,8 @@ static int parse_list(struct parser *p, unsigned depth, struct cfg_value *v)
 		else if (c < 0)
 			return fail_at(p, start, "this list has no closing ]");
 		else if (c != ']')
-			return fail_at(p, p->pos, "expected ',' or ']' in the list, found %s", found(p, buf));
+			return fail_at(p, p->pos, "expected ',' or ']' in the list, found %s",
+				       found(p, buf));
 	}
 	p->pos++;
 	return 0;
@@ -311,17 +313,18 @@ static int parse_value(struct parser *p, unsigned depth, struct cfg_value *v)
 	}
 	if (c >= 0 && (is_name_start((char)c) || c == '/'))
 		return fail_at(p, p->pos, "expected a value; text must stand in quotes");
-	return fail_at(p, p->pos, "expected a value (\"text\", a number or a [list]), found %s", found(p, buf));
+	return fail_at(p, p->pos, "expected a value (\"text\", a number or a [list]), found %s",
+		       found(p, buf));
 }
 
-/* --- settings ------------------------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 /* += : strings with strings, lists with lists. */
 static int value_join(struct parser *p, struct cfg_value *old, struct cfg_value *take_more)
 {
 	if ((old->type == CFG_LIST) != (take_more->type == CFG_LIST))
-		return fail_at(p, take_more->place.offset, "cannot add %s to %s", cfg_type_str(take_more->type),
-			       cfg_type_str(old->type));
+		return fail_at(p, take_more->place.offset, "cannot add %s to %s",
+			       cfg_type_str(take_more->type), cfg_type_str(old->type));
 	if (old->type == CFG_LIST) {
 		for (size_t i = 0; i < take_more->nr; i++)
 			list_append(old, &take_more->items[i]);
@@ -337,7 +340,8 @@ static int value_join(struct parser *p, struct cfg_value *old, struct cfg_value 
 	return 0;
 }
 
-static int setting_put(struct parser *p, const char *key, size_t key_pos, bool is_append, struct cfg_value *v)
+static int setting_put(struct parser *p, const char *key, size_t key_pos, bool is_append,
+		       struct cfg_value *v)
 {
 	struct cfgfile *f = p->file;
 	struct cfg_setting *s;
@@ -393,8 +397,10 @@ static int parse_setting(struct parser *p)
 	}
 	skip_blank(p, false);
 	if (peek(p) >= 0 && peek(p) != '\n' && peek(p) != ';')
-		return fail_at(p, p->pos, "expected the end of the line or ';' after the value of '%s', found %s",
-			       key, found(p, buf));
+		return fail_at(
+			p, p->pos,
+			"expected the end of the line or ';' after the value of '%s', found %s",
+			key, found(p, buf));
 	return 0;
 }
 
@@ -416,14 +422,15 @@ static int parse_text(struct parser *p)
 			continue;
 		}
 		if (!is_name_start(p->text[p->pos]))
-			return fail_at(p, p->pos, "expected the name of a setting, found %s", found(p, buf));
+			return fail_at(p, p->pos, "expected the name of a setting, found %s",
+				       found(p, buf));
 		if (parse_setting(p) < 0)
 			return -1;
 	}
 }
 
-int cfgfile_parse(struct cfgfile *f, const char *name, const char *text, size_t len, bool is_override,
-		  struct cfg_place *at, struct err *err)
+int cfgfile_parse(struct cfgfile *f, const char *name, const char *text, size_t len,
+		  bool is_override, struct cfg_place *at, struct err *err)
 {
 	struct cfg_source *source = xcalloc(1, sizeof(*source));
 	struct parser p = { .file = f, .source = source, .is_override = is_override, .err = err };
@@ -433,8 +440,8 @@ int cfgfile_parse(struct cfgfile *f, const char *name, const char *text, size_t 
 	f->sources[f->nr_sources++] = source;
 	source->name = xstrdup(name);
 	if (len > CFGFILE_MAX_BYTES)
-		ret = err_set(err, EFBIG, "%s: %zu bytes; a configuration has at most %u", name, len,
-			      CFGFILE_MAX_BYTES);
+		ret = err_set(err, EFBIG, "%s: %zu bytes; a configuration has at most %u", name,
+			      len, CFGFILE_MAX_BYTES);
 	source->len = ret < 0 ? 0 : len;
 	source->text = xmalloc(source->len + 1);
 	memcpy(source->text, text, source->len);

@@ -7,7 +7,8 @@
 #include "base/err.h"
 
 /*
- * The language of xl.cfg files: text in, a list of settings out, each value with its place in the text.
+ * The language of xl.cfg files: text in, a list of settings out, each value with its place in the
+ * text.
  *
  *	file     = { [ setting ] ( newline | ";" ) } [ setting ]
  *	setting  = name ( "=" | "+=" ) value
@@ -17,10 +18,11 @@
  *	number   = digit, then digits and letters (its value is judged by whoever asks for it)
  *	comment  = "#" to the end of the line
  *
- * In strings \\ \' \" \a \b \f \n \r \t \v \xHH and \OOO are understood, as upstream does. A key set again replaces the earlier
- * value; += joins strings with strings and lists with lists.
+ * In strings \\ \' \" \a \b \f \n \r \t \v \xHH and \OOO are understood, as upstream does. A key
+ * set again replaces the earlier value; += joins strings with strings and lists with lists.
  *
- * Limits: CFGFILE_MAX_BYTES of text, CFGFILE_MAX_DEPTH nested lists. Time and memory are linear in the text.
+ * Limits: CFGFILE_MAX_BYTES of text, CFGFILE_MAX_DEPTH nested lists. Time and memory are linear in
+ * the text.
  */
 #define CFGFILE_MAX_BYTES (4u << 20)
 #define CFGFILE_MAX_DEPTH 8u
@@ -64,9 +66,10 @@ struct cfgfile {
 };
 #define CFGFILE_INIT { NULL, 0, NULL, 0, 0 }
 
-/* Parse `text` on top of what is there. On failure *at is the place, and err names it as file:line:column. */
-int cfgfile_parse(struct cfgfile *f, const char *name, const char *text, size_t len, bool is_override,
-		  struct cfg_place *at, struct err *err) must_check;
+/* Parse `text` on top of what is there. On failure *at is the place, and err names it as
+ * file:line:column. */
+int cfgfile_parse(struct cfgfile *f, const char *name, const char *text, size_t len,
+		  bool is_override, struct cfg_place *at, struct err *err) must_check;
 void cfgfile_free(struct cfgfile *f);	/* idempotent */
 #define autocfgfile __attribute__((cleanup(cfgfile_free)))
 
@@ -75,7 +78,8 @@ const struct cfg_setting *cfgfile_find(const struct cfgfile *f, const char *key)
 
 /* "file:line:column", yours to free. */
 char *cfg_place_str(const struct cfg_place *at);
-/* The line at that place and a caret below it, each ending in a newline, long lines cut around the caret; yours to free. */
+/* The line at that place and a caret below it, each ending in a newline, long lines cut around the
+ * caret; yours to free. */
 char *cfg_place_excerpt(const struct cfg_place *at);
 
 /* "a string", "a number", "a list". */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Configurations to upstream's JSON and back: members in its order, those at their default left out, as its generated code does
- * (libxl_types.idl of 4.17 to 4.20). Keys of ours that upstream does not have stand at the end in an object "libvmm", which
- * upstream's reader ignores. It knows no device class but by its row.
+ * Configurations to upstream's JSON and back: members in its order, those at their default left
+ * out, as its generated code does (libxl_types.idl of 4.17 to 4.20). Keys of ours that upstream
+ * does not have stand at the end in an object "libvmm", which upstream's reader ignores. It knows
+ * no device class but by its row.
  */
 #include "libvmm/cfgjson.h"
 
@@ -17,7 +18,7 @@
 
 #define UNSET_DOMID 4294967295u		/* upstream's "not chosen", which it saves */
 
-/* --- out ------------------------------------------------------------------------------------------------------ */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static void str_member(struct json_writer *w, const char *key, const char *value)
 {
@@ -60,8 +61,9 @@ static void write_c_info(const struct vmm_config *cfg, bool is_saved, struct jso
 
 	vmm_uuid_text(cfg->uuid, uuid);
 	json_open_object(w, "c_info");
-	json_str(w, "type", cfg->is_type_pv && !is_saved ? "pv" : "pvh");	/* Arm makes it pvh */
-	str_member(w, "ssid_label", cfg->init_seclabel != NULL ? cfg->init_seclabel : cfg->seclabel);
+	json_str(w, "type", cfg->is_type_pv && !is_saved ? "pv" : "pvh"); /* Arm makes it pvh */
+	str_member(w, "ssid_label",
+		   cfg->init_seclabel != NULL ? cfg->init_seclabel : cfg->seclabel);
 	str_member(w, "name", cfg->name);
 	if (is_saved)
 		json_uint(w, "domid", UNSET_DOMID);
@@ -83,9 +85,10 @@ static void write_bits(struct json_writer *w, const char *key, const struct bitm
 	json_close_array(w);
 }
 
-/* One bitmap a vcpu, the last entry repeated for those without their own; what cannot be known without the host (all, node:) is
- * left out. */
-static void write_affinity(struct json_writer *w, const char *key, const struct config_affinity *a, uint32_t nr_vcpus)
+/* One bitmap a vcpu, the last entry repeated for those without their own; what cannot be known
+ * without the host (all, node:) is left out. */
+static void write_affinity(struct json_writer *w, const char *key, const struct config_affinity *a,
+			   uint32_t nr_vcpus)
 {
 	size_t nr = a->all != NULL ? nr_vcpus : a->each.n;
 	struct err ignored = ERR_INIT;
@@ -102,7 +105,8 @@ static void write_affinity(struct json_writer *w, const char *key, const struct 
 	}
 	json_open_array(w, key);
 	for (size_t i = 0; i < nr; i++)
-		if (bitmap_parse_cpus(&b, a->all != NULL ? a->all : a->each.v[i], BITMAP_BITS, NULL, NULL, key, &ignored) == 0)
+		if (bitmap_parse_cpus(&b, a->all != NULL ? a->all : a->each.v[i], BITMAP_BITS, NULL,
+				      NULL, key, &ignored) == 0)
 			write_bits(w, NULL, &b);
 	json_close_array(w);
 }
@@ -118,11 +122,13 @@ static void write_cpus(const struct vmm_config *cfg, struct json_writer *w)
 	}
 	write_affinity(w, "vcpu_hard_affinity", &cfg->cpus, cfg->vcpus);
 	write_affinity(w, "vcpu_soft_affinity", &cfg->cpus_soft, cfg->vcpus);
-	if (cfg->cpus.all != NULL || cfg->cpus.each.n > 0 || cfg->cpus_soft.all != NULL || cfg->cpus_soft.each.n > 0)
+	if (cfg->cpus.all != NULL || cfg->cpus.each.n > 0 || cfg->cpus_soft.all != NULL ||
+	    cfg->cpus_soft.each.n > 0)
 		json_str(w, "numa_placement", "False");
 }
 
-static void write_sched(const struct vmm_config *cfg, const struct cfgjson_live *live, struct json_writer *w)
+static void write_sched(const struct vmm_config *cfg, const struct cfgjson_live *live,
+			struct json_writer *w)
 {
 	json_open_object(w, "sched_params");
 	if (live != NULL)
@@ -167,7 +173,8 @@ static void write_colors(const struct vmm_config *cfg, struct json_writer *w)
 		return;
 	json_open_array(w, "llc_colors");
 	for (size_t i = 0; i < cfg->llc_colors.n; i++)
-		if (num_range(cfg->llc_colors.v[i], UINT16_MAX, "llc_colors", &first, &last, &ignored) == 0)
+		if (num_range(cfg->llc_colors.v[i], UINT16_MAX, "llc_colors", &first, &last,
+			      &ignored) == 0)
 			for (uint64_t c = first; c <= last; c++)
 				json_uint(w, NULL, c);
 	json_close_array(w);
@@ -175,8 +182,10 @@ static void write_colors(const struct vmm_config *cfg, struct json_writer *w)
 
 static void write_arch(const struct vmm_config *cfg, bool is_saved, struct json_writer *w)
 {
-	static const char *const gic[] = { NULL, "v2", "v3" }, *const vuart[] = { NULL, "sbsa_uart" };
-	autofree char *sve = cfg->sve_vl == UINT32_MAX ? xstrdup("hw") : str_printf("%u", cfg->sve_vl);
+	static const char *const gic[] = { NULL, "v2", "v3" }, *const vuart[] = { NULL,
+										  "sbsa_uart" };
+	autofree char *sve =
+		cfg->sve_vl == UINT32_MAX ? xstrdup("hw") : str_printf("%u", cfg->sve_vl);
 
 	json_open_object(w, cfg->is_type_pv && !is_saved ? "type.pv" : "type.pvh");
 	json_close_object(w);
@@ -191,7 +200,8 @@ static void write_arch(const struct vmm_config *cfg, bool is_saved, struct json_
 	json_close_object(w);
 }
 
-static void write_b_info(const struct vmm_config *cfg, bool is_saved, const struct cfgjson_live *live, struct json_writer *w)
+static void write_b_info(const struct vmm_config *cfg, bool is_saved,
+			 const struct cfgjson_live *live, struct json_writer *w)
 {
 	static const char *const tee[] = { NULL, "optee", "ffa" };
 
@@ -225,7 +235,8 @@ static void write_b_info(const struct vmm_config *cfg, bool is_saved, const stru
 	json_close_object(w);
 }
 
-static void write_devices(const struct vmm_config *cfg, const struct vmm_devclass *class, struct json_writer *w)
+static void write_devices(const struct vmm_config *cfg, const struct vmm_devclass *class,
+			  struct json_writer *w)
 {
 	const struct vmm_device *dev;
 	bool is_open = false;
@@ -273,10 +284,12 @@ static bool has_own_keys(const struct vmm_config *cfg)
 	struct vmm_config fresh;
 
 	config_init(&fresh);
-	return cfg->restart_limit != fresh.restart_limit || cfg->start_after.n > 0 || cfg->backend_wait_s != 0 ||
-	       cfg->image_format != IMAGE_FORMAT_AUTO || cfg->passthrough_devices.n > 0 || cfg->host_dtb != NULL ||
-	       cfg->force_shared_page || cfg->trap_unmapped_accesses != CONFIG_UNSET || cfg->cpus.all != NULL ||
-	       cfg->cpus.each.n > 0 || cfg->cpus_soft.all != NULL || cfg->cpus_soft.each.n > 0 || cfg->bootloader != NULL;
+	return cfg->restart_limit != fresh.restart_limit || cfg->start_after.n > 0 ||
+	       cfg->backend_wait_s != 0 || cfg->image_format != IMAGE_FORMAT_AUTO ||
+	       cfg->passthrough_devices.n > 0 || cfg->host_dtb != NULL || cfg->force_shared_page ||
+	       cfg->trap_unmapped_accesses != CONFIG_UNSET || cfg->cpus.all != NULL ||
+	       cfg->cpus.each.n > 0 || cfg->cpus_soft.all != NULL || cfg->cpus_soft.each.n > 0 ||
+	       cfg->bootloader != NULL;
 }
 
 static void write_own(const struct vmm_config *cfg, struct json_writer *w)
@@ -301,8 +314,8 @@ static void write_own(const struct vmm_config *cfg, struct json_writer *w)
 	json_close_object(w);
 }
 
-void cfgjson_write(const struct vmm_config *cfg, const char *key, bool is_saved, const struct cfgjson_live *live,
-		   struct json_writer *w)
+void cfgjson_write(const struct vmm_config *cfg, const char *key, bool is_saved,
+		   const struct cfgjson_live *live, struct json_writer *w)
 {
 	json_open_object(w, key);
 	write_c_info(cfg, is_saved, w);
@@ -318,7 +331,8 @@ void cfgjson_write(const struct vmm_config *cfg, const char *key, bool is_saved,
 	json_close_object(w);
 }
 
-static int to_text(const struct vmm_config *cfg, bool is_saved, const struct cfgjson_live *live, char **json, struct err *err)
+static int to_text(const struct vmm_config *cfg, bool is_saved, const struct cfgjson_live *live,
+		   char **json, struct err *err)
 {
 	struct json_writer *w = json_writer_new();
 
@@ -336,12 +350,13 @@ int vmm_config_to_saved_json(const struct vmm_config *cfg, char **json, struct e
 	return to_text(cfg, true, NULL, json, err);
 }
 
-int cfgjson_saved(const struct vmm_config *cfg, const struct cfgjson_live *live, char **json, struct err *err)
+int cfgjson_saved(const struct vmm_config *cfg, const struct cfgjson_live *live, char **json,
+		  struct err *err)
 {
 	return to_text(cfg, true, live, json, err);
 }
 
-/* --- in ------------------------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 static int read_str(const struct json *j, const char *key, char **out, struct err *err)
 {
@@ -357,7 +372,8 @@ static int read_str(const struct json *j, const char *key, char **out, struct er
 }
 
 /* -1 and 2^32-1 are upstream's "not set". */
-static int read_i64(const struct json *j, const char *key, int64_t min, int64_t max, int64_t *out, struct err *err)
+static int read_i64(const struct json *j, const char *key, int64_t min, int64_t max, int64_t *out,
+		    struct err *err)
 {
 	const struct json *v = json_get(j, key);
 
@@ -380,7 +396,8 @@ static int read_i32(const struct json *j, const char *key, int32_t *out, struct 
 	return 0;
 }
 
-static int read_u32(const struct json *j, const char *key, uint32_t max, uint32_t *out, struct err *err)
+static int read_u32(const struct json *j, const char *key, uint32_t max, uint32_t *out,
+		    struct err *err)
 {
 	int64_t n = *out;
 
@@ -405,10 +422,12 @@ static bool read_flag(const struct json *j, const char *key)
 {
 	const struct json *v = json_get(j, key);
 
-	return v != NULL && ((v->type == JSON_BOOL && v->is_true) || (v->type == JSON_STRING && strcmp(v->text, "True") == 0));
+	return v != NULL && ((v->type == JSON_BOOL && v->is_true) ||
+			     (v->type == JSON_STRING && strcmp(v->text, "True") == 0));
 }
 
-static int read_name(const struct json *j, const char *key, const char *const *names, unsigned *out, struct err *err)
+static int read_name(const struct json *j, const char *key, const char *const *names, unsigned *out,
+		     struct err *err)
 {
 	const struct json *v = json_get(j, key);
 
@@ -435,12 +454,14 @@ static int read_list(const struct json *j, const char *key, struct strlist *out,
 
 static int read_c_info(struct vmm_config *cfg, const struct json *c, struct err *err)
 {
-	static const char *const passthrough[] = { "default", "disabled", "enabled", "sync_pt", "share_pt", NULL };
+	static const char *const passthrough[] = { "default", "disabled", "enabled",
+						   "sync_pt", "share_pt", NULL };
 	autofree char *uuid = NULL, *type = NULL;
 	unsigned mode = PASSTHROUGH_DEFAULT;
 
 	if (read_str(c, "name", &cfg->name, err) < 0 || read_str(c, "uuid", &uuid, err) < 0 ||
-	    read_str(c, "ssid_label", &cfg->seclabel, err) < 0 || read_str(c, "pool_name", &cfg->pool, err) < 0 ||
+	    read_str(c, "ssid_label", &cfg->seclabel, err) < 0 ||
+	    read_str(c, "pool_name", &cfg->pool, err) < 0 ||
 	    read_name(c, "passthrough", passthrough, &mode, err) < 0)
 		return -1;
 	if (uuid != NULL && vmm_uuid_parse(uuid, cfg->uuid, err) < 0)
@@ -450,7 +471,8 @@ static int read_c_info(struct vmm_config *cfg, const struct json *c, struct err 
 	cfg->is_type_set = type != NULL;
 	cfg->is_type_pv = str_eq(type, "pv");
 	cfg->is_uuid_set = uuid != NULL;
-	cfg->passthrough = mode > PASSTHROUGH_ENABLED ? PASSTHROUGH_ENABLED : (enum config_passthrough)mode;
+	cfg->passthrough =
+		mode > PASSTHROUGH_ENABLED ? PASSTHROUGH_ENABLED : (enum config_passthrough)mode;
 	cfg->driver_domain = read_flag(c, "driver_domain");
 	cfg->suspend_evtchn_compat = read_flag(c, "xend_suspend_evtchn_compat");
 	return 0;
@@ -489,8 +511,10 @@ static int read_cpus(struct vmm_config *cfg, const struct json *b, struct err *e
 
 static int read_sched(struct vmm_config *cfg, const struct json *s, struct err *err)
 {
-	if (read_i32(s, "weight", &cfg->cpu_weight, err) < 0 || read_i32(s, "cap", &cfg->cap, err) < 0 ||
-	    read_i32(s, "period", &cfg->period_us, err) < 0 || read_i32(s, "budget", &cfg->budget_us, err) < 0)
+	if (read_i32(s, "weight", &cfg->cpu_weight, err) < 0 ||
+	    read_i32(s, "cap", &cfg->cap, err) < 0 ||
+	    read_i32(s, "period", &cfg->period_us, err) < 0 ||
+	    read_i32(s, "budget", &cfg->budget_us, err) < 0)
 		return -1;
 	return read_i32(s, "extratime", &cfg->extratime, err);
 }
@@ -519,7 +543,8 @@ static int read_hardware(struct vmm_config *cfg, const struct json *b, struct er
 	json_for_each (m, iomem) {
 		struct config_iomem *out = &cfg->iomem[cfg->nr_iomem++];
 
-		if (read_kb(m, "start", &out->mfn, err) < 0 || read_kb(m, "number", &out->nr, err) < 0)
+		if (read_kb(m, "start", &out->mfn, err) < 0 ||
+		    read_kb(m, "number", &out->nr, err) < 0)
 			return -1;
 		out->gfn = out->mfn;
 		if (read_kb(m, "gfn", &out->gfn, err) < 0)
@@ -530,13 +555,18 @@ static int read_hardware(struct vmm_config *cfg, const struct json *b, struct er
 
 static int read_arch(struct vmm_config *cfg, const struct json *b, struct err *err)
 {
-	static const char *const gic[] = { "default", "v2", "v3", NULL }, *const vuart[] = { "unknown", "sbsa_uart", NULL };
+	static const char *const gic[] = { "default", "v2", "v3", NULL }, *const vuart[] = {
+		"unknown", "sbsa_uart", NULL
+	};
 	static const char *const tee[] = { "none", "optee", "ffa", NULL };
-	const struct json *arm = json_get(b, "arch_arm"), *sve = json_get(arm, "sve_vl"), *vpmu = json_get(b, "vpmu");
+	const struct json *arm = json_get(b, "arch_arm"), *sve = json_get(arm, "sve_vl"),
+			  *vpmu = json_get(b, "vpmu");
 	unsigned gic_version = 0, uart = 0, tee_type = 0;
 
-	if (read_name(arm, "gic_version", gic, &gic_version, err) < 0 || read_name(arm, "vuart", vuart, &uart, err) < 0 ||
-	    read_name(b, "tee", tee, &tee_type, err) < 0 || read_i32(arm, "nr_spis", &cfg->nr_spis, err) < 0)
+	if (read_name(arm, "gic_version", gic, &gic_version, err) < 0 ||
+	    read_name(arm, "vuart", vuart, &uart, err) < 0 ||
+	    read_name(b, "tee", tee, &tee_type, err) < 0 ||
+	    read_i32(arm, "nr_spis", &cfg->nr_spis, err) < 0)
 		return -1;
 	cfg->gic_version = (enum config_gic)gic_version;
 	cfg->vuart = (enum config_vuart)uart;
@@ -555,14 +585,19 @@ static int read_arch(struct vmm_config *cfg, const struct json *b, struct err *e
 static int read_b_info(struct vmm_config *cfg, const struct json *b, struct err *err)
 {
 	if (read_cpus(cfg, b, err) < 0 || read_kb(b, "max_memkb", &cfg->max_kb, err) < 0 ||
-	    read_kb(b, "target_memkb", &cfg->target_kb, err) < 0 || read_kb(b, "shadow_memkb", &cfg->shadow_kb, err) < 0 ||
+	    read_kb(b, "target_memkb", &cfg->target_kb, err) < 0 ||
+	    read_kb(b, "shadow_memkb", &cfg->shadow_kb, err) < 0 ||
 	    read_i32(b, "max_grant_frames", &cfg->max_grant_frames, err) < 0 ||
 	    read_i32(b, "max_maptrack_frames", &cfg->max_maptrack_frames, err) < 0 ||
 	    read_i32(b, "max_grant_version", &cfg->max_grant_version, err) < 0 ||
-	    read_sched(cfg, json_get(b, "sched_params"), err) < 0 || read_list(b, "llc_colors", &cfg->llc_colors, err) < 0 ||
-	    read_hardware(cfg, b, err) < 0 || read_u32(b, "event_channels", UINT32_MAX - 1, &cfg->max_event_channels, err) < 0 ||
-	    read_str(b, "kernel", &cfg->kernel, err) < 0 || read_str(b, "cmdline", &cfg->cmdline, err) < 0 ||
-	    read_str(b, "ramdisk", &cfg->ramdisk, err) < 0 || read_str(b, "device_tree", &cfg->device_tree, err) < 0 ||
+	    read_sched(cfg, json_get(b, "sched_params"), err) < 0 ||
+	    read_list(b, "llc_colors", &cfg->llc_colors, err) < 0 ||
+	    read_hardware(cfg, b, err) < 0 ||
+	    read_u32(b, "event_channels", UINT32_MAX - 1, &cfg->max_event_channels, err) < 0 ||
+	    read_str(b, "kernel", &cfg->kernel, err) < 0 ||
+	    read_str(b, "cmdline", &cfg->cmdline, err) < 0 ||
+	    read_str(b, "ramdisk", &cfg->ramdisk, err) < 0 ||
+	    read_str(b, "device_tree", &cfg->device_tree, err) < 0 ||
 	    read_str(b, "bootloader", &cfg->bootloader, err) < 0 || read_arch(cfg, b, err) < 0)
 		return -1;
 	cfg->are_evtchns_set = json_get(b, "event_channels") != NULL;
@@ -622,7 +657,8 @@ static int read_own(struct vmm_config *cfg, const struct json *j, struct err *er
 		return 0;
 	strlist_free(&cfg->cpus.each);		/* the words themselves are here */
 	strlist_free(&cfg->cpus_soft.each);
-	if (read_str(j, "cpus", &cfg->cpus.all, err) < 0 || read_list(j, "cpus_each", &cfg->cpus.each, err) < 0 ||
+	if (read_str(j, "cpus", &cfg->cpus.all, err) < 0 ||
+	    read_list(j, "cpus_each", &cfg->cpus.each, err) < 0 ||
 	    read_str(j, "cpus_soft", &cfg->cpus_soft.all, err) < 0 ||
 	    read_list(j, "cpus_soft_each", &cfg->cpus_soft.each, err) < 0 ||
 	    read_u32(j, "restart_limit", 1000000, &cfg->restart_limit, err) < 0 ||

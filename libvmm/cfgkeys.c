@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The keys of guest.cfg, one row each, and the walk that carries parsed settings into a struct vmm_config. It knows how a
- * value is written and which bounds one key has by itself; what several keys must agree on is config_finish, what a device's
- * specification means is its class.
+ * The keys of guest.cfg, one row each, and the walk that carries parsed settings into a struct
+ * vmm_config. It knows how a value is written and which bounds one key has by itself; what several
+ * keys must agree on is config_finish, what a device's specification means is its class.
  */
 #include "libvmm/cfgkeys.h"
 
@@ -33,7 +33,8 @@ struct cfgkey_ctx {
 	struct err *err;
 };
 
-static int refuse(struct cfgkey_ctx *c, const struct cfg_value *v, const char *fmt, ...) printf_like(3, 4);
+static int refuse(struct cfgkey_ctx *c, const struct cfg_value *v, const char *fmt, ...)
+	printf_like(3, 4);
 static int refuse(struct cfgkey_ctx *c, const struct cfg_value *v, const char *fmt, ...)
 {
 	autofree char *what = NULL;
@@ -54,7 +55,8 @@ static int refused(struct cfgkey_ctx *c, const struct cfg_value *v)
 }
 
 /* A warning, or with --strict an error. */
-static int warn(struct cfgkey_ctx *c, const struct cfg_place *at, const char *fmt, ...) printf_like(3, 4);
+static int warn(struct cfgkey_ctx *c, const struct cfg_place *at, const char *fmt, ...)
+	printf_like(3, 4);
 static int warn(struct cfgkey_ctx *c, const struct cfg_place *at, const char *fmt, ...)
 {
 	autofree char *what = NULL, *where = NULL, *excerpt = NULL, *full = NULL;
@@ -75,7 +77,7 @@ static int warn(struct cfgkey_ctx *c, const struct cfg_place *at, const char *fm
 	return 0;
 }
 
-/* --- kinds of values ------------------------------------------------------------------------------------------ */
+/* --- kinds of values -------------------------------------------------------------------------- */
 
 static int want_text(struct cfgkey_ctx *c, const struct cfg_value *v)
 {
@@ -84,7 +86,8 @@ static int want_text(struct cfgkey_ctx *c, const struct cfg_value *v)
 	return 0;
 }
 
-static int get_number(struct cfgkey_ctx *c, const struct cfg_value *v, int64_t min, int64_t max, int64_t *out)
+static int get_number(struct cfgkey_ctx *c, const struct cfg_value *v, int64_t min, int64_t max,
+		      int64_t *out)
 {
 	if (want_text(c, v) < 0)
 		return -1;
@@ -110,13 +113,15 @@ static int set_list(struct cfgkey_ctx *c, const struct cfg_value *v, struct strl
 	}
 	for (size_t i = 0; i < v->nr; i++) {
 		if (v->items[i].type == CFG_LIST)
-			return refuse(c, &v->items[i], "expected a string or a number in the list, found a list");
+			return refuse(c, &v->items[i],
+				      "expected a string or a number in the list, found a list");
 		strlist_add(out, v->items[i].text);
 	}
 	return 0;
 }
 
-static int set_enum(struct cfgkey_ctx *c, const struct cfg_value *v, const char *const *names, unsigned *out)
+static int set_enum(struct cfgkey_ctx *c, const struct cfg_value *v, const char *const *names,
+		    unsigned *out)
 {
 	autostrbuf struct strbuf all = STRBUF_INIT;
 
@@ -132,14 +137,15 @@ static int set_enum(struct cfgkey_ctx *c, const struct cfg_value *v, const char 
 	return refuse(c, v, "'%s' is none of %s", v->text, all.data);
 }
 
-static int set_affinity(struct cfgkey_ctx *c, const struct cfg_value *v, struct config_affinity *out)
+static int set_affinity(struct cfgkey_ctx *c, const struct cfg_value *v,
+			struct config_affinity *out)
 {
 	if (v->type == CFG_LIST)
 		return set_list(c, v, &out->each);
 	return set_str(c, v, &out->all);
 }
 
-/* --- odd keys ------------------------------------------------------------------------------------------------- */
+/* --- odd keys --------------------------------------------------------------------------------- */
 
 static int set_name(struct cfgkey_ctx *c, const struct cfg_value *v)
 {
@@ -157,7 +163,8 @@ static int set_uuid(struct cfgkey_ctx *c, const struct cfg_value *v)
 	if (want_text(c, v) < 0)
 		return -1;
 	if (vmm_uuid_parse(v->text, c->cfg->uuid, &ignored) < 0)
-		return refuse(c, v, "'%s' is not of the form 01234567-89ab-cdef-0123-456789abcdef", v->text);
+		return refuse(c, v, "'%s' is not of the form 01234567-89ab-cdef-0123-456789abcdef",
+			      v->text);
 	c->cfg->is_uuid_set = true;
 	return 0;
 }
@@ -178,16 +185,19 @@ static int set_type(struct cfgkey_ctx *c, const struct cfg_value *v)
 
 static int set_root_or_extra(struct cfgkey_ctx *c, const struct cfg_value *v)
 {
-	const struct cfg_setting *root = cfgfile_find(c->file, "root"), *extra = cfgfile_find(c->file, "extra");
+	const struct cfg_setting *root = cfgfile_find(c->file, "root"),
+				 *extra = cfgfile_find(c->file, "extra");
 
 	if (want_text(c, v) < 0)
 		return -1;
 	if (cfgfile_find(c->file, "cmdline") != NULL)
-		return warn(c, &c->setting->place, "%s: not used, because cmdline= is set as well", c->setting->key);
+		return warn(c, &c->setting->place, "%s: not used, because cmdline= is set as well",
+			    c->setting->key);
 	free(c->cfg->cmdline);
 	c->cfg->cmdline = NULL;
 	if (root != NULL && root->value.text != NULL && root->value.text[0] != '\0') {
-		const char *more = extra != NULL && extra->value.text != NULL ? extra->value.text : "";
+		const char *more =
+			extra != NULL && extra->value.text != NULL ? extra->value.text : "";
 
 		c->cfg->cmdline = str_printf("root=%s %s", root->value.text, more);
 	} else if (extra != NULL && extra->value.text != NULL) {
@@ -216,7 +226,10 @@ static int set_sve(struct cfgkey_ctx *c, const struct cfg_value *v)
 		return 0;
 	}
 	if (num_i64(v->text, 128, 2048, "sve", &bits, c->err) < 0 || bits % 128 != 0)
-		return refuse(c, v, "expected \"disabled\", \"hw\" or a multiple of 128 up to 2048, found '%s'", v->text);
+		return refuse(
+			c, v,
+			"expected \"disabled\", \"hw\" or a multiple of 128 up to 2048, found '%s'",
+			v->text);
 	c->cfg->sve_vl = (uint32_t)bits;
 	return 0;
 }
@@ -232,7 +245,10 @@ static int parse_iomem(struct cfgkey_ctx *c, const struct cfg_value *v, struct c
 	copy = xstrdup(v->text);
 	count = strchr(copy, ',');
 	if (count == NULL)
-		return refuse(c, v, "'%s' is not of the form \"START,COUNT[@GFN]\" (pages of 4 KiB, hexadecimal)", v->text);
+		return refuse(c, v,
+			      "'%s' is not of the form \"START,COUNT[@GFN]\" (pages of 4 KiB, "
+			      "hexadecimal)",
+			      v->text);
 	*count++ = '\0';
 	gfn = strchr(count, '@');
 	if (gfn != NULL)
@@ -241,12 +257,14 @@ static int parse_iomem(struct cfgkey_ctx *c, const struct cfg_value *v, struct c
 	    num_hex(str_trim(count), MAX_PFN, "iomem: count", &out->nr, c->err) < 0)
 		return refused(c, v);
 	out->gfn = out->mfn;
-	if (gfn != NULL && num_hex(str_trim(gfn), MAX_PFN, "iomem: guest page", &out->gfn, c->err) < 0)
+	if (gfn != NULL &&
+	    num_hex(str_trim(gfn), MAX_PFN, "iomem: guest page", &out->gfn, c->err) < 0)
 		return refused(c, v);
 	if (out->nr == 0)
 		return refuse(c, v, "'%s' has a count of 0 pages", v->text);
 	if (out->mfn + out->nr > MAX_PFN || out->gfn + out->nr > MAX_PFN)
-		return refuse(c, v, "'%s' reaches past the last page an Arm machine can have", v->text);
+		return refuse(c, v, "'%s' reaches past the last page an Arm machine can have",
+			      v->text);
 	return 0;
 }
 
@@ -281,8 +299,11 @@ static int set_irqs(struct cfgkey_ctx *c, const struct cfg_value *v)
 		if (get_number(c, &items[i], 0, MAX_IRQ, &irq) < 0)
 			return -1;
 		if (irq < 32)
-			return refuse(c, &items[i], "%lld is a private interrupt; a device's is a shared one (SPI), 32 or "
-				      "more: the number in a device tree plus 32", (long long)irq);
+			return refuse(c, &items[i],
+				      "%lld is a private interrupt; a device's is a shared one "
+				      "(SPI), 32 or "
+				      "more: the number in a device tree plus 32",
+				      (long long)irq);
 		c->cfg->irqs[i] = (uint32_t)irq;
 	}
 	return 0;
@@ -290,7 +311,8 @@ static int set_irqs(struct cfgkey_ctx *c, const struct cfg_value *v)
 
 static int set_passthrough(struct cfgkey_ctx *c, const struct cfg_value *v)
 {
-	static const char *const names[] = { "default", "disabled", "enabled", "share_pt", "sync_pt", "0", "1", NULL };
+	static const char *const names[] = { "default", "disabled", "enabled", "share_pt",
+					     "sync_pt", "0",        "1",       NULL };
 	static const enum config_passthrough values[] = {
 		PASSTHROUGH_DEFAULT, PASSTHROUGH_DISABLED, PASSTHROUGH_ENABLED, PASSTHROUGH_ENABLED,
 		PASSTHROUGH_DEFAULT, PASSTHROUGH_DISABLED, PASSTHROUGH_ENABLED,
@@ -350,7 +372,7 @@ static int set_device_list(struct cfgkey_ctx *c, const struct cfg_value *v)
 	return 0;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const char *const image_formats[] = { "auto", "raw", NULL };
 static const char *const gics[] = { "default", "v2", "v3", NULL };
@@ -391,17 +413,23 @@ static const struct cfgkey rows[] = {
 	STR("seclabel", seclabel, "its XSM label"),
 	STR("init_seclabel", init_seclabel, "its XSM label while it is built"),
 	I32("max_grant_frames", max_grant_frames, 1, INT32_MAX, "pages of grant table it may have"),
-	I32("max_maptrack_frames", max_maptrack_frames, 0, INT32_MAX, "pages of maptrack table it may have"),
+	I32("max_maptrack_frames", max_maptrack_frames, 0, INT32_MAX,
+	    "pages of maptrack table it may have"),
 	I32("max_grant_version", max_grant_version, 1, 1, "newest grant-table version (1 on Arm)"),
-	U32("max_event_channels", max_event_channels, 1, 1 << 17, "event channels it may have (1023)"),
+	U32("max_event_channels", max_event_channels, 1, 1 << 17,
+	    "event channels it may have (1023)"),
 	BOOL("nomigrate", nomigrate, "accepted; Arm guests do not migrate"),
 	BOOL("driver_domain", driver_domain, "it serves devices to other domains"),
-	BOOL("xend_suspend_evtchn_compat", suspend_evtchn_compat, "the guest may write its whole device directory"),
+	BOOL("xend_suspend_evtchn_compat", suspend_evtchn_compat,
+	     "the guest may write its whole device directory"),
 	/* memory */
 	MIB("memory", target_kb, 1, "memory in MiB (32)"),
 	MIB("maxmem", max_kb, 1, "memory it may grow to, in MiB (memory)"),
 	MIB("shadow_memory", shadow_kb, 0, "memory for its page tables, in MiB (by formula)"),
-	{ .name = "llc_colors", .kind = CFGKEY_LIST, MEMBER(llc_colors), .since = "4.20",
+	{ .name = "llc_colors",
+	  .kind = CFGKEY_LIST,
+	  MEMBER(llc_colors),
+	  .since = "4.20",
 	  .summary = "last-level cache colours its memory has" },
 	/* cpus and scheduler */
 	U32("vcpus", vcpus, 1, MAX_VCPUS, "vcpus that are online at start (1)"),
@@ -411,20 +439,28 @@ static const struct cfgkey rows[] = {
 	I32("cpu_weight", cpu_weight, 1, 65535, "share of the cpu (256)"),
 	I32("cap", cap, 0, 65535, "most cpu it may use, in percent of one pcpu (0: no limit)"),
 	I32("period", period_us, 10, INT32_MAX, "RTDS: period in microseconds (10000)"),
-	I32("budget", budget_us, 10, INT32_MAX, "RTDS: budget in each period in microseconds (4000)"),
+	I32("budget", budget_us, 10, INT32_MAX,
+	    "RTDS: budget in each period in microseconds (4000)"),
 	I32("extratime", extratime, 0, 1, "RTDS: also use time nobody wants"),
 	BOOL("vpmu", vpmu, "a performance monitoring unit"),
-	{ .name = "sve", .kind = CFGKEY_SET, .set = set_sve, .since = "4.18",
+	{ .name = "sve",
+	  .kind = CFGKEY_SET,
+	  .set = set_sve,
+	  .since = "4.18",
 	  .summary = "vector length: disabled, 128 to 2048, or hw" },
 	/* events */
-	ENUM("on_poweroff", on_poweroff, config_action_names, "what happens when it powers off (destroy)"),
+	ENUM("on_poweroff", on_poweroff, config_action_names,
+	     "what happens when it powers off (destroy)"),
 	ENUM("on_reboot", on_reboot, config_action_names, "when it reboots (restart)"),
 	ENUM("on_crash", on_crash, config_action_names, "when it crashes (destroy)"),
 	ENUM("on_watchdog", on_watchdog, config_action_names, "when its watchdog fires (destroy)"),
-	ENUM("on_soft_reset", on_soft_reset, config_action_names, "when it asks for a soft reset (soft-reset)"),
-	U32("restart_limit", restart_limit, 0, 1000000, "restarts within a minute before it is left dead (5; 0: no limit)"),
+	ENUM("on_soft_reset", on_soft_reset, config_action_names,
+	     "when it asks for a soft reset (soft-reset)"),
+	U32("restart_limit", restart_limit, 0, 1000000,
+	    "restarts within a minute before it is left dead (5; 0: no limit)"),
 	LIST("start_after", start_after, "guests that must be up before it is started"),
-	U32("backend_wait", backend_wait_s, 0, 86400, "seconds to wait for its backend domains (0)"),
+	U32("backend_wait", backend_wait_s, 0, 86400,
+	    "seconds to wait for its backend domains (0)"),
 	/* boot */
 	STR("kernel", kernel, "the kernel image"),
 	STR("ramdisk", ramdisk, "the initial ramdisk"),
@@ -432,43 +468,61 @@ static const struct cfgkey rows[] = {
 	SET("root", set_root_or_extra, "root= on the kernel's command line"),
 	SET("extra", set_root_or_extra, "more words on the kernel's command line"),
 	STR("bootloader", bootloader, "refused: it would run inside the control domain"),
-	ENUM("image_format", image_format, image_formats, "raw: the kernel has no header at all (auto)"),
+	ENUM("image_format", image_format, image_formats,
+	     "raw: the kernel has no header at all (auto)"),
 	ADDRESS("load_address", load_address, "where a raw kernel is put (start of memory)"),
 	ADDRESS("entry_address", entry_address, "where a raw kernel starts (load_address)"),
 	/* Arm */
-	ENUM("gic_version", gic_version, gics, "interrupt controller: v2, v3 or default (the host's)"),
-	{ .name = "nr_spis", .kind = CFGKEY_I32, MEMBER(nr_spis), .min = 0, .max = 988, .since = "4.19",
+	ENUM("gic_version", gic_version, gics,
+	     "interrupt controller: v2, v3 or default (the host's)"),
+	{ .name = "nr_spis",
+	  .kind = CFGKEY_I32,
+	  MEMBER(nr_spis),
+	  .min = 0,
+	  .max = 988,
+	  .since = "4.19",
 	  .summary = "shared interrupts it has (as many as its devices need)" },
 	ENUM("vuart", vuart, vuarts, "sbsa_uart: an emulated serial port"),
 	ENUM("tee", tee, tees, "access to the trusted execution environment: none, optee, ffa"),
 	STR("device_tree", device_tree, "a partial device tree to add to the guest's"),
 	STR("host_dtb", host_dtb, "the host's device tree, for devices (this domain's own)"),
 	LIST("dtdev", dtdev, "device-tree paths of DMA devices handed over"),
-	LIST("devices", passthrough_devices, "host devices handed over, all of each derived from the host's tree"),
+	LIST("devices", passthrough_devices,
+	     "host devices handed over, all of each derived from the host's tree"),
 	SET("iomem", set_iomem, "pages of device memory handed over"),
 	SET("irqs", set_irqs, "interrupts handed over"),
 	SET("passthrough", set_passthrough, "use of the SMMU: default, disabled, enabled"),
-	LIST("static_mem", static_mem, "machine memory it gets when Xen starts it (xl export-dt): start,size in bytes"),
-	LIST("static_evtchn", static_evtchn, "event channels that Xen connects at boot (xl export-dt): port,guest,port"),
-	LIST("static_shm", static_shm, "memory that Xen shares between guests at boot (xl export-dt)"),
+	LIST("static_mem", static_mem,
+	     "machine memory it gets when Xen starts it (xl export-dt): start,size in bytes"),
+	LIST("static_evtchn", static_evtchn,
+	     "event channels that Xen connects at boot (xl export-dt): port,guest,port"),
+	LIST("static_shm", static_shm,
+	     "memory that Xen shares between guests at boot (xl export-dt)"),
 	BOOL("direct_map", direct_map, "with static_mem: its addresses are the machine's"),
-	BOOL("force_shared_page", force_shared_page, "hand over a page that holds two devices all the same"),
-	{ .name = "trap_unmapped_accesses", .kind = CFGKEY_I32, MEMBER(trap_unmapped_accesses), .min = 0, .max = 1,
-	  .since = "4.21", .summary = "0: accesses to unmapped memory read as ones" },
+	BOOL("force_shared_page", force_shared_page,
+	     "hand over a page that holds two devices all the same"),
+	{ .name = "trap_unmapped_accesses",
+	  .kind = CFGKEY_I32,
+	  MEMBER(trap_unmapped_accesses),
+	  .min = 0,
+	  .max = 1,
+	  .since = "4.21",
+	  .summary = "0: accesses to unmapped memory read as ones" },
 	SET("hap", set_must_be_one, "always on"),
 	SET("oos", set_must_be_one, "always on"),
 	SET("nestedhvm", set_must_be_zero, "not on Arm"),
 	SET("altp2m", set_must_be_zero, "not on Arm"),
 	SET("vmtrace_buf_kb", set_must_be_zero, "not on Arm"),
 	SET("acpi", set_must_be_zero, "guests are described by a device tree, never by ACPI"),
-	/* devices */
+/* devices */
 #define DEVICE(id, text, from) { .name = #id, .kind = CFGKEY_DEVICE, .set = set_device_list, .since = from, .summary = text },
 #include "libvmm/devtable.def"
 #undef DEVICE
 	REFUSED("pci", "Xen cannot yet give PCI devices to Arm guests"),
 	REFUSED("vnuma", "Xen has no NUMA on Arm"),
 	REFUSED("arm_sci", "SCMI for guests is not implemented yet on Arm"),
-	REFUSED("xenstore_quota", "quotas of one guest are not implemented yet; xenstored has them for all"),
+	REFUSED("xenstore_quota",
+		"quotas of one guest are not implemented yet; xenstored has them for all"),
 	REFUSED("xenstore_feature_mask", "not implemented yet"),
 	/* nothing to do on Arm */
 	IGNORED("vncviewer", "no viewer is started; connect one to the vfb"),
@@ -492,32 +546,83 @@ static const struct cfgkey rows[] = {
 	IGNORED("pci_seize", "pci devices are refused on Arm"),
 	IGNORED("pci_power_mgmt", "pci devices are refused on Arm"),
 	/* x86 */
-	X86("firmware", FIRMWARE), X86("firmware_override", FIRMWARE), X86("bios", FIRMWARE),
-	X86("bios_path_override", FIRMWARE), X86("acpi_firmware", FIRMWARE), X86("smbios_firmware", FIRMWARE),
-	X86("smbios", FIRMWARE), X86("ms_vm_genid", FIRMWARE), X86("boot", FIRMWARE),
-	X86("acpi_s3", HVM), X86("acpi_s4", HVM), X86("acpi_laptop_slate", HVM), X86("altp2mhvm", HVM),
-	X86("altp2m_count", HVM), X86("apic", HVM), X86("hpet", HVM), X86("nx", HVM), X86("pae", HVM),
-	X86("mmio_hole", HVM), X86("timer_mode", HVM), X86("vpt_align", HVM), X86("xen_platform_pci", HVM),
-	X86("xen_platform_pci_bar_uc", HVM), X86("viridian", HVM), X86("hdtype", HVM), X86("hvm_pirq", HVM),
-	X86("vendor_device", HVM), X86("soundhw", HVM), X86("usb", HVM), X86("usbversion", HVM),
-	X86("usbdevice", HVM), X86("serial", HVM), X86("parallel", HVM), X86("mca_caps", HVM),
-	X86("cpuid", "CPUID is an x86 instruction"), X86("tsc_mode", "the TSC is an x86 counter"),
-	X86("msr_relaxed", "MSRs are x86 registers"), X86("e820_host", "the E820 map is an x86 matter"),
+	X86("firmware", FIRMWARE),
+	X86("firmware_override", FIRMWARE),
+	X86("bios", FIRMWARE),
+	X86("bios_path_override", FIRMWARE),
+	X86("acpi_firmware", FIRMWARE),
+	X86("smbios_firmware", FIRMWARE),
+	X86("smbios", FIRMWARE),
+	X86("ms_vm_genid", FIRMWARE),
+	X86("boot", FIRMWARE),
+	X86("acpi_s3", HVM),
+	X86("acpi_s4", HVM),
+	X86("acpi_laptop_slate", HVM),
+	X86("altp2mhvm", HVM),
+	X86("altp2m_count", HVM),
+	X86("apic", HVM),
+	X86("hpet", HVM),
+	X86("nx", HVM),
+	X86("pae", HVM),
+	X86("mmio_hole", HVM),
+	X86("timer_mode", HVM),
+	X86("vpt_align", HVM),
+	X86("xen_platform_pci", HVM),
+	X86("xen_platform_pci_bar_uc", HVM),
+	X86("viridian", HVM),
+	X86("hdtype", HVM),
+	X86("hvm_pirq", HVM),
+	X86("vendor_device", HVM),
+	X86("soundhw", HVM),
+	X86("usb", HVM),
+	X86("usbversion", HVM),
+	X86("usbdevice", HVM),
+	X86("serial", HVM),
+	X86("parallel", HVM),
+	X86("mca_caps", HVM),
+	X86("cpuid", "CPUID is an x86 instruction"),
+	X86("tsc_mode", "the TSC is an x86 counter"),
+	X86("msr_relaxed", "MSRs are x86 registers"),
+	X86("e820_host", "the E820 map is an x86 matter"),
 	X86("ioports", "Arm has no I/O ports; use iomem"),
 	X86("rdm", "reserved device memory is an x86 matter"),
 	X86("rdm_mem_boundary", "reserved device memory is an x86 matter"),
-	X86("videoram", SCREEN), X86("stdvga", SCREEN), X86("vga", SCREEN), X86("vnc", SCREEN),
-	X86("vnclisten", SCREEN), X86("vncpasswd", SCREEN), X86("vncdisplay", SCREEN), X86("vncunused", SCREEN),
-	X86("sdl", SCREEN), X86("opengl", SCREEN), X86("nographic", SCREEN), X86("keymap", SCREEN),
-	X86("vkb_device", SCREEN), X86("gfx_passthru", SCREEN),
-	X86("spice", SPICE), X86("spicehost", SPICE), X86("spiceport", SPICE), X86("spicetls_port", SPICE),
-	X86("spicepasswd", SPICE), X86("spicedisable_ticketing", SPICE), X86("spiceagent_mouse", SPICE),
-	X86("spicevdagent", SPICE), X86("spice_clipboard_sharing", SPICE), X86("spiceusbredirection", SPICE),
-	X86("spice_image_compression", SPICE), X86("spice_streaming_video", SPICE),
-	X86("stubdomain_kernel", STUBDOM), X86("stubdomain_cmdline", STUBDOM), X86("stubdomain_memory", STUBDOM),
-	X86("stubdomain_ramdisk", STUBDOM), X86("device_model_stubdomain_override", STUBDOM),
+	X86("videoram", SCREEN),
+	X86("stdvga", SCREEN),
+	X86("vga", SCREEN),
+	X86("vnc", SCREEN),
+	X86("vnclisten", SCREEN),
+	X86("vncpasswd", SCREEN),
+	X86("vncdisplay", SCREEN),
+	X86("vncunused", SCREEN),
+	X86("sdl", SCREEN),
+	X86("opengl", SCREEN),
+	X86("nographic", SCREEN),
+	X86("keymap", SCREEN),
+	X86("vkb_device", SCREEN),
+	X86("gfx_passthru", SCREEN),
+	X86("spice", SPICE),
+	X86("spicehost", SPICE),
+	X86("spiceport", SPICE),
+	X86("spicetls_port", SPICE),
+	X86("spicepasswd", SPICE),
+	X86("spicedisable_ticketing", SPICE),
+	X86("spiceagent_mouse", SPICE),
+	X86("spicevdagent", SPICE),
+	X86("spice_clipboard_sharing", SPICE),
+	X86("spiceusbredirection", SPICE),
+	X86("spice_image_compression", SPICE),
+	X86("spice_streaming_video", SPICE),
+	X86("stubdomain_kernel", STUBDOM),
+	X86("stubdomain_cmdline", STUBDOM),
+	X86("stubdomain_memory", STUBDOM),
+	X86("stubdomain_ramdisk", STUBDOM),
+	X86("device_model_stubdomain_override", STUBDOM),
 	X86("device_model_stubdomain_seclabel", STUBDOM),
-	X86("pvshim", PVSHIM), X86("pvshim_path", PVSHIM), X86("pvshim_cmdline", PVSHIM), X86("pvshim_extra", PVSHIM),
+	X86("pvshim", PVSHIM),
+	X86("pvshim_path", PVSHIM),
+	X86("pvshim_cmdline", PVSHIM),
+	X86("pvshim_extra", PVSHIM),
 };
 
 const struct cfgkey *cfgkey_row(size_t i)
@@ -539,9 +644,10 @@ const char *vmm_config_key(size_t i, bool *is_supported, const char **summary)
 	return rows[i].name;
 }
 
-/* --- the walk ------------------------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
-static int apply_number(struct cfgkey_ctx *c, const struct cfgkey *row, const struct cfg_value *v, void *member)
+static int apply_number(struct cfgkey_ctx *c, const struct cfgkey *row, const struct cfg_value *v,
+			void *member)
 {
 	int64_t n;
 
@@ -587,9 +693,11 @@ static int apply_row(struct cfgkey_ctx *c, const struct cfgkey *row)
 	case CFGKEY_DEVICE:
 		return row->set(c, v);
 	case CFGKEY_X86:
-		return warn(c, &c->setting->place, "%s: has no effect on Arm: %s", row->name, row->summary);
+		return warn(c, &c->setting->place, "%s: has no effect on Arm: %s", row->name,
+			    row->summary);
 	case CFGKEY_IGNORED:
-		return warn(c, &c->setting->place, "%s: has no effect: %s", row->name, row->summary);
+		return warn(c, &c->setting->place, "%s: has no effect: %s", row->name,
+			    row->summary);
 	case CFGKEY_REFUSED:
 		break;
 	}
@@ -613,7 +721,8 @@ static int apply_unknown(struct cfgkey_ctx *c)
 	const char *nearest = str_nearest(c->setting->key, next_taken, NULL);
 
 	if (nearest != NULL)
-		return warn(c, &c->setting->place, "unknown key '%s'; did you mean '%s'?", c->setting->key, nearest);
+		return warn(c, &c->setting->place, "unknown key '%s'; did you mean '%s'?",
+			    c->setting->key, nearest);
 	return warn(c, &c->setting->place, "unknown key '%s'", c->setting->key);
 }
 
@@ -651,8 +760,8 @@ static int apply_one(struct cfgkey_ctx *c, const struct cfg_setting *s)
 	return 0;
 }
 
-/* In the order of the file; then devices in the order of the rows, which numbers them as upstream does (a vfb's vkb comes before
- * those of vkb=). */
+/* In the order of the file; then devices in the order of the rows, which numbers them as upstream
+ * does (a vfb's vkb comes before those of vkb=). */
 static int apply_all(struct cfgkey_ctx *c)
 {
 	const struct cfg_setting *s;
@@ -660,22 +769,25 @@ static int apply_all(struct cfgkey_ctx *c)
 	for (size_t i = 0; i < c->file->nr; i++) {
 		const struct cfgkey *row = row_by_name(c->file->settings[i].key);
 
-		if ((row == NULL || row->kind != CFGKEY_DEVICE) && apply_one(c, &c->file->settings[i]) < 0)
+		if ((row == NULL || row->kind != CFGKEY_DEVICE) &&
+		    apply_one(c, &c->file->settings[i]) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < array_size(rows); i++)
-		if (rows[i].kind == CFGKEY_DEVICE && (s = cfgfile_find(c->file, rows[i].name)) != NULL &&
-		    apply_one(c, s) < 0)
+		if (rows[i].kind == CFGKEY_DEVICE &&
+		    (s = cfgfile_find(c->file, rows[i].name)) != NULL && apply_one(c, s) < 0)
 			return -1;
 	return 0;
 }
 
-/* --- the door ------------------------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
-static int load_text(const struct vmm_config_source *src, struct vmm_config *cfg, struct cfgfile *file,
-		     struct cfg_place *at, struct err *err)
+static int load_text(const struct vmm_config_source *src, struct vmm_config *cfg,
+		     struct cfgfile *file, struct cfg_place *at, struct err *err)
 {
-	const char *name = src->path == NULL ? "configuration" : strcmp(src->path, "-") == 0 ? "stdin" : src->path;
+	const char *name = src->path == NULL             ? "configuration"
+			   : strcmp(src->path, "-") == 0 ? "stdin"
+							 : src->path;
 	autofree char *read = NULL;
 	size_t len;
 
@@ -687,7 +799,8 @@ static int load_text(const struct vmm_config_source *src, struct vmm_config *cfg
 	} else {
 		len = strlen(src->text);
 	}
-	if (cfgfile_parse(file, name, src->text != NULL ? src->text : read, len, false, at, err) < 0)
+	if (cfgfile_parse(file, name, src->text != NULL ? src->text : read, len, false, at, err) <
+	    0)
 		return -1;
 	cfg->source_path = src->path != NULL ? xstrdup(src->path) : NULL;
 	cfg->source_text = src->text != NULL ? xstrdup(src->text) : steal(read);

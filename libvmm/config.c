@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A domain's configuration as a value: its defaults, its end, and what several keys must agree on. It does not know how the
- * values are written in a file (cfgkeys.c) or in JSON (cfgjson.c), and it never looks at the host.
+ * A domain's configuration as a value: its defaults, its end, and what several keys must agree on.
+ * It does not know how the values are written in a file (cfgkeys.c) or in JSON (cfgjson.c), and it
+ * never looks at the host.
  */
 #include "libvmm/config.h"
 
@@ -99,15 +100,18 @@ int config_check_name(const char *name, struct err *err)
 	if (len == 0)
 		return err_set(err, EINVAL, "a domain's name cannot be empty");
 	if (len > MAX_NAME)
-		return err_set(err, EINVAL, "a domain's name has at most %u bytes, this one has %zu", MAX_NAME,
+		return err_set(err, EINVAL,
+			       "a domain's name has at most %u bytes, this one has %zu", MAX_NAME,
 			       len);
 	for (const char *p = name; *p != '\0'; p++) {
 		if (*p == '/')
-			return err_set(err, EINVAL, "a domain's name cannot contain '/': '%s'", name);
+			return err_set(err, EINVAL, "a domain's name cannot contain '/': '%s'",
+				       name);
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(err, EINVAL,
-				       "a domain's name cannot contain control characters (byte 0x%02x)",
-				       (unsigned char)*p);
+			return err_set(
+				err, EINVAL,
+				"a domain's name cannot contain control characters (byte 0x%02x)",
+				(unsigned char)*p);
 	}
 	return 0;
 }
@@ -138,8 +142,11 @@ void config_fill_in(struct vmm_config *cfg)
 static int finish_memory(const struct vmm_config *cfg, struct err *err)
 {
 	if (cfg->target_kb > cfg->max_kb)
-		return err_set(err, EINVAL, "memory: %llu MiB are more than maxmem allows (%llu MiB); raise maxmem",
-			       (unsigned long long)cfg->target_kb >> 10, (unsigned long long)cfg->max_kb >> 10);
+		return err_set(
+			err, EINVAL,
+			"memory: %llu MiB are more than maxmem allows (%llu MiB); raise maxmem",
+			(unsigned long long)cfg->target_kb >> 10,
+			(unsigned long long)cfg->max_kb >> 10);
 	return 0;
 }
 
@@ -150,7 +157,8 @@ char *config_device_path(const char *entry)
 	return path ? xstrndup(path, strcspn(path, ";")) : xstrdup(entry);
 }
 
-/* Upstream reads an affinity for each vcpu and no further; configurations that are around have more. */
+/* Upstream reads an affinity for each vcpu and no further; configurations that are around have
+ * more. */
 static void drop_spare(struct strlist *each, uint32_t nr_vcpus)
 {
 	while (each->n > nr_vcpus) {
@@ -162,31 +170,39 @@ static void drop_spare(struct strlist *each, uint32_t nr_vcpus)
 static int finish_vcpus(struct vmm_config *cfg, struct err *err)
 {
 	if (cfg->vcpus > cfg->max_vcpus)
-		return err_set(err, EINVAL, "vcpus: %u are more than maxvcpus allows (%u); raise maxvcpus",
+		return err_set(err, EINVAL,
+			       "vcpus: %u are more than maxvcpus allows (%u); raise maxvcpus",
 			       cfg->vcpus, cfg->max_vcpus);
 	drop_spare(&cfg->cpus.each, cfg->max_vcpus);
 	drop_spare(&cfg->cpus_soft.each, cfg->max_vcpus);
-	if (cfg->budget_us != CONFIG_UNSET && cfg->period_us != CONFIG_UNSET && cfg->budget_us > cfg->period_us)
-		return err_set(err, EINVAL, "budget: %d us are more than the period (%d us)", cfg->budget_us,
-			       cfg->period_us);
+	if (cfg->budget_us != CONFIG_UNSET && cfg->period_us != CONFIG_UNSET &&
+	    cfg->budget_us > cfg->period_us)
+		return err_set(err, EINVAL, "budget: %d us are more than the period (%d us)",
+			       cfg->budget_us, cfg->period_us);
 	return 0;
 }
 
 static int finish_boot(const struct vmm_config *cfg, struct err *err)
 {
 	if (cfg->bootloader != NULL)
-		return err_set(err, ENOTSUP, "bootloader: '%s' would run inside the control domain, which this toolstack "
-			       "does not do; give the guest's kernel with kernel=", cfg->bootloader);
+		return err_set(err, ENOTSUP,
+			       "bootloader: '%s' would run inside the control domain, which this "
+			       "toolstack "
+			       "does not do; give the guest's kernel with kernel=",
+			       cfg->bootloader);
 	if (cfg->kernel == NULL)
 		return err_set(err, EINVAL, "no kernel= is set: it names the guest's kernel image");
 	if (cfg->image_format != IMAGE_FORMAT_RAW &&
 	    (cfg->load_address != CONFIG_UNSET || cfg->entry_address != CONFIG_UNSET))
-		return err_set(err, EINVAL, "load_address and entry_address need image_format = \"raw\": every other "
-			       "image says itself where it goes");
+		return err_set(
+			err, EINVAL,
+			"load_address and entry_address need image_format = \"raw\": every other "
+			"image says itself where it goes");
 	if (cfg->entry_address != CONFIG_UNSET && cfg->load_address != CONFIG_UNSET &&
 	    cfg->entry_address < cfg->load_address)
 		return err_set(err, EINVAL, "entry_address 0x%llx lies below load_address 0x%llx",
-			       (unsigned long long)cfg->entry_address, (unsigned long long)cfg->load_address);
+			       (unsigned long long)cfg->entry_address,
+			       (unsigned long long)cfg->load_address);
 	return 0;
 }
 

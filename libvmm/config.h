@@ -11,12 +11,13 @@
 #include "libvmm/libvmm.h"
 
 /*
- * A domain's configuration as values: what guest.cfg says, after defaults and checks. Owns everything it points to.
- * cfgkeys.c fills it from text (one row a key), json.c turns it into upstream's JSON and back, build.c, device.c and
- * domain.c read it. Nothing here touches Xen.
+ * A domain's configuration as values: what guest.cfg says, after defaults and checks. Owns
+ * everything it points to. cfgkeys.c fills it from text (one row a key), json.c turns it into
+ * upstream's JSON and back, build.c, device.c and domain.c read it. Nothing here touches Xen.
  */
 
-struct vmm_device;	/* libvmm/device.h: first member of each struct dev_*; on the list below in the order written */
+struct vmm_device; /* libvmm/device.h: first member of each struct dev_*; on the list below in the
+		      order written */
 
 enum config_image_format { IMAGE_FORMAT_AUTO, IMAGE_FORMAT_RAW };
 enum config_gic { CONFIG_GIC_DEFAULT, CONFIG_GIC_V2, CONFIG_GIC_V3 };
@@ -45,7 +46,8 @@ struct vmm_config {
 	char *seclabel, *init_seclabel;
 	int32_t max_grant_frames, max_maptrack_frames, max_grant_version;	/* CONFIG_UNSET */
 	uint32_t max_event_channels;	/* 1023 */
-	bool are_evtchns_set, are_vcpus_set, is_vpmu_set;	/* written in guest.cfg: JSON shows those only */
+	bool are_evtchns_set, are_vcpus_set,
+		is_vpmu_set; /* written in guest.cfg: JSON shows those only */
 	bool nomigrate, driver_domain, suspend_evtchn_compat;
 	/* memory, KiB */
 	uint64_t target_kb, max_kb;	/* memory=, maxmem= (max_kb is what is populated) */
@@ -59,9 +61,10 @@ struct vmm_config {
 	uint32_t sve_vl;		/* bits: 0 disabled, 128..2048; UINT32_MAX: hw */
 	/* events */
 	enum vmm_action on_poweroff, on_reboot, on_crash, on_watchdog, on_soft_reset;
-	uint32_t restart_limit;		/* restarts within a minute before the supervisor gives up; 0: no limit */
-	struct strlist start_after;	/* names, optionally "NAME:console=TEXT" or "NAME:store=NODE" */
-	uint32_t backend_wait_s;	/* how long create waits for a backend domain; 0: not at all */
+	uint32_t restart_limit; /* restarts within a minute before the supervisor gives up; 0: no
+				   limit */
+	struct strlist start_after; /* names, optionally "NAME:console=TEXT" or "NAME:store=NODE" */
+	uint32_t backend_wait_s; /* how long create waits for a backend domain; 0: not at all */
 	/* boot */
 	char *kernel, *ramdisk, *cmdline;
 	char *bootloader;		/* refused with a reason by config_check */
@@ -84,7 +87,7 @@ struct vmm_config {
 	struct strlist static_mem;	/* "start,size" in bytes; only for guests that Xen starts */
 	struct strlist static_evtchn, static_shm;	/* likewise; see boot_spec.h */
 	bool direct_map;		/* likewise: guest addresses are machine addresses */
-	bool force_shared_page;		/* hand out a page that holds two devices all the same (XSA-461) */
+	bool force_shared_page; /* hand out a page that holds two devices all the same (XSA-461) */
 	int32_t trap_unmapped_accesses;	/* CONFIG_UNSET; Xen 4.21 */
 	/* devices, in the order of the file, consoles not included */
 	struct list devices;		/* of struct vmm_device, by its `link` */
@@ -93,8 +96,8 @@ struct vmm_config {
 	char *source_text, *source_path;
 };
 
-/* The kinds of on_* actions as guest.cfg writes them ("rename-restart") and as upstream's JSON does ("restart_rename"), in the
- * order of enum vmm_action; NULL at the end. */
+/* The kinds of on_* actions as guest.cfg writes them ("rename-restart") and as upstream's JSON does
+ * ("restart_rename"), in the order of enum vmm_action; NULL at the end. */
 extern const char *const config_action_names[];
 extern const char *const config_action_json_names[];
 
@@ -104,11 +107,12 @@ void config_init(struct vmm_config *cfg);
 void config_clear(struct vmm_config *cfg);
 #define autoconfig __attribute__((cleanup(config_clear)))
 
-/* Defaults of what was left out that depend on other keys. A configuration read back from JSON needs no more: it was checked when it
- * was written, or it is the stub of a domain that nobody built. */
+/* Defaults of what was left out that depend on other keys. A configuration read back from JSON
+ * needs no more: it was checked when it was written, or it is the stub of a domain that nobody
+ * built. */
 void config_fill_in(struct vmm_config *cfg);
-/* What depends on more than one key: maxvcpus >= vcpus, memory <= maxmem, a kernel, a name Xen's tools can live with,
- * generated uuid. Fails with the keys named. Does not touch the host. */
+/* What depends on more than one key: maxvcpus >= vcpus, memory <= maxmem, a kernel, a name Xen's
+ * tools can live with, generated uuid. Fails with the keys named. Does not touch the host. */
 int config_finish(struct vmm_config *cfg, struct err *err) must_check;
 
 /* The node's path in an entry of devices=, [NAME=]/PATH[;clock=HZ]; yours. */
@@ -117,7 +121,8 @@ char *config_device_path(const char *entry);
 /* A random one. */
 void config_make_uuid(struct vmm_config *cfg);
 
-/* May this be a domain's name? Letters, digits and anything printable but '/', no control characters, 1 to 255 bytes. */
+/* May this be a domain's name? Letters, digits and anything printable but '/', no control
+ * characters, 1 to 255 bytes. */
 int config_check_name(const char *name, struct err *err) must_check;
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which terminal a domain's console is: xenconsoled writes its name into the store when it has opened it, so waiting for a
- * console is waiting for that node. Carrying the bytes is the front end's business.
+ * Which terminal a domain's console is: xenconsoled writes its name into the store when it has
+ * opened it, so waiting for a console is waiting for that node. Carrying the bytes is the front
+ * end's business.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,13 +22,15 @@ static char *tty_path(uint32_t domid, enum vmm_console_type type, unsigned num)
 	return str_printf("/local/domain/%" PRIu32 "/device/console/%u/tty", domid, num);
 }
 
-/* The guest may write below its own device folder, but dom0 opens this: only a terminal of dom0 will do. */
+/* The guest may write below its own device folder, but dom0 opens this: only a terminal of dom0
+ * will do. */
 static bool is_terminal_path(const char *path)
 {
 	return str_starts(path, "/dev/") && !strstr(path, "/..");
 }
 
-static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int timeout_ms, char **tty, struct err *err)
+static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int timeout_ms, char **tty,
+		     struct err *err)
 {
 	uint64_t deadline = timeout_ms < 0 ? UINT64_MAX : time_ms() + (uint64_t)timeout_ms;
 
@@ -40,7 +43,8 @@ static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int time
 			return -1;
 		if (value && *value) {
 			if (!is_terminal_path(value))
-				return err_set(err, EPERM, "%s holds '%s', which is no terminal", path, value);
+				return err_set(err, EPERM, "%s holds '%s', which is no terminal",
+					       path, value);
 			*tty = steal(value);
 			return 0;
 		}
@@ -48,7 +52,8 @@ static int await_tty(struct vmm *vmm, uint32_t domid, const char *path, int time
 			return -1;
 		left = domain_left_ms(deadline);
 		if (left == 0)
-			return err_set(err, ETIMEDOUT, "no terminal at %s; is xenconsoled running?", path);
+			return err_set(err, ETIMEDOUT, "no terminal at %s; is xenconsoled running?",
+				       path);
 		if (domain_await_event(vmm, left, err) < 0)
 			return -1;
 	}
@@ -59,20 +64,25 @@ static int check_uart(struct vmm *vmm, uint32_t domid, struct err *err)
 {
 	autofree char *late = NULL;
 
-	if (store_read_opt(vmm->store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE, domid) < 0)
+	if (store_read_opt(vmm->store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE,
+			   domid) < 0)
 		return -1;
-	return late ? err_set(err, ENOTSUP, "Xen started this guest and keeps its UART: look into `xl dmesg` for DOM%" PRIu32 ":",
-			      domid) : 0;
+	return late ? err_set(err, ENOTSUP,
+			      "Xen started this guest and keeps its UART: look into `xl dmesg` for "
+			      "DOM%" PRIu32 ":",
+			      domid)
+		    : 0;
 }
 
-int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num, int timeout_ms,
-		    char **tty, struct err *err)
+int vmm_console_tty(struct vmm *vmm, uint32_t domid, enum vmm_console_type type, unsigned num,
+		    int timeout_ms, char **tty, struct err *err)
 {
 	autofree char *path = tty_path(domid, type, num);
 	struct store *store = vmm_store(vmm, err);
 	int ret;
 
-	if (!store || (type == VMM_CONSOLE_VUART && check_uart(vmm, domid, err) < 0) || domain_watch(vmm, path, err) < 0)
+	if (!store || (type == VMM_CONSOLE_VUART && check_uart(vmm, domid, err) < 0) ||
+	    domain_watch(vmm, path, err) < 0)
 		return -1;
 	ret = domain_watch(vmm, "@releaseDomain", err);
 	if (ret == 0) {
@@ -90,19 +100,23 @@ int vmm_console_number(struct vmm *vmm, uint32_t domid, unsigned *num, struct er
 	uint64_t n;
 
 	*num = 0;
-	if (!store || store_read_opt(store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE, domid) < 0)
+	if (!store || store_read_opt(store, &late, err, "/libxl/%" PRIu32 "/" VMM_NOTE_LATE_CONSOLE,
+				     domid) < 0)
 		return -1;
 	if (!late)
 		return 0;
 	if (num_dec(late, 255, VMM_NOTE_LATE_CONSOLE, &n, err) < 0 ||
-	    store_read_opt(store, &state, err, "/local/domain/0/backend/console/%" PRIu32 "/%" PRIu64 "/state", domid, n) < 0)
+	    store_read_opt(store, &state, err,
+			   "/local/domain/0/backend/console/%" PRIu32 "/%" PRIu64 "/state", domid,
+			   n) < 0)
 		return -1;
 	if (str_eq(state, "4"))		/* XenbusStateConnected: its driver has taken it */
 		*num = (unsigned)n;
 	return 0;
 }
 
-/* xenconsoled's name for the file: what could leave the folder is '_' (see xenconsoled/conlog.c). */
+/* xenconsoled's name for the file: what could leave the folder is '_' (see
+ * xenconsoled/conlog.c). */
 static char *last_path(const char *name)
 {
 	autofree char *file = str_printf("%.200s", name);
@@ -122,7 +136,10 @@ int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len
 	if (file_read(path, LAST_MAX, text, len, err) == 0)
 		return 0;
 	if (err->code == ENOENT)
-		return err_set(err, ENOENT, "nothing is kept of a domain '%s' (%s): none of that name has ended since "
-			       "xenconsoled started", name, path);
+		return err_set(
+			err, ENOENT,
+			"nothing is kept of a domain '%s' (%s): none of that name has ended since "
+			"xenconsoled started",
+			name, path);
 	return -1;
 }

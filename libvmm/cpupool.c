@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Pools of pcpus. Xen numbers them, the store names them (/local/pool/N). What takes several steps is taken back when one of
- * them fails.
+ * Pools of pcpus. Xen numbers them, the store names them (/local/pool/N). What takes several steps
+ * is taken back when one of them fails.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "libvmm/cpupool.h"
 #include "libvmm/internal.h"
 
-/* --- what there is ------------------------------------------------------------------------------------------------------ */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 int vmm_cpupool_name(struct vmm *vmm, uint32_t pool, char **name, struct err *err)
 {
@@ -39,7 +39,8 @@ static int add_pools(struct hv *hv, struct vmm_cpupool **list, size_t *nr, struc
 
 	while (hv_cpupool_info(hv, info.id, &info, err) == 0) {
 		*list = xreallocarray(*list, *nr + 1, sizeof(**list));
-		(*list)[(*nr)++] = (struct vmm_cpupool){ info.id, NULL, (enum vmm_sched)info.sched, info.nr_domains, info.cpus };
+		(*list)[(*nr)++] = (struct vmm_cpupool){ info.id, NULL, (enum vmm_sched)info.sched,
+							 info.nr_domains, info.cpus };
 		info.id++;
 	}
 	if (err->code != ENOENT)
@@ -120,12 +121,13 @@ static int get(struct vmm *vmm, uint32_t pool, struct hv_cpupool *out, struct er
 	return err_set(err, ENOENT, "there is no cpupool %" PRIu32, pool);
 }
 
-/* --- pcpus in and out ------------------------------------------------------------------------------------------------------ */
+/* --- pcpus in and out ------------------------------------------------------------------------- */
 
 /*
- * The timer of an rtds scheduler sits on the pcpu that came into its pool first, and Xen panics when that one is taken out: it asks
- * the pcpu for its pool, which it has just left (xen/common/sched/rt.c, move_repl_timer; mended in what becomes 4.23). Which one it
- * is nobody tells.
+ * The timer of an rtds scheduler sits on the pcpu that came into its pool first, and Xen panics
+ * when that one is taken out: it asks the pcpu for its pool, which it has just left
+ * (xen/common/sched/rt.c, move_repl_timer; mended in what becomes 4.23). Which one it is nobody
+ * tells.
  */
 #define RTDS_MENDED_MINOR 23
 
@@ -140,8 +142,12 @@ int cpupool_check_shrinkable(struct vmm *vmm, enum vmm_sched sched, struct err *
 		return -1;
 	if (major > 4 || (major == 4 && minor >= RTDS_MENDED_MINOR))
 		return 0;
-	return err_set(err, EPERM, "Xen %d.%d panics when an rtds pool loses the pcpu that holds the scheduler's timer (the first it "
-		       "got), so the pool can only go with a reboot; -f (--force) does it nevertheless", major, minor);
+	return err_set(
+		err, EPERM,
+		"Xen %d.%d panics when an rtds pool loses the pcpu that holds the scheduler's "
+		"timer (the first it "
+		"got), so the pool can only go with a reboot; -f (--force) does it nevertheless",
+		major, minor);
 }
 
 /* A pool whose pcpus are in it for good. */
@@ -154,11 +160,14 @@ static bool is_sticky(struct vmm *vmm, enum hv_sched sched)
 
 static int move_cpu(struct hv *hv, uint32_t pool, int cpu, bool is_added, struct err *err)
 {
-	return is_added ? hv_cpupool_add_cpu(hv, pool, cpu, err) : hv_cpupool_remove_cpu(hv, pool, cpu, err);
+	return is_added ? hv_cpupool_add_cpu(hv, pool, cpu, err)
+			: hv_cpupool_remove_cpu(hv, pool, cpu, err);
 }
 
-/* All of `cpus` into the pool or out of it; those moved are moved back when one fails, unless they must stay. */
-static int move_cpus(struct hv *hv, uint32_t pool, const struct bitmap *cpus, bool is_added, bool must_stay, struct err *err)
+/* All of `cpus` into the pool or out of it; those moved are moved back when one fails, unless they
+ * must stay. */
+static int move_cpus(struct hv *hv, uint32_t pool, const struct bitmap *cpus, bool is_added,
+		     bool must_stay, struct err *err)
 {
 	struct err ignored = ERR_INIT;
 
@@ -186,7 +195,10 @@ static int check_free(struct vmm *vmm, const struct bitmap *cpus, struct err *er
 	if (!bitmap_is_empty(&taken)) {
 		autofree char *text = bitmap_str(&taken, BITMAP_BITS);
 
-		return err_set(err, EBUSY, "pcpu %s belongs to a pool already; 'xl cpupool-cpu-remove' it there first", text);
+		return err_set(
+			err, EBUSY,
+			"pcpu %s belongs to a pool already; 'xl cpupool-cpu-remove' it there first",
+			text);
 	}
 	return 0;
 }
@@ -197,12 +209,14 @@ int vmm_cpupool_add_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cp
 
 	/* Those that came late can always leave again. */
 	if (get(vmm, pool, &info, err) < 0 || check_free(vmm, cpus, err) < 0 ||
-	    move_cpus(vmm->hv, pool, cpus, true, bitmap_is_empty(&info.cpus) && is_sticky(vmm, info.sched), err) < 0)
+	    move_cpus(vmm->hv, pool, cpus, true,
+		      bitmap_is_empty(&info.cpus) && is_sticky(vmm, info.sched), err) < 0)
 		return err_wrap(err, "adding to cpupool %" PRIu32, pool);
 	return 0;
 }
 
-int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, bool force, struct err *err)
+int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap *cpus, bool force,
+			    struct err *err)
 {
 	struct hv_cpupool info;
 	struct bitmap strange = *cpus, rest;
@@ -218,8 +232,11 @@ int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap 
 
 		ret = err_set(err, EINVAL, "the pool has only pcpus %s", text);
 	} else if (bitmap_is_empty(&rest) && info.nr_domains) {
-		ret = err_set(err, EBUSY, "its %" PRIu32 " domains would have no pcpu left", info.nr_domains);
-	} else if (!force && !(pool == 0 && !bitmap_has(cpus, 0)) &&	/* pcpu 0 booted, so it was Pool-0's first */
+		ret = err_set(err, EBUSY, "its %" PRIu32 " domains would have no pcpu left",
+			      info.nr_domains);
+	} else if (!force &&
+		   !(pool == 0 &&
+		     !bitmap_has(cpus, 0)) && /* pcpu 0 booted, so it was Pool-0's first */
 		   cpupool_check_shrinkable(vmm, (enum vmm_sched)info.sched, err) < 0) {
 		ret = -1;
 	} else {
@@ -228,7 +245,7 @@ int vmm_cpupool_remove_cpus(struct vmm *vmm, uint32_t pool, const struct bitmap 
 	return ret < 0 ? err_wrap(err, "removing from cpupool %" PRIu32, pool) : 0;
 }
 
-/* --- pools come and go -------------------------------------------------------------------------------------------------------- */
+/* --- pools come and go ------------------------------------------------------------------------ */
 
 static int check_new_name(struct vmm *vmm, const char *name, struct err *err)
 {
@@ -271,7 +288,8 @@ static void unmake(struct vmm *vmm, uint32_t pool, bool must_stay, struct err *e
 	if (get(vmm, pool, &info, &ignored) < 0)
 		return;
 	if (must_stay && !bitmap_is_empty(&info.cpus)) {
-		err_append(err, "the pool stays with the pcpus it has, since this Xen panics when an rtds pool loses them");
+		err_append(err, "the pool stays with the pcpus it has, since this Xen panics when "
+				"an rtds pool loses them");
 		return;
 	}
 	if (hv_cpupool_destroy(vmm->hv, pool, &ignored) < 0)
@@ -281,7 +299,8 @@ static void unmake(struct vmm *vmm, uint32_t pool, bool must_stay, struct err *e
 }
 
 /* What the configuration leaves open. */
-static int settle(struct vmm *vmm, const struct vmm_cpupool_config *cfg, struct hv_cpupool *out, struct err *err)
+static int settle(struct vmm *vmm, const struct vmm_cpupool_config *cfg, struct hv_cpupool *out,
+		  struct err *err)
 {
 	int sched = (int)cfg->sched;
 
@@ -296,14 +315,17 @@ static int settle(struct vmm *vmm, const struct vmm_cpupool_config *cfg, struct 
 			return -1;
 		first = bitmap_first(&out->cpus);
 		if (first < 0)
-			return err_set(err, EBUSY, "no pcpu is free; 'xl cpupool-cpu-remove' one from another pool first");
+			return err_set(err, EBUSY,
+				       "no pcpu is free; 'xl cpupool-cpu-remove' one from another "
+				       "pool first");
 		bitmap_zero(&out->cpus);
 		bitmap_set(&out->cpus, (unsigned)first);
 	}
 	return check_free(vmm, &out->cpus, err);
 }
 
-int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, uint32_t *pool, struct err *err)
+int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, uint32_t *pool,
+		       struct err *err)
 {
 	struct hv *hv = vmm_hv(vmm, err);
 	struct store *store = hv ? vmm_store(vmm, err) : NULL;
@@ -316,11 +338,12 @@ int vmm_cpupool_create(struct vmm *vmm, const struct vmm_cpupool_config *cfg, ui
 	if (check_new_name(vmm, cfg->name, err) < 0 || settle(vmm, cfg, &made, err) < 0)
 		return err_wrap(err, "creating cpupool '%s'", cfg->name);
 	if (hv_cpupool_create(hv, made.sched, pool, err) < 0)
-		return err_wrap(err, "creating cpupool '%s' with scheduler %s, which Xen may lack", cfg->name,
-				vmm_sched_name((enum vmm_sched)made.sched));
+		return err_wrap(err, "creating cpupool '%s' with scheduler %s, which Xen may lack",
+				cfg->name, vmm_sched_name((enum vmm_sched)made.sched));
 	must_stay = is_sticky(vmm, made.sched);
 	/* The name first: what came after the pcpus could fail with no way back. */
-	if (write_names(store, *pool, cfg->name, err) == 0 && move_cpus(hv, *pool, &made.cpus, true, must_stay, err) == 0)
+	if (write_names(store, *pool, cfg->name, err) == 0 &&
+	    move_cpus(hv, *pool, &made.cpus, true, must_stay, err) == 0)
 		return 0;
 	err_wrap(err, "creating cpupool '%s'", cfg->name);
 	unmake(vmm, *pool, must_stay, err);
@@ -367,8 +390,10 @@ int vmm_cpupool_destroy(struct vmm *vmm, uint32_t pool, bool force, struct err *
 	if (pool == 0)
 		return err_set(err, EPERM, "cpupool 0 cannot be destroyed");
 	if (info.nr_domains)
-		return err_set(err, EBUSY, "cpupool %" PRIu32 " has %" PRIu32 " domains; 'xl cpupool-migrate' them first", pool,
-			       info.nr_domains);
+		return err_set(err, EBUSY,
+			       "cpupool %" PRIu32 " has %" PRIu32
+			       " domains; 'xl cpupool-migrate' them first",
+			       pool, info.nr_domains);
 	if ((!force && !bitmap_is_empty(&info.cpus) &&
 	     cpupool_check_shrinkable(vmm, (enum vmm_sched)info.sched, err) < 0) ||
 	    unmake_or_keep(vmm, &info, err) < 0)
@@ -387,8 +412,10 @@ int vmm_cpupool_rename(struct vmm *vmm, uint32_t pool, const char *new_name, str
 	return store_write(store, path, new_name, err);
 }
 
-/* null gives each vcpu a pcpu of its own; those for which none is left never run, without a word from Xen. */
-static int check_null(struct vmm *vmm, const struct hv_cpupool *pool, uint32_t nr_more, struct err *err)
+/* null gives each vcpu a pcpu of its own; those for which none is left never run, without a word
+ * from Xen. */
+static int check_null(struct vmm *vmm, const struct hv_cpupool *pool, uint32_t nr_more,
+		      struct err *err)
 {
 	autofree struct hv_dominfo *list = NULL;
 	uint32_t nr_vcpus = 0, nr_cpus = bitmap_count(&pool->cpus);
@@ -403,9 +430,11 @@ static int check_null(struct vmm *vmm, const struct hv_cpupool *pool, uint32_t n
 			nr_vcpus += list[i].nr_vcpus;
 	if (nr_vcpus + nr_more <= nr_cpus)
 		return 0;
-	return err_set(err, EBUSY, "cpupool %" PRIu32 " (scheduler null) has %" PRIu32 " pcpus and %" PRIu32
-		       " vcpus, so there is no room for %" PRIu32 " more: each needs a pcpu of its own", pool->id, nr_cpus,
-		       nr_vcpus, nr_more);
+	return err_set(err, EBUSY,
+		       "cpupool %" PRIu32 " (scheduler null) has %" PRIu32 " pcpus and %" PRIu32
+		       " vcpus, so there is no room for %" PRIu32
+		       " more: each needs a pcpu of its own",
+		       pool->id, nr_cpus, nr_vcpus, nr_more);
 }
 
 int cpupool_check_room(struct vmm *vmm, uint32_t pool, uint32_t nr_vcpus, struct err *err)
@@ -432,10 +461,10 @@ int vmm_cpupool_move_domain(struct vmm *vmm, uint32_t domid, uint32_t pool, stru
 	return hv_cpupool_move_domain(vmm->hv, pool, domid, err);
 }
 
-/* --- a pool for each node ------------------------------------------------------------------------------------------------------ */
+/* --- a pool for each node --------------------------------------------------------------------- */
 
-static int split_off(struct vmm *vmm, const struct hv_cpupool *pool0, uint32_t node, const struct bitmap *cpus,
-		     struct err *err)
+static int split_off(struct vmm *vmm, const struct hv_cpupool *pool0, uint32_t node,
+		     const struct bitmap *cpus, struct err *err)
 {
 	autofree char *name = str_printf("Pool-node%" PRIu32, node);
 	struct vmm_cpupool_config cfg = {
@@ -465,7 +494,10 @@ int vmm_cpupool_numa_split(struct vmm *vmm, struct err *err)
 		return -1;
 	vmm_cpupools_free(list, nr_pools);
 	if (nr_pools > 1)
-		return err_set(err, EBUSY, "there are %zu cpupools already; only an undivided host can be split", nr_pools);
+		return err_set(
+			err, EBUSY,
+			"there are %zu cpupools already; only an undivided host can be split",
+			nr_pools);
 	if (get(vmm, 0, &pool0, err) < 0 || vmm_host_size(vmm, &nr_cpus, &nr_nodes, err) < 0 ||
 	    vmm_host_topology(vmm, &topo, &nr, err) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xlcpupool.cfg(5): what a pool is to be, from a file in the language of guest.cfg. Knows the keys, not the pools.
+ * xlcpupool.cfg(5): what a pool is to be, from a file in the language of guest.cfg. Knows the keys,
+ * not the pools.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,12 +26,14 @@ static int want_string(const struct cfg_setting *s, struct err *err)
 {
 	if (s->value.type == CFG_STRING)
 		return 0;
-	err_set(err, EINVAL, "%s is %s, but should be a string", s->key, cfg_type_str(s->value.type));
+	err_set(err, EINVAL, "%s is %s, but should be a string", s->key,
+		cfg_type_str(s->value.type));
 	return at(err, s);
 }
 
 /* "1-3,5" or [ 1, 2, "3-4" ]; with `prefix` ("node:") before each for nodes. */
-static int pcpus(struct vmm *vmm, const struct cfg_setting *s, const char *prefix, struct bitmap *out, struct err *err)
+static int pcpus(struct vmm *vmm, const struct cfg_setting *s, const char *prefix,
+		 struct bitmap *out, struct err *err)
 {
 	const struct cfg_value *items = s->value.type == CFG_LIST ? s->value.items : &s->value;
 	size_t nr = s->value.type == CFG_LIST ? s->value.nr : 1;
@@ -44,9 +47,11 @@ static int pcpus(struct vmm *vmm, const struct cfg_setting *s, const char *prefi
 		strbuf_printf(&text, "%s%s%s", i ? "," : "", prefix, items[i].text);
 	}
 	if (!vmm && *prefix)
-		err_set(err, EINVAL, "%s: which processors a node has, only its host knows: give cpus", s->key);
-	else if ((vmm ? vmm_pcpus_parse(vmm, text.data ? text.data : "", s->key, out, err) :
-			bitmap_parse_cpus(out, text.data ? text.data : "", BITMAP_BITS, NULL, NULL, s->key, err)) == 0)
+		err_set(err, EINVAL,
+			"%s: which processors a node has, only its host knows: give cpus", s->key);
+	else if ((vmm ? vmm_pcpus_parse(vmm, text.data ? text.data : "", s->key, out, err)
+		      : bitmap_parse_cpus(out, text.data ? text.data : "", BITMAP_BITS, NULL, NULL,
+					  s->key, err)) == 0)
 		return 0;
 	return at(err, s);
 	return 0;
@@ -76,7 +81,8 @@ static int check_keys(const struct cfgfile *f, const struct vmm_config_source *s
 	return 0;
 }
 
-static int take(struct vmm *vmm, const struct cfgfile *f, struct vmm_cpupool_config *out, struct err *err)
+static int take(struct vmm *vmm, const struct cfgfile *f, struct vmm_cpupool_config *out,
+		struct err *err)
 {
 	const struct cfg_setting *name = cfgfile_find(f, "name"), *sched = cfgfile_find(f, "sched");
 	const struct cfg_setting *cpus = cfgfile_find(f, "cpus"), *nodes = cfgfile_find(f, "nodes");
@@ -103,8 +109,8 @@ static int take(struct vmm *vmm, const struct cfgfile *f, struct vmm_cpupool_con
 	return 0;
 }
 
-int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src, struct vmm_cpupool_config *out,
-			    struct err *err)
+int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src,
+			    struct vmm_cpupool_config *out, struct err *err)
 {
 	autocfgfile struct cfgfile f = CFGFILE_INIT;
 	autofree char *text = NULL;
@@ -118,7 +124,8 @@ int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src
 		text = xstrdup(src->text);
 		len = strlen(text);
 	}
-	if (cfgfile_parse(&f, src->path ? src->path : "command line", text, len, false, &place, err) < 0)
+	if (cfgfile_parse(&f, src->path ? src->path : "command line", text, len, false, &place,
+			  err) < 0)
 		return -1;
 	for (const char *const *o = src->overrides; o && *o; o++)
 		if (cfgfile_parse(&f, "command line", *o, strlen(*o), true, &place, err) < 0)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The whole of vmm_domain_create: what must hold beforehand, the domain, its store tree, its inside, its devices, its saved
- * configuration, and the undo of all that. How each part is made, the modules below know.
+ * The whole of vmm_domain_create: what must hold beforehand, the domain, its store tree, its
+ * inside, its devices, its saved configuration, and the undo of all that. How each part is made,
+ * the modules below know.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #define CREATE_SSIDREF_DOMU 12u	/* Flask's SECINITSID_DOMU: the label of a domain that asks for none */
 #define LLC_COLOR_MAX 1023
 
-/* --- undo ------------------------------------------------------------------------------------------------------- */
+/* --- undo ------------------------------------------------------------------------------------- */
 
 /* A domain that is not finished: gone again at the end of its scope unless it was kept. */
 struct newborn {
@@ -46,8 +47,8 @@ static void newborn_abandon(struct newborn *dom)
 	/* The interrupt that stopped the creation is not to stop its undo. */
 	dom->vmm->interrupt = NULL;
 	if (domain_teardown(dom->vmm, dom->domid, &why) < 0)
-		err_append(dom->err, "domain %u is left over (%s): remove it with 'xl destroy %u'", dom->domid, why.msg,
-			   dom->domid);
+		err_append(dom->err, "domain %u is left over (%s): remove it with 'xl destroy %u'",
+			   dom->domid, why.msg, dom->domid);
 	dom->vmm->interrupt = interrupt;
 	dom->domid = HV_DOMID_ANY;
 }
@@ -67,7 +68,7 @@ static uint32_t newborn_keep(struct newborn *dom)
 	return domid;
 }
 
-/* --- what must hold before there is a domain ---------------------------------------------------------------------- */
+/* --- what must hold before there is a domain -------------------------------------------------- */
 
 static int check_unique(struct vmm *vmm, const struct vmm_config *cfg, struct err *err)
 {
@@ -83,10 +84,16 @@ static int check_unique(struct vmm *vmm, const struct vmm_config *cfg, struct er
 		return -1;
 	for (size_t i = 0; i < nr; i++) {
 		if (r == 0 && str_eq(names[i], cfg->name))
-			r = err_set(err, EEXIST, "the name is already in use by domain %u; destroy or rename that one, or "
-				    "choose another name=", list[i].domid);
-		else if (r == 0 && list[i].domid && !memcmp(list[i].uuid, cfg->uuid, sizeof(cfg->uuid)))
-			r = err_set(err, EEXIST, "its uuid is already in use by domain %u; leave out uuid= or choose another",
+			r = err_set(err, EEXIST,
+				    "the name is already in use by domain %u; destroy or rename "
+				    "that one, or "
+				    "choose another name=",
+				    list[i].domid);
+		else if (r == 0 && list[i].domid &&
+			 !memcmp(list[i].uuid, cfg->uuid, sizeof(cfg->uuid)))
+			r = err_set(err, EEXIST,
+				    "its uuid is already in use by domain %u; leave out uuid= or "
+				    "choose another",
 				    list[i].domid);
 		free(names[i]);
 	}
@@ -99,7 +106,7 @@ static int label_of(struct vmm *vmm, const char *label, uint32_t *ssidref, struc
 	return label ? hv_flask_sid(vmm->hv, label, ssidref, err) : 0;
 }
 
-/* --- the domain --------------------------------------------------------------------------------------------------- */
+/* --- the domain ------------------------------------------------------------------------------- */
 
 static int random_domid(uint32_t *domid, struct err *err)
 {
@@ -113,7 +120,8 @@ static int random_domid(uint32_t *domid, struct err *err)
 	return 0;
 }
 
-/* With the number of a domain that ended a moment ago Xen's choice is given back and asked for again: it goes round. */
+/* With the number of a domain that ended a moment ago Xen's choice is given back and asked for
+ * again: it goes round. */
 static int make_numbered(struct build *b, struct hv_createdomain *create, bool is_random,
 			 const struct domid_history *history, struct err *err)
 {
@@ -133,10 +141,13 @@ static int make_numbered(struct build *b, struct hv_createdomain *create, bool i
 		if (hv_domain_destroy(b->vmm->hv, b->created.domid, err) < 0)
 			return err_wrap(err, "giving back domain number %u", b->created.domid);
 	}
-	return err_set(err, EBUSY, "every domain number is in use or was within the last %u seconds", DOMID_REUSE_S);
+	return err_set(err, EBUSY,
+		       "every domain number is in use or was within the last %u seconds",
+		       DOMID_REUSE_S);
 }
 
-static int make_domain(struct build *b, const struct vmm_create_options *options, uint32_t pool, struct err *err)
+static int make_domain(struct build *b, const struct vmm_create_options *options, uint32_t pool,
+		       struct err *err)
 {
 	struct domid_history *history = NULL;
 	struct hv_createdomain create;
@@ -146,7 +157,8 @@ static int make_domain(struct build *b, const struct vmm_create_options *options
 		return -1;
 	create.cpupool_id = pool;
 	create.ssidref = CREATE_SSIDREF_DOMU;
-	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel, &create.ssidref, err) < 0 ||
+	if (label_of(b->vmm, b->cfg->init_seclabel ? b->cfg->init_seclabel : b->cfg->seclabel,
+		     &create.ssidref, err) < 0 ||
 	    domid_history_read(&history, err) < 0)
 		return -1;
 	r = make_numbered(b, &create, options->random_domid, history, err);
@@ -174,9 +186,12 @@ static int set_llc_colors(struct build *b, struct err *err)
 	if (hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err) == 0)
 		return 0;
 	if (err->code == EOPNOTSUPP)
-		err_set(err, EOPNOTSUPP, "this Xen does not colour its cache (CONFIG_LLC_COLORING, and llc-coloring=on on its command line)");
+		err_set(err, EOPNOTSUPP,
+			"this Xen does not colour its cache (CONFIG_LLC_COLORING, and "
+			"llc-coloring=on on its command line)");
 	else if (err->code == EINVAL)
-		err_append(err, "colours must be in ascending order, each once, and the cache must have them (see 'xl dmesg')");
+		err_append(err, "colours must be in ascending order, each once, and the cache must "
+				"have them (see 'xl dmesg')");
 	return err_wrap(err, "llc_colors");
 }
 
@@ -187,7 +202,8 @@ static int save_config(struct build *b, struct err *err)
 
 	if (cfgjson_saved(cfg, NULL, &json, err) < 0)
 		return -1;
-	return userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err);
+	return userdata_write(b->created.domid, cfg->uuid, "libxl-json", json, strlen(json) + 1,
+			      err);
 }
 
 static int attach_devices(struct build *b, struct err *err)
@@ -201,31 +217,35 @@ static int attach_devices(struct build *b, struct err *err)
 	return device_usb_attach_all(b->vmm, b->created.domid, b->cfg, err);
 }
 
-static int finish(struct build *b, const struct vmm_create_options *options, uint32_t pool, struct err *err)
+static int finish(struct build *b, const struct vmm_create_options *options, uint32_t pool,
+		  struct err *err)
 {
 	struct vmm *vmm = b->vmm;
 	uint32_t domid = b->created.domid, ssidref;
 
 	if (create_scheduling(vmm, b->cfg, domid, pool, err) < 0 ||
-	    vmm_step(vmm, err, "introducing the domain to the store") < 0 || nodes_built(b, err) < 0 ||
-	    passthrough_give(vmm, b->cfg, &b->created, err) < 0 || attach_devices(b, err) < 0)
+	    vmm_step(vmm, err, "introducing the domain to the store") < 0 ||
+	    nodes_built(b, err) < 0 || passthrough_give(vmm, b->cfg, &b->created, err) < 0 ||
+	    attach_devices(b, err) < 0)
 		return -1;
 	/* Attaching filled in what was left open. */
 	if (b->cfg->nr_devices && save_config(b, err) < 0)
 		return -1;
 	if (b->cfg->init_seclabel && b->cfg->seclabel &&
-	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 || hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
+	    (label_of(vmm, b->cfg->seclabel, &ssidref, err) < 0 ||
+	     hv_flask_relabel(vmm->hv, domid, ssidref, err) < 0))
 		return -1;
 	if (partition_join(vmm, domid, b->cfg->name, err) < 0)
 		return -1;
 	if (options->before_unpause && options->before_unpause(options->arg, domid, err) < 0)
 		return -1;
-	if (vmm_step(vmm, err, options->paused ? "leaving the domain paused" : "starting the domain") < 0)
+	if (vmm_step(vmm, err,
+		     options->paused ? "leaving the domain paused" : "starting the domain") < 0)
 		return -1;
 	return options->paused ? 0 : hv_domain_unpause(vmm->hv, domid, err);
 }
 
-/* --- the reservation ---------------------------------------------------------------------------------------------- */
+/* --- the reservation -------------------------------------------------------------------------- */
 
 static int take_lock(const char *path, int *lock, struct err *err)
 {
@@ -233,8 +253,9 @@ static int take_lock(const char *path, int *lock, struct err *err)
 }
 
 /*
- * All that two creations must not do at the same time: from the look at what others have (names, uuids, devices of the host, memory)
- * to the marks by which others see what this one has. It is quick; what takes long, and needs no lock, comes before and after.
+ * All that two creations must not do at the same time: from the look at what others have (names,
+ * uuids, devices of the host, memory) to the marks by which others see what this one has. It is
+ * quick; what takes long, and needs no lock, comes before and after.
  */
 static int reserve(struct build *b, const struct vmm_create_options *options, struct newborn *dom,
 		   const char *planned_pool, struct create_place *place, struct err *err)
@@ -245,7 +266,8 @@ static int reserve(struct build *b, const struct vmm_create_options *options, st
 
 	if ((options->lock_path && take_lock(options->lock_path, &lock, err) < 0) ||
 	    vmm_step(vmm, err, "creating the domain") < 0 || check_unique(vmm, cfg, err) < 0 ||
-	    passthrough_check(vmm, cfg, err) < 0 || create_place(vmm, cfg, options, planned_pool, place, err) < 0 ||
+	    passthrough_check(vmm, cfg, err) < 0 ||
+	    create_place(vmm, cfg, options, planned_pool, place, err) < 0 ||
 	    make_domain(b, options, place->pool, err) < 0)
 		return -1;
 	dom->domid = b->created.domid;
@@ -264,8 +286,8 @@ static bool is_destroyed(struct vmm *vmm, uint32_t domid)
 	return hv_domain_info(vmm->hv, domid, &info, &why) < 0 ? why.code == ESRCH : info.is_dying;
 }
 
-static int make(struct build *b, const struct vmm_create_options *options, struct newborn *dom, const char *planned_pool,
-		struct err *err)
+static int make(struct build *b, const struct vmm_create_options *options, struct newborn *dom,
+		const char *planned_pool, struct err *err)
 {
 	struct create_place place;
 
@@ -295,16 +317,19 @@ static int create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_crea
 		*domid = newborn_keep(&dom);
 		return 0;
 	}
-	/* A domain that somebody destroys meanwhile fails at whatever step comes next, with that step's words: what happened is said
-	 * instead, and with a code of its own, so that nobody makes the domain again against that will. */
+	/* A domain that somebody destroys meanwhile fails at whatever step comes next, with that
+	 * step's words: what happened is said instead, and with a code of its own, so that nobody
+	 * makes the domain again against that will. */
 	if (dom.domid == HV_DOMID_ANY || !is_destroyed(vmm, dom.domid))
 		return -1;
 	err_clear(err);
-	return err_set(err, ECANCELED, "domain %u was destroyed by somebody else while it was being made", dom.domid);
+	return err_set(err, ECANCELED,
+		       "domain %u was destroyed by somebody else while it was being made",
+		       dom.domid);
 }
 
-int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg, const struct vmm_create_options *options,
-		      uint32_t *domid, struct err *err)
+int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg,
+		      const struct vmm_create_options *options, uint32_t *domid, struct err *err)
 {
 	uint64_t dom0_kb = 0;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Where and how a new domain's vcpus run: pool, affinity, scheduling parameters; first whether that can be, then making it so.
- * Nothing is asked of the host unless the configuration says something about it.
+ * Where and how a new domain's vcpus run: pool, affinity, scheduling parameters; first whether that
+ * can be, then making it so. Nothing is asked of the host unless the configuration says something
+ * about it.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "libvmm/cpupool.h"
 #include "libvmm/create_cpus.h"
 
-/* --- affinity --------------------------------------------------------------------------------------------------- */
+/* --- affinity --------------------------------------------------------------------------------- */
 
 struct host_cpus {
 	struct vmm *vmm;
@@ -43,8 +44,9 @@ static const char *affinity_text(const struct config_affinity *a, uint32_t vcpu)
 	return a->all;
 }
 
-static int one_mask(struct host_cpus *host, const struct config_affinity *a, const struct bitmap *limit, uint32_t vcpu,
-		    const char *key, struct bitmap *out, bool *is_set, struct err *err)
+static int one_mask(struct host_cpus *host, const struct config_affinity *a,
+		    const struct bitmap *limit, uint32_t vcpu, const char *key, struct bitmap *out,
+		    bool *is_set, struct err *err)
 {
 	const char *text = affinity_text(a, vcpu);
 
@@ -55,13 +57,15 @@ static int one_mask(struct host_cpus *host, const struct config_affinity *a, con
 	if (limit)
 		bitmap_and(out, limit);
 	if (*is_set && bitmap_is_empty(out))
-		return err_set(err, EINVAL, "%s: vcpu %u would have no processor to run on", key, vcpu);
+		return err_set(err, EINVAL, "%s: vcpu %u would have no processor to run on", key,
+			       vcpu);
 	return 0;
 }
 
 /* domid HV_DOMID_ANY: only see that it can be. */
-static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, const struct bitmap *limit,
-			 const struct hv_cpupool *pool, uint32_t domid, uint32_t vcpu, struct err *err)
+static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg,
+			 const struct bitmap *limit, const struct hv_cpupool *pool, uint32_t domid,
+			 uint32_t vcpu, struct err *err)
 {
 	struct bitmap hard, soft, usable;
 	bool is_hard, is_soft;
@@ -76,21 +80,26 @@ static int vcpu_affinity(struct host_cpus *host, const struct vmm_config *cfg, c
 	if (is_hard && bitmap_is_empty(&usable)) {
 		autofree char *there = bitmap_str(&pool->cpus, BITMAP_BITS);
 
-		return err_set(err, EINVAL, "cpus: vcpu %u would have no processor to run on: its cpupool has %s", vcpu, there);
+		return err_set(
+			err, EINVAL,
+			"cpus: vcpu %u would have no processor to run on: its cpupool has %s", vcpu,
+			there);
 	}
 	if (domid == HV_DOMID_ANY)
 		return 0;
-	return hv_vcpu_set_affinity(host->vmm->hv, domid, vcpu, is_hard ? &hard : NULL, is_soft ? &soft : NULL, false,
-				    err);
+	return hv_vcpu_set_affinity(host->vmm->hv, domid, vcpu, is_hard ? &hard : NULL,
+				    is_soft ? &soft : NULL, false, err);
 }
 
 static bool has_affinity(const struct vmm_config *cfg, const char *mask)
 {
-	return mask || cfg->cpus.all || cfg->cpus.each.n || cfg->cpus_soft.all || cfg->cpus_soft.each.n;
+	return mask || cfg->cpus.all || cfg->cpus.each.n || cfg->cpus_soft.all ||
+	       cfg->cpus_soft.each.n;
 }
 
-int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
-		    const struct create_place *place, uint32_t domid, struct err *err)
+int create_affinity(struct vmm *vmm, const struct vmm_config *cfg,
+		    const struct vmm_create_options *options, const struct create_place *place,
+		    uint32_t domid, struct err *err)
 {
 	const char *mask = options->ignore_global_affinity ? NULL : options->default_pool_mask;
 	autofree struct host_cpus *host = NULL;
@@ -100,12 +109,14 @@ int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct 
 
 	if (place->is_planned || !has_affinity(cfg, mask))
 		return 0;
-	if (hv_physinfo(vmm->hv, &phys, err) < 0 || hv_cpupool_info(vmm->hv, place->pool, &pool, err) < 0)
+	if (hv_physinfo(vmm->hv, &phys, err) < 0 ||
+	    hv_cpupool_info(vmm->hv, place->pool, &pool, err) < 0)
 		return -1;
 	host = xcalloc(1, sizeof(*host));
 	host->vmm = vmm;
 	host->nr = phys.max_cpu_id < BITMAP_BITS ? phys.max_cpu_id + 1 : BITMAP_BITS;
-	if (mask && bitmap_parse_cpus(&limit, mask, host->nr, node_cpus, host, "vm.cpumask", err) < 0)
+	if (mask &&
+	    bitmap_parse_cpus(&limit, mask, host->nr, node_cpus, host, "vm.cpumask", err) < 0)
 		return -1;
 	for (uint32_t vcpu = 0; vcpu < cfg->max_vcpus; vcpu++)
 		if (vcpu_affinity(host, cfg, mask ? &limit : NULL, &pool, domid, vcpu, err) < 0)
@@ -113,9 +124,10 @@ int create_affinity(struct vmm *vmm, const struct vmm_config *cfg, const struct 
 	return 0;
 }
 
-/* --- scheduling ------------------------------------------------------------------------------------------------- */
+/* --- scheduling ------------------------------------------------------------------------------- */
 
-static int set_credit(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, enum hv_sched sched, struct err *err)
+static int set_credit(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid,
+		      enum hv_sched sched, struct err *err)
 {
 	struct hv_sched_credit s;
 
@@ -136,7 +148,8 @@ static int set_rtds(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domi
 	autofree uint32_t *vcpus = xcalloc(cfg->max_vcpus, sizeof(*vcpus));
 	autofree struct hv_sched_rtds *s = xcalloc(cfg->max_vcpus, sizeof(*s));
 
-	if (cfg->period_us == CONFIG_UNSET && cfg->budget_us == CONFIG_UNSET && cfg->extratime == CONFIG_UNSET)
+	if (cfg->period_us == CONFIG_UNSET && cfg->budget_us == CONFIG_UNSET &&
+	    cfg->extratime == CONFIG_UNSET)
 		return 0;
 	for (uint32_t i = 0; i < cfg->max_vcpus; i++)
 		vcpus[i] = i;
@@ -155,15 +168,18 @@ static int set_rtds(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domi
 
 static bool has_scheduling(const struct vmm_config *cfg)
 {
-	return cfg->cpu_weight != CONFIG_UNSET || cfg->cap != CONFIG_UNSET || cfg->period_us != CONFIG_UNSET ||
-	       cfg->budget_us != CONFIG_UNSET || cfg->extratime != CONFIG_UNSET;
+	return cfg->cpu_weight != CONFIG_UNSET || cfg->cap != CONFIG_UNSET ||
+	       cfg->period_us != CONFIG_UNSET || cfg->budget_us != CONFIG_UNSET ||
+	       cfg->extratime != CONFIG_UNSET;
 }
 
-/* What rtds would refuse when the domain is all but finished. Xen's own values stand in for what is left open. */
+/* What rtds would refuse when the domain is all but finished. Xen's own values stand in for what is
+ * left open. */
 #define RTDS_PERIOD_US 10000	/* xen/common/sched/rt.c: RTDS_DEFAULT_PERIOD, RTDS_DEFAULT_BUDGET */
 #define RTDS_BUDGET_US 4000
 
-static int check_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t pool, struct err *err)
+static int check_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t pool,
+			    struct err *err)
 {
 	int32_t period = cfg->period_us != CONFIG_UNSET ? cfg->period_us : RTDS_PERIOD_US;
 	int32_t budget = cfg->budget_us != CONFIG_UNSET ? cfg->budget_us : RTDS_BUDGET_US;
@@ -174,15 +190,18 @@ static int check_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint3
 	if (hv_cpupool_info(vmm->hv, pool, &info, err) < 0)
 		return -1;
 	if (info.sched == HV_SCHED_RTDS && budget > period)
-		return err_set(err, EINVAL, "budget: %d us do not fit into a period of %d us", budget, period);
-	if ((info.sched == HV_SCHED_CREDIT || info.sched == HV_SCHED_CREDIT2) && cfg->cap != CONFIG_UNSET &&
-	    cfg->cap > (int64_t)cfg->max_vcpus * 100)
-		return err_set(err, EINVAL, "cap: %d is more than its vcpus could use (%u: 100 for each)", cfg->cap,
-			       cfg->max_vcpus * 100);
+		return err_set(err, EINVAL, "budget: %d us do not fit into a period of %d us",
+			       budget, period);
+	if ((info.sched == HV_SCHED_CREDIT || info.sched == HV_SCHED_CREDIT2) &&
+	    cfg->cap != CONFIG_UNSET && cfg->cap > (int64_t)cfg->max_vcpus * 100)
+		return err_set(err, EINVAL,
+			       "cap: %d is more than its vcpus could use (%u: 100 for each)",
+			       cfg->cap, cfg->max_vcpus * 100);
 	return 0;
 }
 
-int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, uint32_t pool, struct err *err)
+int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, uint32_t pool,
+		      struct err *err)
 {
 	struct hv_cpupool info;
 
@@ -200,13 +219,15 @@ int create_scheduling(struct vmm *vmm, const struct vmm_config *cfg, uint32_t do
 	case HV_SCHED_NULL:
 		break;
 	}
-	return 0;	/* nothing to set: what is meant for another scheduler is ignored, as upstream does */
+	return 0; /* nothing to set: what is meant for another scheduler is ignored, as upstream
+		     does */
 }
 
-/* --- beforehand ------------------------------------------------------------------------------------------------- */
+/* --- beforehand ------------------------------------------------------------------------------- */
 
-int create_place(struct vmm *vmm, const struct vmm_config *cfg, const struct vmm_create_options *options,
-		 const char *planned_pool, struct create_place *out, struct err *err)
+int create_place(struct vmm *vmm, const struct vmm_config *cfg,
+		 const struct vmm_create_options *options, const char *planned_pool,
+		 struct create_place *out, struct err *err)
 {
 	const char *pool = planned_pool ? planned_pool : cfg->pool;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a new domain's store tree looks like. Nothing is decided from what stands there already but where the daemons run; a
- * stale tree of an earlier domain of that number is removed.
+ * What a new domain's store tree looks like. Nothing is decided from what stands there already but
+ * where the daemons run; a stale tree of an earlier domain of that number is removed.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,8 @@
 
 #define CONSOLE_LIMIT "1048576"	/* bytes that xenconsoled keeps for a reader that is slow */
 
-/* A reader sees, the owner may all; the first entry names the owner and what everybody else may (nothing). */
+/* A reader sees, the owner may all; the first entry names the owner and what everybody else may
+ * (nothing). */
 struct node_perms {
 	struct store_perm private[1];	/* dom0 alone */
 	struct store_perm shown[2];	/* dom0, the guest reads */
@@ -30,17 +31,26 @@ static struct node_perms perms_of(uint32_t domid)
 	};
 }
 
-/* --- before the domain is built --------------------------------------------------------------------------------- */
+/* --- before the domain is built --------------------------------------------------------------- */
 
 static const char *const shown_dirs[] = { "cpu", "memory" };
 /* What the guest writes: its drivers and agents announce themselves here. */
 static const char *const own_nodes[] = {
-	"control/shutdown", "control/feature-poweroff", "control/feature-reboot", "control/feature-suspend",
-	"control/sysrq", "data", "drivers", "feature", "attr", "error",
+	"control/shutdown",
+	"control/feature-poweroff",
+	"control/feature-reboot",
+	"control/feature-suspend",
+	"control/sysrq",
+	"data",
+	"drivers",
+	"feature",
+	"attr",
+	"error",
 };
 static const char *const driver_domain_nodes[] = { "libxl", "device-model" };
 
-static void make_guest_dir(struct store_txn *t, const struct vmm_config *cfg, uint32_t domid, const char *uuid)
+static void make_guest_dir(struct store_txn *t, const struct vmm_config *cfg, uint32_t domid,
+			   const char *uuid)
 {
 	struct node_perms p = perms_of(domid);
 	autofree char *dir = str_printf("/local/domain/%" PRIu32, domid);
@@ -86,7 +96,7 @@ int nodes_make(struct vmm *vmm, const struct vmm_config *cfg, uint32_t domid, st
 	return store_txn_commit(&t, err);
 }
 
-/* --- after ------------------------------------------------------------------------------------------------------ */
+/* --- after ------------------------------------------------------------------------------------ */
 
 static int daemon_domid(const char *value, const char *what, uint32_t *domid, struct err *err)
 {
@@ -135,7 +145,8 @@ static void write_guest(struct store_txn *t, const struct build *b, const char *
 	write_u64(t, b->store_port, dir, "store/port");
 	write_u64(t, ring_gfn(b->store_gfn, MAGIC_XENSTORE), dir, "store/ring-ref");
 	for (uint32_t i = 0; i < b->cfg->max_vcpus; i++)
-		store_txn_write(t, i < b->cfg->vcpus ? "online" : "offline", "%s/cpu/%" PRIu32 "/availability", dir, i);
+		store_txn_write(t, i < b->cfg->vcpus ? "online" : "offline",
+				"%s/cpu/%" PRIu32 "/availability", dir, i);
 }
 
 static void write_start_time(struct store_txn *t, const struct build *b)
@@ -158,7 +169,8 @@ struct console {
 	uint64_t gfn;
 };
 
-static void write_both_ends(struct store_txn *t, const struct build *b, const struct console *c, const char *dir)
+static void write_both_ends(struct store_txn *t, const struct build *b, const struct console *c,
+			    const char *dir)
 {
 	store_txn_write(t, c->front, "%s/frontend", dir);
 	write_u64(t, b->created.domid, dir, "frontend-id");
@@ -167,7 +179,8 @@ static void write_both_ends(struct store_txn *t, const struct build *b, const st
 	store_txn_write(t, "vt100", "%s/protocol", dir);
 }
 
-static void write_frontend(struct store_txn *t, const struct build *b, const struct console *c, const char *back)
+static void write_frontend(struct store_txn *t, const struct build *b, const struct console *c,
+			   const char *back)
 {
 	struct store_perm shown[2] = { { b->console_domid, 'n' }, { b->created.domid, 'r' } };
 	struct store_perm own[2] = { { b->created.domid, 'n' }, { b->console_domid, 'r' } };
@@ -195,8 +208,8 @@ static void write_console(struct store_txn *t, const struct build *b, const stru
 {
 	uint32_t domid = b->created.domid;
 	struct store_perm shown[2] = { { b->console_domid, 'n' }, { domid, 'r' } };
-	autofree char *back = str_printf("/local/domain/%" PRIu32 "/backend/%s/%" PRIu32 "/0", b->console_domid, c->kind,
-					 domid);
+	autofree char *back = str_printf("/local/domain/%" PRIu32 "/backend/%s/%" PRIu32 "/0",
+					 b->console_domid, c->kind, domid);
 	autofree char *record = str_printf("/libxl/%" PRIu32 "/device/%s/0", domid, c->kind);
 
 	write_frontend(t, b, c, back);
@@ -213,8 +226,10 @@ int nodes_built(const struct build *b, struct err *err)
 	autofree char *dir = str_printf("/local/domain/%" PRIu32, b->created.domid);
 	autofree char *pv_front = str_printf("%s/console", dir);
 	autofree char *vuart_front = str_printf("%s/vuart/0", dir);
-	const struct console pv = { "console", pv_front, true, b->console_port, ring_gfn(b->console_gfn, MAGIC_CONSOLE) };
-	const struct console vuart = { "vuart", vuart_front, false, b->vuart_port, build_magic(MAGIC_VUART) >> HV_PAGE_SHIFT };
+	const struct console pv = { "console", pv_front, true, b->console_port,
+				    ring_gfn(b->console_gfn, MAGIC_CONSOLE) };
+	const struct console vuart = { "vuart", vuart_front, false, b->vuart_port,
+				       build_magic(MAGIC_VUART) >> HV_PAGE_SHIFT };
 
 	write_guest(&t, b, dir);
 	write_start_time(&t, b);
@@ -224,7 +239,8 @@ int nodes_built(const struct build *b, struct err *err)
 	write_console(&t, b, &pv);
 	if (store_txn_commit(&t, err) < 0)
 		return -1;
-	return store_introduce(b->vmm->store, b->created.domid, ring_gfn(b->store_gfn, MAGIC_XENSTORE), b->store_port, err);
+	return store_introduce(b->vmm->store, b->created.domid,
+			       ring_gfn(b->store_gfn, MAGIC_XENSTORE), b->store_port, err);
 }
 
 int nodes_start_time(const struct build *b, struct err *err)

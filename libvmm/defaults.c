@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The administrator's defaults for what a configuration leaves open; those of devices are set in devices.c. */
+/* The administrator's defaults for what a configuration leaves open; those of devices are set in
+ * devices.c. */
 #include "libvmm/config.h"
 #include "libvmm/devices.h"
 #include "libvmm/libvmm.h"
@@ -10,7 +11,8 @@ static void set_number(int32_t *member, int32_t value)
 		*member = value;
 }
 
-int vmm_config_apply_defaults(struct vmm_config *cfg, const struct vmm_defaults *defaults, struct err *err)
+int vmm_config_apply_defaults(struct vmm_config *cfg, const struct vmm_defaults *defaults,
+			      struct err *err)
 {
 	struct vmm_device *dev;
 

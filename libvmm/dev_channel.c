@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Named consoles: xen/io/console.h, devid 1 and up (0 is the domain's own). Xenconsoled connects them to a pty or a listening
- * socket; upstream leaves that to QEMU.
+ * Named consoles: xen/io/console.h, devid 1 and up (0 is the domain's own). Xenconsoled connects
+ * them to a pty or a listening socket; upstream leaves that to QEMU.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,12 +26,15 @@ static const struct field fields[] = {
 	FIELDS_END,
 };
 
-static int channel_check(const struct vmm_device *dev, const struct vmm_config *cfg, struct err *err)
+static int channel_check(const struct vmm_device *dev, const struct vmm_config *cfg,
+			 struct err *err)
 {
 	const struct dev_channel *c = container_of(dev, struct dev_channel, dev);
 
 	if (c->connection == CHANNEL_SOCKET && c->path == NULL)
-		return err_set(err, EINVAL, "path= is missing: connection=socket needs the path of the socket to listen on");
+		return err_set(err, EINVAL,
+			       "path= is missing: connection=socket needs the path of the socket "
+			       "to listen on");
 	if (c->connection == CHANNEL_PTY && c->path != NULL)
 		return err_set(err, EINVAL, "path: only connection=socket has one");
 	if (c->path != NULL && c->path[0] != '/')

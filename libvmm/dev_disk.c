@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Block devices: xen/io/blkif.h, xl-disk-configuration(5). A block device or an image file (through a loop device) served by the
- * kernel's blkback, a device served by a program of its own (standalone), or either as virtio-mmio. QEMU's qdisk is not served.
+ * Block devices: xen/io/blkif.h, xl-disk-configuration(5). A block device or an image file (through
+ * a loop device) served by the kernel's blkback, a device served by a program of its own
+ * (standalone), or either as virtio-mmio. QEMU's qdisk is not served.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -29,7 +30,8 @@ struct dev_disk {
 enum { BACKEND_PHY = 1, BACKEND_TAP, BACKEND_QDISK, BACKEND_STANDALONE };
 static const char *const backends[] = { "unknown", "phy", "tap", "qdisk", "standalone", NULL };
 enum { FORMAT_QCOW = 1, FORMAT_QCOW2, FORMAT_VHD, FORMAT_RAW, FORMAT_EMPTY, FORMAT_QED };
-static const char *const formats[] = { "unknown", "qcow", "qcow2", "vhd", "raw", "empty", "qed", NULL };
+static const char *const formats[] = { "unknown", "qcow",  "qcow2", "vhd",
+				       "raw",     "empty", "qed",   NULL };
 enum { SPEC_XEN = 1, SPEC_VIRTIO };
 static const char *const specifications[] = { "unknown", "xen", "virtio", NULL };
 static const char *const transports[] = { "unknown", "mmio", NULL };
@@ -61,7 +63,7 @@ static const struct field fields[] = {
 	FIELDS_END,
 };
 
-/* --- names of virtual devices --------------------------------------------------------------------------------- */
+/* --- names of virtual devices ----------------------------------------------------------------- */
 
 #define EXTENDED (1u << 28)
 
@@ -144,12 +146,12 @@ static bool parse_vdev(const char *name, uint32_t *out)
 		return num_u32(name, 1, EXTENDED | (EXTENDED - 1), "", out, &ignored) == 0;
 	for (size_t i = 0; i < array_size(kinds); i++)
 		if (str_starts(name, kinds[i].prefix))
-			return parse_letters(name + strlen(kinds[i].prefix), &disk, &end) && parse_partition(end, &part) &&
-			       kinds[i].number(disk, part, out);
+			return parse_letters(name + strlen(kinds[i].prefix), &disk, &end) &&
+			       parse_partition(end, &part) && kinds[i].number(disk, part, out);
 	return parse_dp(name, out);
 }
 
-/* --- the specification ---------------------------------------------------------------------------------------- */
+/* --- the specification ------------------------------------------------------------------------ */
 
 static int set_access(struct dev_disk *d, const char *value, struct err *err)
 {
@@ -205,18 +207,24 @@ static int set_positional(struct dev_disk *d, char *part, struct err *err)
 	case 3:
 		return part[0] == '\0' ? 0 : set_access(d, part, err);
 	}
-	return err_set(err, EINVAL, "'%s': more than target, format, vdev and access without a key; write key=value", part);
+	return err_set(
+		err, EINVAL,
+		"'%s': more than target, format, vdev and access without a key; write key=value",
+		part);
 }
 
 static int parse_part(struct dev_disk *d, char *part, struct err *err)
 {
-	static const char *const colo[] = { "colo", "no-colo", "colo-host=", "colo-port=", "colo-export=", "active-disk=",
-		"hidden-disk=" };
+	static const char *const colo[] = { "colo",        "no-colo",      "colo-host=",
+					    "colo-port=",  "colo-export=", "active-disk=",
+					    "hidden-disk=" };
 	int ret;
 
 	for (size_t i = 0; i < array_size(colo); i++)
-		if (str_starts(part, colo[i]) && (colo[i][strlen(colo[i]) - 1] == '=' || strcmp(part, colo[i]) == 0))
-			return err_set(err, ENOTSUP, "%s: COLO is not part of this toolstack", part);
+		if (str_starts(part, colo[i]) &&
+		    (colo[i][strlen(colo[i]) - 1] == '=' || strcmp(part, colo[i]) == 0))
+			return err_set(err, ENOTSUP, "%s: COLO is not part of this toolstack",
+				       part);
 	if (strcmp(part, "cdrom") == 0)
 		return set_devtype(d, "cdrom", err);
 	if (str_starts(part, "devtype="))
@@ -232,11 +240,25 @@ static int parse_part(struct dev_disk *d, char *part, struct err *err)
 /* "phy:/dev/x,...": old ways to say a format or a script; returns what follows. */
 static const char *parse_prefixes(struct dev_disk *d, const char *spec)
 {
-	static const struct { const char *text; unsigned format; const char *script; } prefixes[] = {
-		{ "raw:", FORMAT_RAW, NULL }, { "qcow:", FORMAT_QCOW, NULL }, { "qcow2:", FORMAT_QCOW2, NULL },
-		{ "vhd:", FORMAT_VHD, NULL }, { "tap:", 0, NULL }, { "tap2:", 0, NULL }, { "tapdisk:", 0, NULL },
-		{ "aio:", 0, NULL }, { "ioemu:", 0, NULL }, { "file:", 0, NULL }, { "phy:", 0, NULL },
-		{ "iscsi:", 0, "block-iscsi" }, { "nbd:", 0, "block-nbd" }, { "enbd:", 0, "block-enbd" },
+	static const struct {
+		const char *text;
+		unsigned format;
+		const char *script;
+	} prefixes[] = {
+		{ "raw:", FORMAT_RAW, NULL },
+		{ "qcow:", FORMAT_QCOW, NULL },
+		{ "qcow2:", FORMAT_QCOW2, NULL },
+		{ "vhd:", FORMAT_VHD, NULL },
+		{ "tap:", 0, NULL },
+		{ "tap2:", 0, NULL },
+		{ "tapdisk:", 0, NULL },
+		{ "aio:", 0, NULL },
+		{ "ioemu:", 0, NULL },
+		{ "file:", 0, NULL },
+		{ "phy:", 0, NULL },
+		{ "iscsi:", 0, "block-iscsi" },
+		{ "nbd:", 0, "block-nbd" },
+		{ "enbd:", 0, "block-enbd" },
 		{ "drbd:", 0, "block-drbd" },
 	};
 
@@ -291,16 +313,22 @@ static int disk_parse(struct vmm_device *dev, const char *spec, struct err *err)
 static int check_service(const struct dev_disk *d, struct err *err)
 {
 	if (d->backend == BACKEND_QDISK || d->backend == BACKEND_TAP)
-		return err_set(err, ENOTSUP, "backendtype: no program for %s is started by this toolstack; use phy for block devices "
-			       "and raw image files", backends[d->backend]);
+		return err_set(err, ENOTSUP,
+			       "backendtype: no program for %s is started by this toolstack; use "
+			       "phy for block devices "
+			       "and raw image files",
+			       backends[d->backend]);
 	if (d->format != FORMAT_RAW && d->format != FORMAT_EMPTY && d->script == NULL &&
 	    d->backend != BACKEND_STANDALONE)
-		return err_set(err, ENOTSUP, "format: %s images need QEMU; convert it (qemu-img convert -O raw) or give script=",
+		return err_set(err, ENOTSUP,
+			       "format: %s images need QEMU; convert it (qemu-img convert -O raw) "
+			       "or give script=",
 			       formats[d->format]);
 	if (d->specification == SPEC_VIRTIO && d->is_cdrom)
 		return err_set(err, EINVAL, "devtype: a virtio disk cannot be a cdrom");
 	if (d->grant_usage != TRI_UNSET && d->specification != SPEC_VIRTIO)
-		return err_set(err, EINVAL, "grant_usage: only virtio disks (specification=virtio) have it");
+		return err_set(err, EINVAL,
+			       "grant_usage: only virtio disks (specification=virtio) have it");
 	return 0;
 }
 
@@ -327,10 +355,14 @@ static int disk_check(const struct vmm_device *dev, const struct vmm_config *cfg
 	uint32_t number;
 
 	if (d->vdev == NULL)
-		return err_set(err, EINVAL, "vdev= is missing: what the guest calls the disk, such as xvda");
+		return err_set(err, EINVAL,
+			       "vdev= is missing: what the guest calls the disk, such as xvda");
 	if (!parse_vdev(d->vdev, &number))
-		return err_set(err, EINVAL, "vdev: '%s' is no name of a virtual disk; xvda to xvdp, xvda1, sda, hda, d0p1 and "
-			       "device numbers are", d->vdev);
+		return err_set(err, EINVAL,
+			       "vdev: '%s' is no name of a virtual disk; xvda to xvdp, xvda1, sda, "
+			       "hda, d0p1 and "
+			       "device numbers are",
+			       d->vdev);
 	if (d->pdev_path == NULL && d->format != FORMAT_EMPTY)
 		return err_set(err, EINVAL, "target= is missing: the block device or image file");
 	return check_service(d, err);
@@ -429,7 +461,8 @@ static void disk_nodes(const struct vmm_device *dev, uint32_t domid, struct devi
 		device_nodes_add(nodes, NODE_BACK, "mmio", "transport");
 		device_nodes_add(nodes, NODE_BACK, base, "base");
 		device_nodes_add(nodes, NODE_BACK, irq, "irq");
-		device_nodes_add(nodes, NODE_BACK, d->grant_usage == TRI_YES ? "1" : "0", "grant_usage");
+		device_nodes_add(nodes, NODE_BACK, d->grant_usage == TRI_YES ? "1" : "0",
+				 "grant_usage");
 	}
 	device_nodes_add(nodes, NODE_FRONT, number, "virtual-device");
 	device_nodes_add(nodes, NODE_FRONT, d->is_cdrom ? "cdrom" : "disk", "device-type");
@@ -438,13 +471,15 @@ static void disk_nodes(const struct vmm_device *dev, uint32_t domid, struct devi
 
 static int disk_plug(uint32_t domid, int32_t devid, struct device_nodes *nodes, struct err *err)
 {
-	const char *path = device_nodes_get(nodes, NODE_BACK, "params"), *mode = device_nodes_get(nodes, NODE_BACK, "mode");
+	const char *path = device_nodes_get(nodes, NODE_BACK, "params"),
+		   *mode = device_nodes_get(nodes, NODE_BACK, "mode");
 	struct hotplug_block block;
 	autofree char *number = NULL;
 
 	if (path == NULL || mode == NULL)
 		return err_set(err, EINVAL, "the backend's nodes name no target");
-	if (hotplug_block_open(path, strchr(mode, 'w') == NULL, strchr(mode, '!') != NULL, &block, err) < 0)
+	if (hotplug_block_open(path, strchr(mode, 'w') == NULL, strchr(mode, '!') != NULL, &block,
+			       err) < 0)
 		return -1;
 	number = str_printf("%x:%x", block.major, block.minor);
 	device_nodes_add(nodes, NODE_BACK, number, "physical-device");
@@ -461,12 +496,14 @@ static int disk_plug(uint32_t domid, int32_t devid, struct device_nodes *nodes, 
 /* A loop device is its own; that no two have one image was seen to when it was made. */
 static const char *disk_identity(const struct device_nodes *nodes)
 {
-	if (device_nodes_get(nodes, NODE_RECORD, "loop") != NULL || strchr(device_nodes_get(nodes, NODE_BACK, "mode"), '!') != NULL)
+	if (device_nodes_get(nodes, NODE_RECORD, "loop") != NULL ||
+	    strchr(device_nodes_get(nodes, NODE_BACK, "mode"), '!') != NULL)
 		return NULL;
 	return device_nodes_get(nodes, NODE_BACK, "physical-device");
 }
 
-static int disk_unplug(uint32_t domid, int32_t devid, const struct device_nodes *record, struct err *err)
+static int disk_unplug(uint32_t domid, int32_t devid, const struct device_nodes *record,
+		       struct err *err)
 {
 	const char *loop = device_nodes_get(record, NODE_RECORD, "loop");
 
@@ -479,7 +516,8 @@ static bool disk_mmio(const struct vmm_device *dev, struct device_mmio *out)
 
 	if (d->specification != SPEC_VIRTIO)
 		return false;
-	*out = (struct device_mmio){ d->base, d->irq, "virtio,device", dev->backend_domid, d->grant_usage == TRI_YES };
+	*out = (struct device_mmio){ d->base, d->irq, "virtio,device", dev->backend_domid,
+				     d->grant_usage == TRI_YES };
 	return true;
 }
 

@@ -42,7 +42,9 @@ static int p9_check(const struct vmm_device *dev, const struct vmm_config *cfg, 
 		return 0;
 	}
 	if (p->max_space != 0 || p->max_files != 0 || p->max_open_files != 0 || p->auto_delete)
-		return err_set(err, EINVAL, "max-space, max-files, max-open-files and auto-delete need type=xen_9pfsd");
+		return err_set(
+			err, EINVAL,
+			"max-space, max-files, max-open-files and auto-delete need type=xen_9pfsd");
 	if (p->tag == NULL)
 		return err_set(err, EINVAL, "tag= is missing: the guest mounts the folder by it");
 	if (p->path == NULL)

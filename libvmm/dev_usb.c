@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * USB controllers and the host's devices on their ports: xen/io/usbif.h. A device has no nodes of its own: it is written to
- * a port of its controller (usb.c) when that is attached.
+ * USB controllers and the host's devices on their ports: xen/io/usbif.h. A device has no nodes of
+ * its own: it is written to a port of its controller (usb.c) when that is attached.
  */
 #include <errno.h>
 
@@ -29,12 +29,15 @@ static const struct field ctrl_fields[] = {
 	FIELDS_END,
 };
 
-static int usbctrl_check(const struct vmm_device *dev, const struct vmm_config *cfg, struct err *err)
+static int usbctrl_check(const struct vmm_device *dev, const struct vmm_config *cfg,
+			 struct err *err)
 {
 	const struct dev_usbctrl *c = container_of(dev, struct dev_usbctrl, dev);
 
 	if (c->type == USBCTRL_DEVICEMODEL)
-		return err_set(err, ENOTSUP, "type: devicemodel is an emulated controller of x86 HVM guests; use pv or qusb");
+		return err_set(err, ENOTSUP,
+			       "type: devicemodel is an emulated controller of x86 HVM guests; use "
+			       "pv or qusb");
 	return 0;
 }
 
@@ -78,12 +81,17 @@ struct dev_usbdev {
 static const char *const dev_types[] = { "unknown", "hostdev", NULL };
 
 static const struct field dev_fields[] = {
-	{ .key = "controller", .json = "ctrl", .offset = FIELD_OFFSET(struct dev_usbdev, ctrl, int32_t),
-	  .type = FIELD_T_DEVID, .where = FIELD_SPEC },
+	{ .key = "controller",
+	  .json = "ctrl",
+	  .offset = FIELD_OFFSET(struct dev_usbdev, ctrl, int32_t),
+	  .type = FIELD_T_DEVID,
+	  .where = FIELD_SPEC },
 	FIELD_I32(struct dev_usbdev, port, "port", "port", FIELD_SPEC, .min = 1, .max = MAX_PORTS),
 	FIELD_ENUM(struct dev_usbdev, type, "type", NULL, FIELD_SPEC, dev_types),
-	FIELD_U32(struct dev_usbdev, hostbus, "hostbus", "type.hostdev/hostbus", FIELD_SPEC | FIELD_REQUIRED, .max = 255),
-	FIELD_U32(struct dev_usbdev, hostaddr, "hostaddr", "type.hostdev/hostaddr", FIELD_SPEC | FIELD_REQUIRED, .max = 255),
+	FIELD_U32(struct dev_usbdev, hostbus, "hostbus", "type.hostdev/hostbus",
+		  FIELD_SPEC | FIELD_REQUIRED, .max = 255),
+	FIELD_U32(struct dev_usbdev, hostaddr, "hostaddr", "type.hostdev/hostaddr",
+		  FIELD_SPEC | FIELD_REQUIRED, .max = 255),
 	FIELDS_END,
 };
 

@@ -30,7 +30,8 @@ static const struct field fields[] = {
 	FIELDS_END,
 };
 
-static int add_connector(struct dev_vdispl *v, const char *id, uint32_t width, uint32_t height, struct err *err)
+static int add_connector(struct dev_vdispl *v, const char *id, uint32_t width, uint32_t height,
+			 struct err *err)
 {
 	if (v->nr == MAX_CONNECTORS)
 		return err_set(err, EINVAL, "connectors: at most %u are taken", MAX_CONNECTORS);
@@ -45,7 +46,8 @@ static int parse_connector(struct dev_vdispl *v, char *text, struct err *err)
 	uint32_t width, height;
 
 	if (size == NULL || x == NULL || size == text)
-		return err_set(err, EINVAL, "connectors: '%s' is not of the form ID:WIDTHxHEIGHT", text);
+		return err_set(err, EINVAL, "connectors: '%s' is not of the form ID:WIDTHxHEIGHT",
+			       text);
 	*size++ = '\0';
 	*x++ = '\0';
 	if (num_u32(size, 1, 65535, "connectors: width", &width, err) < 0 ||
@@ -102,7 +104,8 @@ static uint32_t json_u32(const struct json *j)
 	struct err ignored = ERR_INIT;
 	uint32_t n;
 
-	if (j == NULL || j->type != JSON_NUMBER || num_u32(j->text, 0, UINT32_MAX, "", &n, &ignored) < 0)
+	if (j == NULL || j->type != JSON_NUMBER ||
+	    num_u32(j->text, 0, UINT32_MAX, "", &n, &ignored) < 0)
 		return 0;
 	return n;
 }
@@ -114,8 +117,9 @@ static int vdispl_from_json(struct vmm_device *dev, const struct json *j, struct
 	json_for_each (c, json_get(j, "connectors")) {
 		const struct json *id = json_get(c, "unique_id");
 
-		if (add_connector(v, id != NULL && id->type == JSON_STRING ? id->text : "", json_u32(json_get(c, "width")),
-				  json_u32(json_get(c, "height")), err) < 0)
+		if (add_connector(v, id != NULL && id->type == JSON_STRING ? id->text : "",
+				  json_u32(json_get(c, "width")), json_u32(json_get(c, "height")),
+				  err) < 0)
 			return -1;
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Virtual framebuffer: xen/io/fbif.h. Its backend is QEMU's xenpv machine, which whoever wants it starts; nodes only. */
+/* Virtual framebuffer: xen/io/fbif.h. Its backend is QEMU's xenpv machine, which whoever wants it
+ * starts; nodes only. */
 #include <string.h>
 
 #include "libvmm/devtable.h"
@@ -44,7 +45,8 @@ static void vfb_nodes(const struct vmm_device *dev, uint32_t domid, struct devic
 	autofree char *display = str_printf("%d", v->vnc_display);
 
 	device_nodes_add(nodes, NODE_BACK, flag(v->vnc, TRI_YES), "vnc");
-	device_nodes_add(nodes, NODE_BACK, v->vnc_listen != NULL ? v->vnc_listen : "127.0.0.1", "vnclisten");
+	device_nodes_add(nodes, NODE_BACK, v->vnc_listen != NULL ? v->vnc_listen : "127.0.0.1",
+			 "vnclisten");
 	device_nodes_add(nodes, NODE_BACK, text(v->vnc_passwd), "vncpasswd");
 	device_nodes_add(nodes, NODE_BACK, display, "vncdisplay");
 	device_nodes_add(nodes, NODE_BACK, flag(v->vnc_unused, TRI_YES), "vncunused");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Network interfaces: xen/io/netif.h, docs/misc/xenstore-paths. The backend creates vifDOMID.DEVID when the nodes are there; the
- * hotplug step then makes it a port of a bridge: by this library, or by a script when one is named.
+ * Network interfaces: xen/io/netif.h, docs/misc/xenstore-paths. The backend creates vifDOMID.DEVID
+ * when the nodes are there; the hotplug step then makes it a port of a bridge: by this library, or
+ * by a script when one is named.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,22 +38,27 @@ static const char *const spec_types[] = { "unknown", "ioemu", "vif", NULL };
 static const struct field fields[] = {
 	DEVICE_BACKEND_ROWS,
 	DEVICE_DEVID_ROW,
-	{ .key = "devid", .offset = FIELD_OFFSET(struct vmm_device, devid, int32_t), .type = FIELD_T_DEVID,
-	  .where = FIELD_SPEC, .max = 65535 },
+	{ .key = "devid",
+	  .offset = FIELD_OFFSET(struct vmm_device, devid, int32_t),
+	  .type = FIELD_T_DEVID,
+	  .where = FIELD_SPEC,
+	  .max = 65535 },
 	FIELD_I32(struct dev_vif, mtu, "mtu", "mtu", FIELD_SPEC, .min = 68, .max = 65535),
 	FIELD_STR(struct dev_vif, vlan, "vlan", "vlan", FIELD_SPEC | FIELD_BACK),
 	FIELD_STR(struct dev_vif, model, "model", "model", FIELD_SPEC),
 	FIELD_MAC(struct dev_vif, mac, "mac", "mac", FIELD_SPEC | FIELD_BACK | FIELD_FRONT),
 	FIELD_STR(struct dev_vif, ip, "ip", "ip", FIELD_SPEC | FIELD_BACK),
 	FIELD_STR(struct dev_vif, bridge, "bridge", "bridge", FIELD_SPEC, .max = IFNAMSIZ + 64),
-	FIELD_STR(struct dev_vif, ifname, "vifname", "ifname", FIELD_SPEC | FIELD_BACK, .max = IFNAMSIZ - 1),
+	FIELD_STR(struct dev_vif, ifname, "vifname", "ifname", FIELD_SPEC | FIELD_BACK,
+		  .max = IFNAMSIZ - 1),
 	FIELD_STR(struct dev_vif, script, "script", "script", FIELD_SPEC),
 	FIELD_ENUM(struct dev_vif, type, NULL, "nictype", 0, json_types),
 	FIELD_ENUM(struct dev_vif, type, "type", NULL, FIELD_SPEC, spec_types),
 	FIELD_U64(struct dev_vif, rate_bytes, NULL, "rate_bytes_per_interval", 0),
 	FIELD_U32(struct dev_vif, rate_interval_us, NULL, "rate_interval_usecs", 0),
 	FIELD_STR(struct dev_vif, rate, "rate", NULL, FIELD_SPEC),
-	FIELD_STR(struct dev_vif, gatewaydev, "gatewaydev", "gatewaydev", FIELD_SPEC | FIELD_BACK, .max = IFNAMSIZ - 1),
+	FIELD_STR(struct dev_vif, gatewaydev, "gatewaydev", "gatewaydev", FIELD_SPEC | FIELD_BACK,
+		  .max = IFNAMSIZ - 1),
 	FIELD_STR(struct dev_vif, gatewaydev, "netdev", NULL, FIELD_SPEC, .max = IFNAMSIZ - 1),
 	FIELD_STR(struct dev_vif, accel, "accel", NULL, FIELD_SPEC),
 	FIELD_TRI(struct dev_vif, trusted, NULL, "trusted", 0),
@@ -61,11 +67,12 @@ static const struct field fields[] = {
 	FIELDS_END,
 };
 
-/* --- rate=N[K|M|G](B|b)/s[@N(s|ms|us)] ------------------------------------------------------------------------ */
+/* --- rate=N[K|M|G](B|b)/s[@N(s|ms|us)] -------------------------------------------------------- */
 
 static int bad_rate(const char *rate, struct err *err)
 {
-	return err_set(err, EINVAL, "rate: '%s' is not of the form 10MB/s, 100Kb/s or 1GB/s@20ms", rate);
+	return err_set(err, EINVAL, "rate: '%s' is not of the form 10MB/s, 100Kb/s or 1GB/s@20ms",
+		       rate);
 }
 
 static int parse_interval(const char *text, const char *rate, uint32_t *us, struct err *err)
@@ -85,7 +92,8 @@ static int parse_interval(const char *text, const char *rate, uint32_t *us, stru
 	if (num_u64(number, 1, UINT32_MAX, "rate: interval", &n, err) < 0)
 		return -1;
 	if (!num_mul(n, unit, &n) || n > UINT32_MAX)
-		return err_set(err, EINVAL, "rate: an interval is at most %u s", UINT32_MAX / 1000000);
+		return err_set(err, EINVAL, "rate: an interval is at most %u s",
+			       UINT32_MAX / 1000000);
 	*us = (uint32_t)n;
 	return 0;
 }
@@ -121,7 +129,7 @@ static int parse_rate(struct dev_vif *v, struct err *err)
 	return 0;
 }
 
-/* --- the specification ---------------------------------------------------------------------------------------- */
+/* --- the specification ------------------------------------------------------------------------ */
 
 static int vif_parse(struct vmm_device *dev, const char *spec, struct err *err)
 {
@@ -137,12 +145,16 @@ static int vif_check(const struct vmm_device *dev, const struct vmm_config *cfg,
 	const struct dev_vif *v = container_of(dev, struct dev_vif, dev);
 
 	if (v->type == VIF_IOEMU)
-		return err_set(err, ENOTSUP, "type: an emulated network card (ioemu) exists for x86 HVM guests only");
+		return err_set(
+			err, ENOTSUP,
+			"type: an emulated network card (ioemu) exists for x86 HVM guests only");
 	if ((v->mac[0] & 1) != 0)
-		return err_set(err, EINVAL, "mac: %02x:%02x:... is a multicast address (its first byte is odd)", v->mac[0],
-			       v->mac[1]);
+		return err_set(err, EINVAL,
+			       "mac: %02x:%02x:... is a multicast address (its first byte is odd)",
+			       v->mac[0], v->mac[1]);
 	if (v->ifname != NULL && strpbrk(v->ifname, "/: \t") != NULL)
-		return err_set(err, EINVAL, "vifname: '%s' is no name of a network interface", v->ifname);
+		return err_set(err, EINVAL, "vifname: '%s' is no name of a network interface",
+			       v->ifname);
 	return 0;
 }
 
@@ -165,7 +177,7 @@ static int vif_settle(struct vmm_device *dev, struct err *err)
 	return 0;
 }
 
-/* --- nodes and hotplug ---------------------------------------------------------------------------------------- */
+/* --- nodes and hotplug ------------------------------------------------------------------------ */
 
 /* The library does the plain bridge port; filters and VLANs are the script's. */
 static bool is_builtin(const struct dev_vif *v)
@@ -187,7 +199,8 @@ static char *vif_script(const struct vmm_device *dev)
 	return is_builtin(v) ? NULL : hotplug_script_path(script_of(v));
 }
 
-/* The order of stock's keys; hotplug-status is there from the start, so that the backend waits for the step. */
+/* The order of stock's keys; hotplug-status is there from the start, so that the backend waits for
+ * the step. */
 static void vif_nodes(const struct vmm_device *dev, uint32_t domid, struct device_nodes *nodes)
 {
 	const struct dev_vif *v = container_of(dev, struct dev_vif, dev);
@@ -197,13 +210,15 @@ static void vif_nodes(const struct vmm_device *dev, uint32_t domid, struct devic
 	mtu = str_printf("%d", v->mtu != 0 ? v->mtu : DEFAULT_MTU);
 	device_nodes_add(nodes, NODE_BACK, script, "script");
 	if (v->rate_bytes > 0) {
-		autofree char *rate = str_printf("%" PRIu64 ",%" PRIu32, v->rate_bytes, v->rate_interval_us);
+		autofree char *rate =
+			str_printf("%" PRIu64 ",%" PRIu32, v->rate_bytes, v->rate_interval_us);
 
 		device_nodes_add(nodes, NODE_BACK, rate, "rate");
 	}
 	if (v->mtu != 0 && v->mtu != DEFAULT_MTU)
 		device_nodes_add(nodes, NODE_BACK, mtu, "mtu");
-	device_nodes_add(nodes, NODE_BACK, v->bridge != NULL ? v->bridge : DEFAULT_BRIDGE, "bridge");
+	device_nodes_add(nodes, NODE_BACK, v->bridge != NULL ? v->bridge : DEFAULT_BRIDGE,
+			 "bridge");
 	device_nodes_add(nodes, NODE_BACK, handle, "handle");
 	device_nodes_add(nodes, NODE_BACK, "vif", "type");
 	device_nodes_add(nodes, NODE_BACK, "", "hotplug-status");
@@ -214,17 +229,19 @@ static void vif_nodes(const struct vmm_device *dev, uint32_t domid, struct devic
 
 static int vif_plug(uint32_t domid, int32_t devid, struct device_nodes *nodes, struct err *err)
 {
-	const char *bridge = device_nodes_get(nodes, NODE_BACK, "bridge"), *mtu = device_nodes_get(nodes, NODE_BACK, "mtu");
+	const char *bridge = device_nodes_get(nodes, NODE_BACK, "bridge"),
+		   *mtu = device_nodes_get(nodes, NODE_BACK, "mtu");
 	autofree char *name = str_printf("vif%u.%d", domid, devid);
 	uint64_t n = 0;	/* as the bridge has it */
 
 	if (mtu != NULL && num_dec(mtu, UINT16_MAX, "mtu", &n, err) < 0)
 		return -1;
-	return hotplug_bridge_port(name, device_nodes_get(nodes, NODE_BACK, "vifname"), bridge != NULL ? bridge : DEFAULT_BRIDGE,
-				   (int)n, err);
+	return hotplug_bridge_port(name, device_nodes_get(nodes, NODE_BACK, "vifname"),
+				   bridge != NULL ? bridge : DEFAULT_BRIDGE, (int)n, err);
 }
 
-static void vif_script_env(uint32_t domid, int32_t devid, const struct device_nodes *record, struct strlist *env)
+static void vif_script_env(uint32_t domid, int32_t devid, const struct device_nodes *record,
+			   struct strlist *env)
 {
 	const char *netdev = device_nodes_get(record, NODE_RECORD, "gatewaydev");
 

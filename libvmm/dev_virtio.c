@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Virtio-mmio devices whose backend is a program that watches the store: an address window and an interrupt, told to the guest
- * in its device tree and to the backend in the store. Upstream: 4.18.
+ * Virtio-mmio devices whose backend is a program that watches the store: an address window and an
+ * interrupt, told to the guest in its device tree and to the backend in the store. Upstream: 4.18.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,7 +30,8 @@ static const struct field fields[] = {
 	FIELDS_END,
 };
 
-/* "type=virtio,device22" holds a comma: a part that starts with "device" belongs to the type before it. */
+/* "type=virtio,device22" holds a comma: a part that starts with "device" belongs to the type before
+ * it. */
 static int virtio_parse(struct vmm_device *dev, const char *spec, struct err *err)
 {
 	struct dev_virtio *v = container_of(dev, struct dev_virtio, dev);
@@ -43,7 +44,8 @@ static int virtio_parse(struct vmm_device *dev, const char *spec, struct err *er
 
 		if (part[0] == '\0')
 			continue;
-		if (v->type != NULL && strcmp(v->type, "virtio") == 0 && str_starts(part, "device")) {
+		if (v->type != NULL && strcmp(v->type, "virtio") == 0 &&
+		    str_starts(part, "device")) {
 			free(v->type);
 			v->type = str_printf("virtio,%s", part);
 			continue;
@@ -63,11 +65,15 @@ static int virtio_check(const struct vmm_device *dev, const struct vmm_config *c
 	const char *hex;
 
 	if (!str_starts(v->type, "virtio,device"))
-		return err_set(err, EINVAL, "type: '%s' is not of the form virtio,deviceID (ID hexadecimal, or none for a "
-			       "device the backend chooses)", v->type);
+		return err_set(err, EINVAL,
+			       "type: '%s' is not of the form virtio,deviceID (ID hexadecimal, or "
+			       "none for a "
+			       "device the backend chooses)",
+			       v->type);
 	hex = v->type + strlen("virtio,device");
 	if (strspn(hex, "0123456789abcdefABCDEF") != strlen(hex) || strlen(hex) > 8)
-		return err_set(err, EINVAL, "type: '%s' is no hexadecimal virtio device number", hex);
+		return err_set(err, EINVAL, "type: '%s' is no hexadecimal virtio device number",
+			       hex);
 	return 0;
 }
 
@@ -95,7 +101,8 @@ static bool virtio_mmio(const struct vmm_device *dev, struct device_mmio *out)
 {
 	const struct dev_virtio *v = container_of(dev, struct dev_virtio, dev);
 
-	*out = (struct device_mmio){ v->base, v->irq, v->type, dev->backend_domid, v->grant_usage == TRI_YES };
+	*out = (struct device_mmio){ v->base, v->irq, v->type, dev->backend_domid,
+				     v->grant_usage == TRI_YES };
 	return true;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Virtual sound cards: xen/io/sndif.h. A specification is a sequence of sections, each begun by its bare word: "card", then any
- * number of "pcm", each with its "stream"s. Parameters set on a card hold for its pcms and streams unless they set their own.
+ * Virtual sound cards: xen/io/sndif.h. A specification is a sequence of sections, each begun by its
+ * bare word: "card", then any number of "pcm", each with its "stream"s. Parameters set on a card
+ * hold for its pcms and streams unless they set their own.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,9 +46,33 @@ struct dev_vsnd {
 
 /* xen/io/sndif.h, PCM formats; the order is upstream's */
 static const char *const formats[] = {
-	"unknown", "s8", "u8", "s16_le", "s16_be", "u16_le", "u16_be", "s24_le", "s24_be", "u24_le", "u24_be", "s32_le",
-	"s32_be", "u32_le", "u32_be", "f32_le", "f32_be", "f64_le", "f64_be", "iec958_subframe_le", "iec958_subframe_be",
-	"mu_law", "a_law", "ima_adpcm", "mpeg", "gsm", NULL,
+	"unknown",
+	"s8",
+	"u8",
+	"s16_le",
+	"s16_be",
+	"u16_le",
+	"u16_be",
+	"s24_le",
+	"s24_be",
+	"u24_le",
+	"u24_be",
+	"s32_le",
+	"s32_be",
+	"u32_le",
+	"u32_be",
+	"f32_le",
+	"f32_be",
+	"f64_le",
+	"f64_be",
+	"iec958_subframe_le",
+	"iec958_subframe_be",
+	"mu_law",
+	"a_law",
+	"ima_adpcm",
+	"mpeg",
+	"gsm",
+	NULL,
 };
 static const char *const stream_types[] = { "unknown", "p", "c", NULL };
 
@@ -80,7 +105,7 @@ static const struct field stream_fields[] = {
 	FIELDS_END,
 };
 
-/* --- the specification ---------------------------------------------------------------------------------------- */
+/* --- the specification ------------------------------------------------------------------------ */
 
 static int format_by_name(const char *name, unsigned *out, struct err *err)
 {
@@ -102,16 +127,18 @@ static int finish_params(struct snd_params *p, struct err *err)
 	if (p->formats_text != NULL)
 		strlist_split(&names, p->formats_text, ";");
 	if (rates.n > MAX_LIST || names.n > MAX_LIST)
-		return err_set(err, EINVAL, "sample-rates and sample-formats: at most %u each", MAX_LIST);
+		return err_set(err, EINVAL, "sample-rates and sample-formats: at most %u each",
+			       MAX_LIST);
 	for (size_t i = 0; i < rates.n; i++)
-		if (num_u32(str_trim(rates.v[i]), 1, 10000000, "sample-rates", &p->rates[p->nr_rates++], err) < 0)
+		if (num_u32(str_trim(rates.v[i]), 1, 10000000, "sample-rates",
+			    &p->rates[p->nr_rates++], err) < 0)
 			return -1;
 	for (size_t i = 0; i < names.n; i++)
 		if (format_by_name(str_trim(names.v[i]), &p->formats[p->nr_formats++], err) < 0)
 			return -1;
 	if (p->channels_max != 0 && p->channels_min > p->channels_max)
-		return err_set(err, EINVAL, "channels-min: %u is more than channels-max (%u)", p->channels_min,
-			       p->channels_max);
+		return err_set(err, EINVAL, "channels-min: %u is more than channels-max (%u)",
+			       p->channels_min, p->channels_max);
 	return 0;
 }
 
@@ -130,7 +157,9 @@ static struct snd_stream *add_stream(struct dev_vsnd *v, struct err *err)
 	struct snd_pcm *pcm = v->nr > 0 ? v->v[v->nr - 1] : NULL;
 
 	if (pcm == NULL || pcm->nr == MAX_STREAMS) {
-		(void)!err_set(err, EINVAL, pcm == NULL ? "stream: stands before any pcm" : "stream: at most 16 on a pcm");
+		(void)!err_set(err, EINVAL,
+			       pcm == NULL ? "stream: stands before any pcm"
+					   : "stream: at most 16 on a pcm");
 		return NULL;
 	}
 	return &pcm->v[pcm->nr++];
@@ -200,15 +229,19 @@ static int vsnd_check(const struct vmm_device *dev, const struct vmm_config *cfg
 	for (unsigned i = 0; i < v->nr; i++) {
 		for (unsigned j = 0; j < v->v[i]->nr; j++) {
 			if (v->v[i]->v[j].type == 0)
-				return err_set(err, EINVAL, "stream %u of pcm %u: type= is missing (P plays, C captures)", j, i);
+				return err_set(err, EINVAL,
+					       "stream %u of pcm %u: type= is missing (P plays, C "
+					       "captures)",
+					       j, i);
 			if (v->v[i]->v[j].unique_id == NULL)
-				return err_set(err, EINVAL, "stream %u of pcm %u: unique-id= is missing", j, i);
+				return err_set(err, EINVAL,
+					       "stream %u of pcm %u: unique-id= is missing", j, i);
 		}
 	}
 	return 0;
 }
 
-/* --- nodes ---------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void add_number(struct device_nodes *nodes, const char *prefix, const char *key, uint32_t n)
 {
@@ -251,14 +284,16 @@ static void vsnd_nodes(const struct vmm_device *dev, uint32_t domid, struct devi
 		for (unsigned j = 0; j < pcm->nr; j++) {
 			autofree char *inner = str_printf("%u/%u/", i, j);
 
-			device_nodes_add(nodes, NODE_FRONT_RO, pcm->v[j].unique_id, "%u/%u/unique-id", i, j);
-			device_nodes_add(nodes, NODE_FRONT_RO, stream_types[pcm->v[j].type], "%u/%u/type", i, j);
+			device_nodes_add(nodes, NODE_FRONT_RO, pcm->v[j].unique_id,
+					 "%u/%u/unique-id", i, j);
+			device_nodes_add(nodes, NODE_FRONT_RO, stream_types[pcm->v[j].type],
+					 "%u/%u/type", i, j);
 			add_params(nodes, inner, &pcm->v[j].params);
 		}
 	}
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void params_to_json(const struct snd_params *p, struct json_writer *w)
 {
@@ -330,12 +365,15 @@ static int params_from_json(struct snd_params *p, const struct json *j, struct e
 {
 	json_for_each (r, json_get(j, "sample_rates")) {
 		if (p->nr_rates == MAX_LIST || r->type != JSON_NUMBER ||
-		    num_u32(r->text, 1, UINT32_MAX, "sample_rates", &p->rates[p->nr_rates++], err) < 0)
-			return err_set(err, EINVAL, "sample_rates: expected at most %u numbers", MAX_LIST);
+		    num_u32(r->text, 1, UINT32_MAX, "sample_rates", &p->rates[p->nr_rates++], err) <
+			    0)
+			return err_set(err, EINVAL, "sample_rates: expected at most %u numbers",
+				       MAX_LIST);
 	}
 	json_for_each (f, json_get(j, "sample_formats")) {
 		if (p->nr_formats == MAX_LIST || f->type != JSON_STRING)
-			return err_set(err, EINVAL, "sample_formats: expected at most %u names", MAX_LIST);
+			return err_set(err, EINVAL, "sample_formats: expected at most %u names",
+				       MAX_LIST);
 		if (format_by_name(f->text, &p->formats[p->nr_formats++], err) < 0)
 			return -1;
 	}

@@ -59,12 +59,14 @@ char *device_label(const struct vmm_device *dev)
 	return str_printf("%s %d", dev->class->name, dev->devid);
 }
 
-void device_nodes_add(struct device_nodes *nodes, enum node_side side, const char *value, const char *key, ...)
+void device_nodes_add(struct device_nodes *nodes, enum node_side side, const char *value,
+		      const char *key, ...)
 {
 	va_list ap;
 
 	if ((nodes->nr & (nodes->nr - 1)) == 0)	/* grows at powers of two */
-		nodes->v = xreallocarray(nodes->v, nodes->nr == 0 ? 1 : nodes->nr * 2, sizeof(*nodes->v));
+		nodes->v = xreallocarray(nodes->v, nodes->nr == 0 ? 1 : nodes->nr * 2,
+					 sizeof(*nodes->v));
 	va_start(ap, key);
 	nodes->v[nodes->nr++] = (struct device_node){ side, str_vprintf(key, ap), xstrdup(value) };
 	va_end(ap);

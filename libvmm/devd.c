@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The driver domain's half of the device engine: what the toolstack of the control domain writes into our backend directories is
- * connected to this machine, and taken down and removed when the backend has closed for good. It knows the store and this
- * domain's own devices; it makes no hypercall and trusts no node that a guest can write (frontends are never read).
+ * The driver domain's half of the device engine: what the toolstack of the control domain writes
+ * into our backend directories is connected to this machine, and taken down and removed when the
+ * backend has closed for good. It knows the store and this domain's own devices; it makes no
+ * hypercall and trusts no node that a guest can write (frontends are never read).
  *
- * What was connected is noted in the store, in our own libxl/devd, so that a devd which was killed and started again finds it.
+ * What was connected is noted in the store, in our own libxl/devd, so that a devd which was killed
+ * and started again finds it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -61,7 +63,7 @@ static void say(struct devd *d, bool is_error, const char *fmt, ...)
 	d->ops->log(d->arg, is_error, text);
 }
 
-/* --- who is served ---------------------------------------------------------------------------------------------- */
+/* --- who is served ---------------------------------------------------------------------------- */
 
 static void served_free(struct devd *d, struct served *s)
 {
@@ -75,14 +77,16 @@ static void served_free(struct devd *d, struct served *s)
 	free(s);
 }
 
-/* "KIND/DOMID/DEVID" with anything behind it. Kinds without a hotplug step are not ours to serve: their drivers are programs. */
-static bool parse_id(const char *id, const struct vmm_devclass **class, uint32_t *domid, int32_t *devid, int *end)
+/* "KIND/DOMID/DEVID" with anything behind it. Kinds without a hotplug step are not ours to serve:
+ * their drivers are programs. */
+static bool parse_id(const char *id, const struct vmm_devclass **class, uint32_t *domid,
+		     int32_t *devid, int *end)
 {
 	char kind[32];
 
 	*end = 0;
-	if (sscanf(id, "%31[^/]/%u/%d%n", kind, domid, devid, end) != 3 || *end == 0 || *devid < 0 ||
-	    (id[*end] != '\0' && id[*end] != '/'))
+	if (sscanf(id, "%31[^/]/%u/%d%n", kind, domid, devid, end) != 3 || *end == 0 ||
+	    *devid < 0 || (id[*end] != '\0' && id[*end] != '/'))
 		return false;
 	*class = devclass_by_backend(kind);
 	return *class != NULL && (*class)->script_add != NULL;
@@ -118,7 +122,7 @@ static struct served *served_find(struct devd *d, const char *id)
 	return s;
 }
 
-/* --- the store -------------------------------------------------------------------------------------------------- */
+/* --- the store -------------------------------------------------------------------------------- */
 
 static struct store *store_of(struct devd *d)
 {
@@ -126,7 +130,8 @@ static struct store *store_of(struct devd *d)
 }
 
 /* All that is in a directory; a missing one is empty. */
-static int read_dir(struct devd *d, const char *dir, enum node_side side, struct device_nodes *out, struct err *err)
+static int read_dir(struct devd *d, const char *dir, enum node_side side, struct device_nodes *out,
+		    struct err *err)
 {
 	autostrlist struct strlist names = STRLIST_INIT, paths = STRLIST_INIT;
 	autofree char **values = NULL;
@@ -152,9 +157,10 @@ static int read_dir(struct devd *d, const char *dir, enum node_side side, struct
 	return 0;
 }
 
-/* The verdict for the toolstack that waits, what the backend driver waits for, and our own note: all or nothing. */
-static int publish(struct devd *d, struct served *s, const struct device_nodes *nodes, size_t first, const char *status,
-		   const char *why, struct err *err)
+/* The verdict for the toolstack that waits, what the backend driver waits for, and our own note:
+ * all or nothing. */
+static int publish(struct devd *d, struct served *s, const struct device_nodes *nodes, size_t first,
+		   const char *status, const char *why, struct err *err)
 {
 	autotxn struct store_txn t = STORE_TXN(store_of(d));
 
@@ -181,7 +187,7 @@ static void fail(struct devd *d, struct served *s, struct err *why)
 	err_clear(why);
 }
 
-/* --- plug ------------------------------------------------------------------------------------------------------- */
+/* --- plug ------------------------------------------------------------------------------------- */
 
 /* What undoing needs, from the backend's nodes. */
 static void take_record(struct served *s, const struct device_nodes *nodes)
@@ -194,10 +200,12 @@ static void take_record(struct served *s, const struct device_nodes *nodes)
 	}
 	for (size_t i = 0; i < nodes->nr; i++)
 		if (nodes->v[i].side == NODE_RECORD)
-			device_nodes_add(&s->nodes, NODE_RECORD, nodes->v[i].value, "%s", nodes->v[i].key);
+			device_nodes_add(&s->nodes, NODE_RECORD, nodes->v[i].value, "%s",
+					 nodes->v[i].key);
 }
 
-static int plug_builtin(struct devd *d, struct served *s, struct device_nodes *nodes, struct err *err)
+static int plug_builtin(struct devd *d, struct served *s, struct device_nodes *nodes,
+			struct err *err)
 {
 	size_t first = nodes->nr;
 
@@ -211,8 +219,8 @@ static int plug_builtin(struct devd *d, struct served *s, struct device_nodes *n
 	return 0;
 }
 
-static int plug_script(struct devd *d, struct served *s, const struct device_nodes *nodes, const char *script,
-		       struct err *err)
+static int plug_script(struct devd *d, struct served *s, const struct device_nodes *nodes,
+		       const char *script, struct err *err)
 {
 	autostrlist struct strlist env = STRLIST_INIT;
 
@@ -232,7 +240,8 @@ static bool has_step(const struct device_nodes *nodes)
 {
 	const char *params = device_nodes_get(nodes, NODE_BACK, "params");
 
-	return device_nodes_get(nodes, NODE_BACK, "script") != NULL && (params == NULL || params[0] != '\0');
+	return device_nodes_get(nodes, NODE_BACK, "script") != NULL &&
+	       (params == NULL || params[0] != '\0');
 }
 
 static int plug(struct devd *d, struct served *s, struct err *err)
@@ -246,7 +255,8 @@ static int plug(struct devd *d, struct served *s, struct err *err)
 	builtin = device_nodes_get(&nodes, NODE_BACK, "hotplug");
 	if (ret == 0 && !has_step(&nodes))
 		s->step = SERVED_PLUGGED;
-	else if (ret == 0 && builtin != NULL && strcmp(builtin, "builtin") == 0 && s->class->plug != NULL)
+	else if (ret == 0 && builtin != NULL && strcmp(builtin, "builtin") == 0 &&
+		 s->class->plug != NULL)
 		ret = plug_builtin(d, s, &nodes, err);
 	else if (ret == 0 && script[0] != '/')
 		ret = err_set(err, EINVAL, "script '%s': expected an absolute path", script);
@@ -256,7 +266,7 @@ static int plug(struct devd *d, struct served *s, struct err *err)
 	return ret;
 }
 
-/* --- unplug ----------------------------------------------------------------------------------------------------- */
+/* --- unplug ----------------------------------------------------------------------------------- */
 
 static void forget(struct devd *d, struct served *s)
 {
@@ -276,7 +286,8 @@ static void unplug(struct devd *d, struct served *s)
 {
 	struct err err = ERR_INIT;
 
-	if (s->nodes.nr > 0 && device_unplug_start(s->class, s->domid, s->devid, s->class->backend, &s->nodes, &s->running, &err) < 0)
+	if (s->nodes.nr > 0 && device_unplug_start(s->class, s->domid, s->devid, s->class->backend,
+						   &s->nodes, &s->running, &err) < 0)
 		say(d, true, "%s: %s", s->id, err.msg);
 	s->step = SERVED_UNPLUGGING;
 	s->deadline = time_ms() + DEVICE_SCRIPT_TIMEOUT_MS;
@@ -284,11 +295,12 @@ static void unplug(struct devd *d, struct served *s)
 		forget(d, s);
 }
 
-/* --- what the store says ---------------------------------------------------------------------------------------- */
+/* --- what the store says ---------------------------------------------------------------------- */
 
 static bool is_one_of(const char *value, const char *digits)
 {
-	return value != NULL && value[0] != '\0' && value[1] == '\0' && strchr(digits, value[0]) != NULL;
+	return value != NULL && value[0] != '\0' && value[1] == '\0' &&
+	       strchr(digits, value[0]) != NULL;
 }
 
 /* Connected by a devd before us, or by hand. */
@@ -303,7 +315,8 @@ static int adopt(struct devd *d, struct served *s, struct err *err)
 
 static int look(struct devd *d, struct served *s, struct err *err)
 {
-	autofree char *state_path = str_printf("%s/state", s->dir), *online_path = str_printf("%s/online", s->dir);
+	autofree char *state_path = str_printf("%s/state", s->dir),
+		      *online_path = str_printf("%s/online", s->dir);
 	autofree char *status_path = str_printf("%s/hotplug-status", s->dir);
 	const char *const paths[] = { state_path, online_path, status_path };
 	char *values[3] = { NULL, NULL, NULL };
@@ -346,7 +359,8 @@ static void event(struct devd *d, const char *path)
 	int32_t devid;
 	int end;
 
-	if (strncmp(path, d->top, top) == 0 && path[top] == '/' && parse_id(path + top + 1, &class, &domid, &devid, &end)) {
+	if (strncmp(path, d->top, top) == 0 && path[top] == '/' &&
+	    parse_id(path + top + 1, &class, &domid, &devid, &end)) {
 		const char *leaf = path + top + 1 + end;
 
 		if (*leaf != '\0' && strcmp(leaf, "/state") != 0 && strcmp(leaf, "/online") != 0)
@@ -361,7 +375,7 @@ static void event(struct devd *d, const char *path)
 			look_or_say(d, s);
 }
 
-/* --- scripts that ended ----------------------------------------------------------------------------------------- */
+/* --- scripts that ended ----------------------------------------------------------------------- */
 
 static void script_ended(struct devd *d, struct served *s, bool is_late)
 {
@@ -372,7 +386,8 @@ static void script_ended(struct devd *d, struct served *s, bool is_late)
 
 	if (is_late) {
 		hotplug_kill(&s->running);
-		ret = err_set(&err, ETIMEDOUT, "the script did not end within %d s", DEVICE_SCRIPT_TIMEOUT_MS / 1000);
+		ret = err_set(&err, ETIMEDOUT, "the script did not end within %d s",
+			      DEVICE_SCRIPT_TIMEOUT_MS / 1000);
 	} else {
 		ret = hotplug_finish(&s->running, &err);
 	}
@@ -387,14 +402,15 @@ static void script_ended(struct devd *d, struct served *s, bool is_late)
 		say(d, false, "%s: connected by its script", s->id);
 	} else {
 		/* Its own words are better than its exit status. */
-		if (store_read_opt(store_of(d), &why, &ignored, "%s/hotplug-error", s->dir) == 0 && why != NULL && why[0] != '\0')
+		if (store_read_opt(store_of(d), &why, &ignored, "%s/hotplug-error", s->dir) == 0 &&
+		    why != NULL && why[0] != '\0')
 			err_set(&err, EIO, "%s", why);
 		fail(d, s, &err);
 	}
 	look_or_say(d, s);	/* which may have been closed meanwhile */
 }
 
-/* --- the daemon ------------------------------------------------------------------------------------------------- */
+/* --- the daemon ------------------------------------------------------------------------------- */
 
 static void scan_kind(struct devd *d, const char *top, const char *kind, struct err *err)
 {
@@ -448,8 +464,11 @@ static int devd_init(struct devd *d, struct err *err)
 	list_init(&d->served);
 	d->keeps_notes = store_mkdir(store_of(d), d->notes, &why) == 0;
 	if (!d->keeps_notes)
-		say(d, true, "%s; give this domain driver_domain=1, or what is taken down while devd is not running stays half "
-		    "connected", why.msg);
+		say(d, true,
+		    "%s; give this domain driver_domain=1, or what is taken down while devd is not "
+		    "running stays half "
+		    "connected",
+		    why.msg);
 	return device_watch(d->vmm, d->top, err);
 }
 
@@ -492,7 +511,8 @@ static int turn(struct devd *d, bool *is_over, struct err *err)
 	return 0;
 }
 
-int vmm_devd_run(struct vmm *vmm, int stop_fd, const struct vmm_devd_ops *ops, void *arg, struct err *err)
+int vmm_devd_run(struct vmm *vmm, int stop_fd, const struct vmm_devd_ops *ops, void *arg,
+		 struct err *err)
 {
 	struct devd d = { .vmm = vmm, .ops = ops, .arg = arg, .stop_fd = stop_fd };
 	struct served *s, *next;

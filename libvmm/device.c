@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Devices of running domains, as the commands see them: one at a time, by class and specification, with the saved configuration kept
- * in step. The work is the engine's. */
+/* Devices of running domains, as the commands see them: one at a time, by class and specification,
+ * with the saved configuration kept in step. The work is the engine's. */
 #include "libvmm/device.h"
 
 #include <errno.h>
@@ -42,7 +42,8 @@ static int parse_checked(struct vmm *vmm, const struct vmm_devclass *class, cons
 	return 0;
 }
 
-int vmm_device_spec_json(struct vmm *vmm, const char *class_name, const char *spec, char **json, struct err *err)
+int vmm_device_spec_json(struct vmm *vmm, const char *class_name, const char *spec, char **json,
+			 struct err *err)
 {
 	const struct vmm_devclass *class = devclass_by_key(class_name);
 	autodevice struct vmm_device *dev = NULL;
@@ -60,10 +61,12 @@ int vmm_device_spec_json(struct vmm *vmm, const char *class_name, const char *sp
 	return json_writer_end(w, json, err);
 }
 
-/* --- attach ----------------------------------------------------------------------------------------------------- */
+/* --- attach ----------------------------------------------------------------------------------- */
 
-/* Devices in the saved configuration give the next free number; those of the record count too, for what was saved without one. */
-static int next_devid(struct vmm *vmm, uint32_t domid, const struct vmm_device *dev, int32_t *devid, struct err *err)
+/* Devices in the saved configuration give the next free number; those of the record count too, for
+ * what was saved without one. */
+static int next_devid(struct vmm *vmm, uint32_t domid, const struct vmm_device *dev, int32_t *devid,
+		      struct err *err)
 {
 	autorecords struct device_records records = { NULL, 0 };
 
@@ -82,7 +85,8 @@ static void forget(struct vmm_config *cfg, const struct vmm_devclass *class, int
 	struct vmm_device *dev, *next;
 
 	list_for_each_entry_safe (dev, next, &cfg->devices, link) {
-		if (dev->class != class || (class->settle != NULL && class->settle(dev, &ignored) < 0) ||
+		if (dev->class != class ||
+		    (class->settle != NULL && class->settle(dev, &ignored) < 0) ||
 		    dev->devid + class->first_devid != devid)
 			continue;
 		list_del(&dev->link);
@@ -91,14 +95,18 @@ static void forget(struct vmm_config *cfg, const struct vmm_devclass *class, int
 	}
 }
 
-static int attach_to(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, struct vmm_device *dev, struct err *err)
+static int attach_to(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg,
+		     struct vmm_device *dev, struct err *err)
 {
 	bool is_numbered = dev->devid < 0 && dev->class->label == NULL;
 	struct device_mmio mmio;
 
 	if (dev->class->mmio != NULL && dev->class->mmio(dev, &mmio))
-		return err_set(err, ENOTSUP, "%s: a virtio-mmio device is part of the guest's device tree; it can only be there from the "
-			       "start (guest.cfg)", dev->class->name);
+		return err_set(err, ENOTSUP,
+			       "%s: a virtio-mmio device is part of the guest's device tree; it "
+			       "can only be there from the "
+			       "start (guest.cfg)",
+			       dev->class->name);
 	/* Another attach may take the number first: then the next one. */
 	for (;;) {
 		if (is_numbered && next_devid(vmm, domid, dev, &dev->devid, err) < 0)
@@ -113,9 +121,10 @@ static int attach_to(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, st
 	}
 }
 
-/* Read, change and save while nobody else does. `add` goes into the configuration, or what has this number leaves it. */
-static int change_saved(struct vmm *vmm, uint32_t domid, struct vmm_device *add, const struct vmm_devclass *class,
-			int32_t devid, struct err *err)
+/* Read, change and save while nobody else does. `add` goes into the configuration, or what has this
+ * number leaves it. */
+static int change_saved(struct vmm *vmm, uint32_t domid, struct vmm_device *add,
+			const struct vmm_devclass *class, int32_t devid, struct err *err)
 {
 	autolock struct userdata_lock lock = USERDATA_LOCK_INIT;
 	autodevice struct vmm_device *dev = add;
@@ -123,7 +132,8 @@ static int change_saved(struct vmm *vmm, uint32_t domid, struct vmm_device *add,
 	struct vmm_dominfo info;
 	int ret;
 
-	if (vmm_domain_info(vmm, domid, &info, err) < 0 || userdata_lock(domid, info.uuid, &lock, err) < 0 ||
+	if (vmm_domain_info(vmm, domid, &info, err) < 0 ||
+	    userdata_lock(domid, info.uuid, &lock, err) < 0 ||
 	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	if (dev != NULL)
@@ -135,14 +145,16 @@ static int change_saved(struct vmm *vmm, uint32_t domid, struct vmm_device *add,
 	return ret;
 }
 
-int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, const char *spec, struct err *err)
+int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, const char *spec,
+		      struct err *err)
 {
 	const struct vmm_devclass *class = find_class(class_name, err);
 	autodevice struct vmm_device *dev = NULL;
 	struct vmm_config *cfg = NULL;
 	int ret;
 
-	if (class == NULL || vmm_store(vmm, err) == NULL || vmm_domain_config(vmm, domid, &cfg, err) < 0)
+	if (class == NULL || vmm_store(vmm, err) == NULL ||
+	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	ret = parse_checked(vmm, class, spec, cfg, &dev, err);
 	if (ret == 0)
@@ -151,22 +163,26 @@ int vmm_device_attach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 	return ret == 0 ? change_saved(vmm, domid, steal(dev), NULL, -1, err) : -1;
 }
 
-/* --- detach ----------------------------------------------------------------------------------------------------- */
+/* --- detach ----------------------------------------------------------------------------------- */
 
 /* A number, or what the class's label calls it, or its MAC address. */
-static int32_t find_devid(const struct vmm_devclass *class, const struct vmm_config *cfg, const char *which)
+static int32_t find_devid(const struct vmm_devclass *class, const struct vmm_config *cfg,
+			  const char *which)
 {
 	struct err ignored = ERR_INIT;
 	struct vmm_device *dev;
 	uint64_t n;
 
 	list_for_each_entry (dev, &cfg->devices, link) {
-		if (dev->class != class || (class->settle != NULL && class->settle(dev, &ignored) < 0))
+		if (dev->class != class ||
+		    (class->settle != NULL && class->settle(dev, &ignored) < 0))
 			continue;
-		for (const struct field *f = class->fields; f->key != NULL || f->json != NULL || f->node != NULL; f++) {
+		for (const struct field *f = class->fields;
+		     f->key != NULL || f->json != NULL || f->node != NULL; f++) {
 			autofree char *value = NULL;
 
-			if (f->type != FIELD_T_MAC && !(f->key != NULL && strcmp(f->key, "vdev") == 0))
+			if (f->type != FIELD_T_MAC &&
+			    !(f->key != NULL && strcmp(f->key, "vdev") == 0))
 				continue;
 			value = field_str(f, dev);
 			if (value != NULL && strcasecmp(value, which) == 0)
@@ -191,8 +207,8 @@ static int32_t devid_by_name(struct vmm *vmm, const struct vmm_devclass *class, 
 	return dev->devid;
 }
 
-static int find_record(struct vmm *vmm, uint32_t domid, const struct vmm_devclass *class, int32_t devid,
-		       struct device_records *out, struct err *err)
+static int find_record(struct vmm *vmm, uint32_t domid, const struct vmm_devclass *class,
+		       int32_t devid, struct device_records *out, struct err *err)
 {
 	size_t hit = SIZE_MAX;
 
@@ -212,8 +228,8 @@ static int find_record(struct vmm *vmm, uint32_t domid, const struct vmm_devclas
 	return 0;
 }
 
-int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, const char *which, bool force,
-		      struct err *err)
+int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, const char *which,
+		      bool force, struct err *err)
 {
 	const struct vmm_devclass *class = find_class(class_name, err);
 	autorecords struct device_records records = { NULL, 0 };
@@ -222,7 +238,8 @@ int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 	int32_t devid;
 	int ret;
 
-	if (class == NULL || vmm_store(vmm, err) == NULL || vmm_domain_config(vmm, domid, &cfg, err) < 0)
+	if (class == NULL || vmm_store(vmm, err) == NULL ||
+	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	devid = find_devid(class, cfg, which);
 	if (devid < 0)
@@ -238,7 +255,7 @@ int vmm_device_detach(struct vmm *vmm, uint32_t domid, const char *class_name, c
 	return ret < 0 ? err_wrap(err, "%s '%s'", class->name, which) : 0;
 }
 
-/* --- list ------------------------------------------------------------------------------------------------------- */
+/* --- list ------------------------------------------------------------------------------------- */
 
 static int by_devid(const void *a, const void *b)
 {
@@ -247,8 +264,8 @@ static int by_devid(const void *a, const void *b)
 	return (x->devid > y->devid) - (x->devid < y->devid);
 }
 
-static int read_values(struct vmm *vmm, const char *const *nodes, struct vmm_deviceinfo *list, size_t nr,
-		       struct err *err)
+static int read_values(struct vmm *vmm, const char *const *nodes, struct vmm_deviceinfo *list,
+		       size_t nr, struct err *err)
 {
 	autostrlist struct strlist paths = STRLIST_INIT;
 	autofree char **values = NULL;
@@ -261,7 +278,10 @@ static int read_values(struct vmm *vmm, const char *const *nodes, struct vmm_dev
 		for (size_t k = 0; k < per; k++) {
 			const char *slash = strchr(nodes[k], '/');
 
-			strlist_take(&paths, str_printf("%s%s", nodes[k][0] == 'f' ? list[i].frontend : list[i].backend, slash));
+			strlist_take(&paths, str_printf("%s%s",
+							nodes[k][0] == 'f' ? list[i].frontend
+									   : list[i].backend,
+							slash));
 		}
 	}
 	if (paths.n == 0)
@@ -276,8 +296,9 @@ static int read_values(struct vmm *vmm, const char *const *nodes, struct vmm_dev
 	return 0;
 }
 
-int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class_name, const char *const *nodes,
-		    struct vmm_deviceinfo **out, size_t *nr, struct err *err)
+int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class_name,
+		    const char *const *nodes, struct vmm_deviceinfo **out, size_t *nr,
+		    struct err *err)
 {
 	const struct vmm_devclass *class = find_class(class_name, err);
 	autorecords struct device_records records = { NULL, 0 };
@@ -293,8 +314,12 @@ int vmm_device_list(struct vmm *vmm, uint32_t domid, const char *class_name, con
 
 		if (r->devid < class->first_devid)
 			continue;
-		list[n++] = (struct vmm_deviceinfo){ .devid = r->devid, .backend_domid = r->backend_domid,
-			.is_backend_gone = device_backend_is_gone(vmm, r), .frontend = steal(r->front), .backend = steal(r->back) };
+		list[n++] =
+			(struct vmm_deviceinfo){ .devid = r->devid,
+						 .backend_domid = r->backend_domid,
+						 .is_backend_gone = device_backend_is_gone(vmm, r),
+						 .frontend = steal(r->front),
+						 .backend = steal(r->back) };
 	}
 	qsort(list, n, sizeof(*list), by_devid);
 	if (read_values(vmm, nodes, list, n, err) < 0) {
@@ -318,9 +343,10 @@ void vmm_device_list_free(struct vmm_deviceinfo *list, size_t nr)
 	free(list);
 }
 
-/* --- orphans ---------------------------------------------------------------------------------------------------- */
+/* --- orphans ---------------------------------------------------------------------------------- */
 
-int vmm_device_orphans(struct vmm *vmm, uint32_t backend_domid, vmm_orphan_fn *fn, void *arg, struct err *err)
+int vmm_device_orphans(struct vmm *vmm, uint32_t backend_domid, vmm_orphan_fn *fn, void *arg,
+		       struct err *err)
 {
 	autofree struct vmm_dominfo *domains = NULL;
 	autofree char *serves = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Attaching: every directory in one transaction, then one wait in which each device walks on by itself. The steps of a device are
- * a small state, not a chain of callbacks. It knows no class by name.
+ * Attaching: every directory in one transaction, then one wait in which each device walks on by
+ * itself. The steps of a device are a small state, not a chain of callbacks. It knows no class by
+ * name.
  */
 #include <errno.h>
 #include <poll.h>
@@ -37,14 +38,15 @@ struct batch {
 	struct job *jobs;
 	size_t nr;
 	uint64_t last;			/* no backend is waited for any longer */
-	uint64_t patience_ms;		/* for driver domains that may still be starting (backend_wait) */
+	uint64_t patience_ms; /* for driver domains that may still be starting (backend_wait) */
 };
 
-/* --- what is written -------------------------------------------------------------------------------------------- */
+/* --- what is written -------------------------------------------------------------------------- */
 
 static uint32_t own_domid(void)
 {
-	return 0;	/* the toolstack's commands run in the control domain; driver domains run `xl devd` */
+	return 0; /* the toolstack's commands run in the control domain; driver domains run `xl
+		     devd` */
 }
 
 static bool is_local(const struct job *j)
@@ -63,7 +65,8 @@ static void job_paths(struct job *j, uint32_t domid)
 	int32_t devid = store_devid(j->dev);
 
 	j->front = str_printf("/local/domain/%u/device/%s/%d", domid, front, devid);
-	j->back = str_printf("/local/domain/%u/backend/%s/%u/%d", j->dev->backend_domid, back, domid, devid);
+	j->back = str_printf("/local/domain/%u/backend/%s/%u/%d", j->dev->backend_domid, back,
+			     domid, devid);
 	j->record = str_printf("/libxl/%u/device/%s/%d", domid, front, devid);
 }
 
@@ -73,7 +76,8 @@ static void add_field_nodes(const struct vmm_device *dev, struct device_nodes *n
 		{ FIELD_BACK, NODE_BACK }, { FIELD_FRONT, NODE_FRONT }, { FIELD_FRONT_RO, NODE_FRONT_RO },
 	};
 
-	for (const struct field *f = dev->class->fields; f->key != NULL || f->json != NULL || f->node != NULL; f++) {
+	for (const struct field *f = dev->class->fields;
+	     f->key != NULL || f->json != NULL || f->node != NULL; f++) {
 		autofree char *value = NULL;
 
 		if (field_node(f) == NULL)
@@ -103,8 +107,8 @@ static void job_choose_script(struct job *j)
 		j->script = NULL;
 	}
 	if (!is_local(j) && (j->script != NULL || j->has_plug)) {
-		/* The driver domain's own toolstack does it, and is told as much as ours knows: upstream's runs the script, which is named in
-		 * any case. */
+		/* The driver domain's own toolstack does it, and is told as much as ours knows:
+		 * upstream's runs the script, which is named in any case. */
 		j->has_remote_step = true;
 		if (j->has_plug)
 			device_nodes_add(&j->nodes, NODE_BACK, "builtin", "hotplug");
@@ -184,7 +188,8 @@ static int check_absent(struct batch *b, struct store_txn *t, struct err *err)
 		if (store_txn_read_opt(t, &there, err, "%s/backend", b->jobs[i].record) < 0)
 			return -1;
 		if (there != NULL)
-			return err_set(err, EEXIST, "%s: the domain has one already", b->jobs[i].label);
+			return err_set(err, EEXIST, "%s: the domain has one already",
+				       b->jobs[i].label);
 	}
 	return 0;
 }
@@ -195,25 +200,31 @@ static int clash(const struct job *j, const char *who, const char *other_mode, s
 
 	if (mode == NULL || other_mode == NULL || (mode[0] == 'r' && other_mode[0] == 'r'))
 		return 0;
-	return err_set(err, EBUSY, "%s: %s has the same device already (mode %s): share it read-only, or write w! instead of w if "
-		       "both can bear with each other", j->label, who, other_mode);
+	return err_set(err, EBUSY,
+		       "%s: %s has the same device already (mode %s): share it read-only, or write "
+		       "w! instead of w if "
+		       "both can bear with each other",
+		       j->label, who, other_mode);
 }
 
 /* In the transaction that writes ours: of two domains that start together one sees the other. */
-static int check_alone_in(const struct job *j, struct store_txn *t, const char *dir, const char *identity,
-			  struct err *err)
+static int check_alone_in(const struct job *j, struct store_txn *t, const char *dir,
+			  const char *identity, struct err *err)
 {
 	autostrlist struct strlist ids = STRLIST_INIT;
 
 	if (store_txn_list(t, &ids, err, "%s", dir) < 0)
 		return -1;
 	for (size_t i = 0; i < ids.n; i++) {
-		autofree char *other = str_printf("%s/%s", dir, ids.v[i]), *theirs = NULL, *mode = NULL;
+		autofree char *other = str_printf("%s/%s", dir, ids.v[i]), *theirs = NULL,
+			      *mode = NULL;
 
-		if (store_txn_read_opt(t, &theirs, err, "%s/%s", other, j->dev->class->identity_node) < 0 ||
+		if (store_txn_read_opt(t, &theirs, err, "%s/%s", other,
+				       j->dev->class->identity_node) < 0 ||
 		    store_txn_read_opt(t, &mode, err, "%s/mode", other) < 0)
 			return -1;
-		if (theirs != NULL && strcmp(theirs, identity) == 0 && clash(j, other, mode, err) < 0)
+		if (theirs != NULL && strcmp(theirs, identity) == 0 &&
+		    clash(j, other, mode, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -222,7 +233,9 @@ static int check_alone_in(const struct job *j, struct store_txn *t, const char *
 static int check_alone(const struct batch *b, size_t nth, struct store_txn *t, struct err *err)
 {
 	const struct job *j = &b->jobs[nth];
-	const char *identity = j->is_plugged && j->dev->class->identity != NULL ? j->dev->class->identity(&j->nodes) : NULL;
+	const char *identity = j->is_plugged && j->dev->class->identity != NULL
+				       ? j->dev->class->identity(&j->nodes)
+				       : NULL;
 	autofree char *kind = NULL;
 	autostrlist struct strlist doms = STRLIST_INIT;
 
@@ -230,13 +243,17 @@ static int check_alone(const struct batch *b, size_t nth, struct store_txn *t, s
 		return 0;
 	for (size_t i = 0; i < nth; i++) {
 		const struct job *other = &b->jobs[i];
-		const char *theirs = device_nodes_get(&other->nodes, NODE_BACK, j->dev->class->identity_node);
+		const char *theirs =
+			device_nodes_get(&other->nodes, NODE_BACK, j->dev->class->identity_node);
 
-		if (other->dev->class == j->dev->class && theirs != NULL && strcmp(theirs, identity) == 0 &&
-		    clash(j, other->label, device_nodes_get(&other->nodes, NODE_BACK, "mode"), err) < 0)
+		if (other->dev->class == j->dev->class && theirs != NULL &&
+		    strcmp(theirs, identity) == 0 &&
+		    clash(j, other->label, device_nodes_get(&other->nodes, NODE_BACK, "mode"),
+			  err) < 0)
 			return -1;
 	}
-	kind = str_printf("/local/domain/%u/backend/%s", j->dev->backend_domid, device_backend_kind(j->dev));
+	kind = str_printf("/local/domain/%u/backend/%s", j->dev->backend_domid,
+			  device_backend_kind(j->dev));
 	if (store_txn_list(t, &doms, err, "%s", kind) < 0) {
 		if (err->code != ENOENT)
 			return -1;
@@ -274,7 +291,7 @@ static int batch_write(struct batch *b, bool is_new_domain, struct err *err)
 	return ret < 0 ? err_wrap(err, "writing the devices' nodes") : 0;
 }
 
-/* --- the walk of one device ------------------------------------------------------------------------------------- */
+/* --- the walk of one device ------------------------------------------------------------------- */
 
 /* What the script left behind about its failure. */
 static int script_failed(struct batch *b, struct job *j, struct err *err)
@@ -298,8 +315,10 @@ static int job_start_script(struct batch *b, struct job *j, struct err *err)
 
 	for (size_t i = 0; i < j->nodes.nr; i++)
 		if (j->nodes.v[i].side == NODE_BACK)
-			device_nodes_add(&record, NODE_RECORD, j->nodes.v[i].value, "%s", j->nodes.v[i].key);
-	device_script_env(class, b->domid, store_devid(j->dev), device_backend_kind(j->dev), j->script, &record, &env);
+			device_nodes_add(&record, NODE_RECORD, j->nodes.v[i].value, "%s",
+					 j->nodes.v[i].key);
+	device_script_env(class, b->domid, store_devid(j->dev), device_backend_kind(j->dev),
+			  j->script, &record, &env);
 	device_nodes_free(&record);
 	ret = hotplug_start(j->script, class->script_add, &env, &j->running, err);
 	if (ret < 0)
@@ -326,8 +345,8 @@ static int job_ask_remote(struct batch *b, struct job *j, struct err *err)
 		j->step = JOB_DONE;
 	if (status == NULL || (strcmp(status, "error") != 0 && strcmp(status, "busy") != 0))
 		return 0;
-	return err_set(err, EIO, "%s: the hotplug step in its backend domain %u failed: %s", j->label, j->dev->backend_domid,
-		       why != NULL ? why : "it does not say why");
+	return err_set(err, EIO, "%s: the hotplug step in its backend domain %u failed: %s",
+		       j->label, j->dev->backend_domid, why != NULL ? why : "it does not say why");
 }
 
 /* The backend waits, or need not: connect it to this machine. */
@@ -358,19 +377,25 @@ static int job_connect(struct batch *b, struct job *j, struct err *err)
 static int job_timed_out(const struct job *j, struct err *err)
 {
 	if (j->step == JOB_SCRIPT)
-		return err_set(err, ETIMEDOUT, "%s: hotplug script %s did not end within %d s", j->label, j->script,
-			       DEVICE_SCRIPT_TIMEOUT_MS / 1000);
+		return err_set(err, ETIMEDOUT, "%s: hotplug script %s did not end within %d s",
+			       j->label, j->script, DEVICE_SCRIPT_TIMEOUT_MS / 1000);
 	if (j->step == JOB_REMOTE)
-		return err_set(err, ETIMEDOUT, "%s: domain %u did not do the hotplug step of its backend (%s): is `xl devd` running in "
-			       "there?", j->label, j->dev->backend_domid, j->back);
-	return err_set(err, ETIMEDOUT, "%s: no backend took it up within %d s: domain %u needs a driver for %s (%s)", j->label,
-		       DEVICE_BACKEND_TIMEOUT_MS / 1000, j->dev->backend_domid, device_backend_kind(j->dev), j->back);
+		return err_set(err, ETIMEDOUT,
+			       "%s: domain %u did not do the hotplug step of its backend (%s): is "
+			       "`xl devd` running in "
+			       "there?",
+			       j->label, j->dev->backend_domid, j->back);
+	return err_set(
+		err, ETIMEDOUT,
+		"%s: no backend took it up within %d s: domain %u needs a driver for %s (%s)",
+		j->label, DEVICE_BACKEND_TIMEOUT_MS / 1000, j->dev->backend_domid,
+		device_backend_kind(j->dev), j->back);
 }
 
-/* --- all together ----------------------------------------------------------------------------------------------- */
+/* --- all together ----------------------------------------------------------------------------- */
 
-/* The kernel takes backends up one after the other: while one of them stirs, none is given up, but for a backend that only ever
- * stirs. */
+/* The kernel takes backends up one after the other: while one of them stirs, none is given up, but
+ * for a backend that only ever stirs. */
 static void extend_deadlines(struct batch *b)
 {
 	uint64_t deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
@@ -382,13 +407,16 @@ static void extend_deadlines(struct batch *b)
 			b->jobs[i].deadline = max_ms(deadline, b->jobs[i].deadline);
 }
 
-/* Its backend's directory changed; `state` is what it says now, NULL when it is gone, which a domain's death alone brings about. */
+/* Its backend's directory changed; `state` is what it says now, NULL when it is gone, which a
+ * domain's death alone brings about. */
 static int job_hears(struct batch *b, struct job *j, const char *state, struct err *err)
 {
 	if (state == NULL)
-		return err_set(err, ENODEV, "%s: its backend's directory vanished (%s): domain %u is gone or somebody removed "
-			       "it", j->label, j->back,
-			       j->dev->backend_domid);
+		return err_set(err, ENODEV,
+			       "%s: its backend's directory vanished (%s): domain %u is gone or "
+			       "somebody removed "
+			       "it",
+			       j->label, j->back, j->dev->backend_domid);
 	if (j->step == JOB_REMOTE)
 		return job_ask_remote(b, j, err);
 	if (state[0] < '0' + (int)STATE_INIT_WAIT || state[0] > '4' || state[1] != '\0')
@@ -396,8 +424,8 @@ static int job_hears(struct batch *b, struct job *j, const char *state, struct e
 	return job_connect(b, j, err);
 }
 
-/* States of those whose backend is awaited and has stirred, in one round trip. Backends may write what they like: only the number
- * of a state that is far enough counts. */
+/* States of those whose backend is awaited and has stirred, in one round trip. Backends may write
+ * what they like: only the number of a state that is far enough counts. */
 static int look_at_backends(struct batch *b, const struct strlist *events, struct err *err)
 {
 	autofree char **values = xcalloc(b->nr + 1, sizeof(*values));
@@ -406,7 +434,8 @@ static int look_at_backends(struct batch *b, const struct strlist *events, struc
 	int ret = 0;
 
 	for (size_t i = 0; i < b->nr; i++) {
-		if ((b->jobs[i].step != JOB_BACKEND && b->jobs[i].step != JOB_REMOTE) || !device_has_event(events, b->jobs[i].back))
+		if ((b->jobs[i].step != JOB_BACKEND && b->jobs[i].step != JOB_REMOTE) ||
+		    !device_has_event(events, b->jobs[i].back))
 			continue;
 		whose[paths.n] = i;
 		strlist_take(&paths, str_printf("%s/state", b->jobs[i].back));
@@ -414,7 +443,8 @@ static int look_at_backends(struct batch *b, const struct strlist *events, struc
 	if (events->n > 0)
 		extend_deadlines(b);
 	if (paths.n > 0)
-		ret = store_read_many(b->vmm->store, (const char *const *)paths.v, paths.n, values, err);
+		ret = store_read_many(b->vmm->store, (const char *const *)paths.v, paths.n, values,
+				      err);
 	for (size_t i = 0; ret == 0 && i < paths.n; i++) {
 		ret = job_hears(b, &b->jobs[whose[i]], values[i], err);
 	}
@@ -443,7 +473,8 @@ static int batch_wait(struct batch *b, struct err *err)
 {
 	autofree int *fds = xcalloc(b->nr + 1, sizeof(*fds));
 
-	/* The commit fires an event for every state that was written, so nothing is missed that came before the first sleep. */
+	/* The commit fires an event for every state that was written, so nothing is missed that
+	 * came before the first sleep. */
 	for (;;) {
 		autostrlist struct strlist events = STRLIST_INIT;
 		uint64_t deadline = UINT64_MAX;
@@ -464,15 +495,16 @@ static int batch_wait(struct batch *b, struct err *err)
 			return 0;
 		if (time_ms() >= deadline)
 			return job_timed_out(next, err);
-		if (device_sleep(b->vmm, fds, nr_fds, deadline, &events, err) < 0 || look_at_backends(b, &events, err) < 0 ||
-		    reap_scripts(b, err) < 0)
+		if (device_sleep(b->vmm, fds, nr_fds, deadline, &events, err) < 0 ||
+		    look_at_backends(b, &events, err) < 0 || reap_scripts(b, err) < 0)
 			return -1;
 	}
 }
 
 static char *watch_path(const struct batch *b, const struct job *j)
 {
-	return str_printf("/local/domain/%u/backend/%s/%u", j->dev->backend_domid, device_backend_kind(j->dev), b->domid);
+	return str_printf("/local/domain/%u/backend/%s/%u", j->dev->backend_domid,
+			  device_backend_kind(j->dev), b->domid);
 }
 
 static int batch_start(struct batch *b, struct err *err)
@@ -522,9 +554,10 @@ static int batch_run(struct batch *b, bool is_new_domain, struct err *err)
 	return ret;
 }
 
-/* --- undo ------------------------------------------------------------------------------------------------------- */
+/* --- undo ------------------------------------------------------------------------------------- */
 
-/* What was written is detached like any device; a step that was done before anything was written is taken back here. */
+/* What was written is detached like any device; a step that was done before anything was written is
+ * taken back here. */
 static void batch_undo(struct batch *b, struct err *err)
 {
 	const volatile int *interrupt = b->vmm->interrupt;
@@ -545,11 +578,13 @@ static void batch_undo(struct batch *b, struct err *err)
 
 		if (!b->jobs[i].is_written)
 			continue;
-		if (device_records_read(b->vmm, b->domid, device_frontend_kind(b->jobs[i].dev), &all, &why) < 0)
+		if (device_records_read(b->vmm, b->domid, device_frontend_kind(b->jobs[i].dev),
+					&all, &why) < 0)
 			break;
 		for (size_t k = 0; k < all.nr; k++) {
 			if (strcmp(all.v[k].record, b->jobs[i].record) == 0) {
-				records.v = xreallocarray(records.v, records.nr + 1, sizeof(*records.v));
+				records.v = xreallocarray(records.v, records.nr + 1,
+							  sizeof(*records.v));
 				records.v[records.nr++] = all.v[k];
 				memset(&all.v[k], 0, sizeof(all.v[k]));
 			}
@@ -588,15 +623,20 @@ static int batch_attach(struct batch *b, bool is_new_domain, struct err *err)
 	return ret;
 }
 
-int device_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+int device_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg,
+		      struct err *err)
 {
-	struct batch b = { .vmm = vmm, .domid = domid, .patience_ms = cfg->backend_wait_s * 1000ull };
+	struct batch b = { .vmm = vmm,
+			   .domid = domid,
+			   .patience_ms = cfg->backend_wait_s * 1000ull };
 	struct vmm_device *dev;
 
 	b.jobs = xcalloc(cfg->nr_devices + 1, sizeof(*b.jobs));
 	list_for_each_entry (dev, &cfg->devices, link)
 		if (dev->class->frontend != NULL)
-			b.jobs[b.nr++] = (struct job){ .dev = dev, .label = device_label(dev), .running.fd = -1 };
+			b.jobs[b.nr++] = (struct job){ .dev = dev,
+						       .label = device_label(dev),
+						       .running.fd = -1 };
 	return batch_attach(&b, true, err);
 }
 

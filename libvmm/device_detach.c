@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Detaching, from the toolstack's record: the walk of device_attach.c backwards, for any number of devices at once. A guest or a
- * backend that does not let go costs its deadline once, not once a device.
+ * Detaching, from the toolstack's record: the walk of device_attach.c backwards, for any number of
+ * devices at once. A guest or a backend that does not let go costs its deadline once, not once a
+ * device.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,10 +22,11 @@
 #define KERNEL_DEVICES "/sys/bus/xen-backend/devices"
 #define UNBOUND_CHECK_MS 200	/* the kernel's list has no events of its own */
 
-/* --- records ---------------------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* What is read of each record: who it is, and what its hotplug step needs. */
-static const char *const record_keys[] = { "frontend", "backend", "script", "hotplug", "loop", "gatewaydev", "type" };
+static const char *const record_keys[] = { "frontend", "backend",    "script", "hotplug",
+					   "loop",     "gatewaydev", "type" };
 #define NR_KEYS array_size(record_keys)
 const char *const device_step_keys[] = { "script", "hotplug", "loop", "gatewaydev", "type", NULL };
 
@@ -38,7 +40,8 @@ static int list_opt(struct vmm *vmm, const char *path, struct strlist *out, stru
 	return 0;
 }
 
-static int list_records(struct vmm *vmm, uint32_t domid, const char *only, struct strlist *out, struct err *err)
+static int list_records(struct vmm *vmm, uint32_t domid, const char *only, struct strlist *out,
+			struct err *err)
 {
 	autofree char *top = str_printf("/libxl/%u/device", domid);
 	autostrlist struct strlist kinds = STRLIST_INIT;
@@ -66,7 +69,8 @@ static bool parse_back(const char *path, uint32_t domid, struct device_record *r
 	char kind[64];
 	int devid, end = 0;
 
-	if (sscanf(path, "/local/domain/%u/backend/%63[^/]/%u/%d%n", &backend, kind, &owner, &devid, &end) != 4 ||
+	if (sscanf(path, "/local/domain/%u/backend/%63[^/]/%u/%d%n", &backend, kind, &owner, &devid,
+		   &end) != 4 ||
 	    path[end] != '\0' || owner != domid)
 		return false;
 	r->backend_domid = backend;
@@ -82,8 +86,10 @@ static bool parse_record(const char *name, uint32_t domid, char **values, struct
 	uint64_t devid;
 
 	memset(r, 0, sizeof(*r));
-	if (values[0] == NULL || values[1] == NULL || !str_starts(values[0], own) || values[0][strlen(own)] == '\0' ||
-	    num_dec(slash + 1, INT32_MAX, "", &devid, &ignored) < 0 || !parse_back(values[1], domid, r))
+	if (values[0] == NULL || values[1] == NULL || !str_starts(values[0], own) ||
+	    values[0][strlen(own)] == '\0' ||
+	    num_dec(slash + 1, INT32_MAX, "", &devid, &ignored) < 0 ||
+	    !parse_back(values[1], domid, r))
 		return false;
 	r->kind = xstrndup(name, (size_t)(slash - name));
 	r->devid = (int32_t)devid;
@@ -96,8 +102,8 @@ static bool parse_record(const char *name, uint32_t domid, char **values, struct
 	return true;
 }
 
-int device_records_read(struct vmm *vmm, uint32_t domid, const char *kind, struct device_records *out,
-			struct err *err)
+int device_records_read(struct vmm *vmm, uint32_t domid, const char *kind,
+			struct device_records *out, struct err *err)
 {
 	autostrlist struct strlist names = STRLIST_INIT, paths = STRLIST_INIT;
 	autofree char **values = NULL;
@@ -107,7 +113,8 @@ int device_records_read(struct vmm *vmm, uint32_t domid, const char *kind, struc
 		return -1;
 	for (size_t i = 0; i < names.n; i++)
 		for (size_t k = 0; k < NR_KEYS; k++)
-			strlist_take(&paths, str_printf("/libxl/%u/device/%s/%s", domid, names.v[i], record_keys[k]));
+			strlist_take(&paths, str_printf("/libxl/%u/device/%s/%s", domid, names.v[i],
+							record_keys[k]));
 	if (paths.n == 0)
 		return 0;
 	values = xcalloc(paths.n, sizeof(*values));
@@ -149,7 +156,7 @@ bool device_backend_is_gone(struct vmm *vmm, const struct device_record *r)
 	return info.is_shutdown || info.is_dying;
 }
 
-/* --- closing ---------------------------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 struct leaving {
 	const struct device_record *r;
@@ -171,23 +178,27 @@ struct exodus {
 	bool is_end;	/* of the domain: all it has goes */
 };
 
-/* Consoles have no driver that closes: xenconsoled watches the domain. Backends of programs outside the kernel may not be there. */
+/* Consoles have no driver that closes: xenconsoled watches the domain. Backends of programs outside
+ * the kernel may not be there. */
 static bool closes(const struct device_record *r)
 {
 	return strcmp(r->back_kind, "console") != 0 && strcmp(r->back_kind, "vuart") != 0;
 }
 
-/* A driver that was connecting when its frontend was taken away may write "connected" over our "closing" and then let go of the device
- * without another word: then only the kernel's list of devices tells. */
+/* A driver that was connecting when its frontend was taken away may write "connected" over our
+ * "closing" and then let go of the device without another word: then only the kernel's list of
+ * devices tells. */
 static bool is_unbound(const struct exodus *x, const struct leaving *l)
 {
-	autofree char *path = str_printf(KERNEL_DEVICES "/%s-%u-%d", l->r->back_kind, x->domid, l->r->devid);
+	autofree char *path =
+		str_printf(KERNEL_DEVICES "/%s-%u-%d", l->r->back_kind, x->domid, l->r->devid);
 
-	return x->force && l->was_asked && !l->is_remote && access(KERNEL_DEVICES, F_OK) == 0 && access(path, F_OK) < 0 &&
-	       errno == ENOENT;
+	return x->force && l->was_asked && !l->is_remote && access(KERNEL_DEVICES, F_OK) == 0 &&
+	       access(path, F_OK) < 0 && errno == ENOENT;
 }
 
-/* What the backends of those that are open and have stirred (events NULL: all) say. Gone, or closed: done. */
+/* What the backends of those that are open and have stirred (events NULL: all) say. Gone, or
+ * closed: done. */
 static int look_at_backends(struct exodus *x, const struct strlist *events, struct err *err)
 {
 	autofree char **values = xcalloc(x->nr, sizeof(*values));
@@ -195,18 +206,21 @@ static int look_at_backends(struct exodus *x, const struct strlist *events, stru
 	autostrlist struct strlist paths = STRLIST_INIT;
 
 	for (size_t i = 0; i < x->nr; i++) {
-		if (x->v[i].is_closed || (events != NULL && !device_has_event(events, x->v[i].r->back) &&
-					  !is_unbound(x, &x->v[i])))
+		if (x->v[i].is_closed ||
+		    (events != NULL && !device_has_event(events, x->v[i].r->back) &&
+		     !is_unbound(x, &x->v[i])))
 			continue;
 		whose[paths.n] = i;
 		strlist_take(&paths, str_printf("%s/state", x->v[i].r->back));
 	}
-	if (paths.n > 0 && store_read_many(x->vmm->store, (const char *const *)paths.v, paths.n, values, err) < 0)
+	if (paths.n > 0 &&
+	    store_read_many(x->vmm->store, (const char *const *)paths.v, paths.n, values, err) < 0)
 		return -1;
 	for (size_t i = 0; i < paths.n; i++) {
 		struct leaving *l = &x->v[whose[i]];
 
-		l->is_closed = values[i] == NULL || (strcmp(values[i], STATE_CLOSED) == 0 && !l->is_cleaned_there) ||
+		l->is_closed = values[i] == NULL ||
+			       (strcmp(values[i], STATE_CLOSED) == 0 && !l->is_cleaned_there) ||
 			       is_unbound(x, l);
 		l->has_driver_closed = values[i] != NULL && strcmp(values[i], STATE_CLOSED) == 0;
 		l->was_never_taken_up = values[i] != NULL && strcmp(values[i], "1") == 0;
@@ -251,14 +265,22 @@ static const struct leaving *first_open(const struct exodus *x)
 static int still_open(const struct exodus *x, const struct leaving *l, struct err *err)
 {
 	if (!x->force)
-		return err_set(err, EBUSY, "%s %d: the guest does not let go of it within %d s (it may be in use there); detach it with "
-			       "-f to take it away all the same", l->r->kind, l->r->devid, DEVICE_BACKEND_TIMEOUT_MS / 1000);
+		return err_set(err, EBUSY,
+			       "%s %d: the guest does not let go of it within %d s (it may be in "
+			       "use there); detach it with "
+			       "-f to take it away all the same",
+			       l->r->kind, l->r->devid, DEVICE_BACKEND_TIMEOUT_MS / 1000);
 	if (l->is_cleaned_there)
-		return err_set(err, ETIMEDOUT, "%s %d: its backend's domain %u did not take it down within %d s (%s): is `xl devd` "
-			       "running in there?", l->r->kind, l->r->devid, l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000,
-			       l->r->back);
-	return err_set(err, ETIMEDOUT, "%s %d: its backend in domain %u did not close within %d s (%s)", l->r->kind, l->r->devid,
-		       l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
+		return err_set(err, ETIMEDOUT,
+			       "%s %d: its backend's domain %u did not take it down within %d s "
+			       "(%s): is `xl devd` "
+			       "running in there?",
+			       l->r->kind, l->r->devid, l->r->backend_domid,
+			       DEVICE_BACKEND_TIMEOUT_MS / 1000, l->r->back);
+	return err_set(err, ETIMEDOUT,
+		       "%s %d: its backend in domain %u did not close within %d s (%s)", l->r->kind,
+		       l->r->devid, l->r->backend_domid, DEVICE_BACKEND_TIMEOUT_MS / 1000,
+		       l->r->back);
 }
 
 static uint64_t min_ms(uint64_t a, uint64_t b)
@@ -269,7 +291,8 @@ static uint64_t min_ms(uint64_t a, uint64_t b)
 /* While one of them stirs, none is given up: the kernel closes one after the other. */
 static int await_closed(struct exodus *x, struct err *err)
 {
-	uint64_t last = time_ms() + DEVICE_BACKEND_LONGEST_MS, deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
+	uint64_t last = time_ms() + DEVICE_BACKEND_LONGEST_MS,
+		 deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
 	const struct leaving *open;
 
 	while ((open = first_open(x)) != NULL) {
@@ -277,8 +300,11 @@ static int await_closed(struct exodus *x, struct err *err)
 
 		if (time_ms() >= deadline)
 			return still_open(x, open, err);
-		if (device_sleep(x->vmm, NULL, 0, x->force ? min_ms(deadline, time_ms() + UNBOUND_CHECK_MS) : deadline, &events,
-				 err) < 0 || look_at_backends(x, &events, err) < 0)
+		if (device_sleep(x->vmm, NULL, 0,
+				 x->force ? min_ms(deadline, time_ms() + UNBOUND_CHECK_MS)
+					  : deadline,
+				 &events, err) < 0 ||
+		    look_at_backends(x, &events, err) < 0)
 			return -1;
 		if (events.n > 0)
 			deadline = time_ms() + DEVICE_BACKEND_TIMEOUT_MS;
@@ -308,7 +334,7 @@ static int close_all(struct exodus *x, struct err *err)
 	return ret;
 }
 
-/* --- hotplug, backwards ----------------------------------------------------------------------------------------- */
+/* --- hotplug, backwards ----------------------------------------------------------------------- */
 
 static const char *record_get(const struct device_record *r, const char *key)
 {
@@ -321,7 +347,8 @@ static int start_unplug(struct exodus *x, struct leaving *l, struct err *err)
 
 	if (class == NULL || l->is_remote)
 		return 0;
-	return device_unplug_start(class, x->domid, l->r->devid, l->r->back_kind, &l->r->nodes, &l->running, err);
+	return device_unplug_start(class, x->domid, l->r->devid, l->r->back_kind, &l->r->nodes,
+				   &l->running, err);
 }
 
 static int finish_scripts(struct exodus *x, struct err *err)
@@ -343,10 +370,13 @@ static int finish_scripts(struct exodus *x, struct err *err)
 			if (n > 0 && hotplug_finish(&l->running, &one) == 0)
 				break;
 			if (n == 0)
-				err_set(&one, ETIMEDOUT, "it did not end within %d s", DEVICE_SCRIPT_TIMEOUT_MS / 1000);
+				err_set(&one, ETIMEDOUT, "it did not end within %d s",
+					DEVICE_SCRIPT_TIMEOUT_MS / 1000);
 			hotplug_kill(&l->running);
-			ret = ret < 0 ? ret : err_set(err, one.code, "%s %d: hotplug script %s: %s", l->r->kind, l->r->devid,
-						      record_get(l->r, "script"), one.msg);
+			ret = ret < 0 ? ret
+				      : err_set(err, one.code, "%s %d: hotplug script %s: %s",
+						l->r->kind, l->r->devid, record_get(l->r, "script"),
+						one.msg);
 		}
 	}
 	return ret;
@@ -368,7 +398,7 @@ static int unplug_all(struct exodus *x, struct err *err)
 	return finish_scripts(x, &(struct err)ERR_INIT) < 0 ? -1 : ret;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------------ */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 /* Folders that held the last device of a kind go with it. */
 static void remove_parent(struct exodus *x, const char *path)
@@ -388,7 +418,8 @@ static int remove_nodes(struct exodus *x, struct err *err)
 
 	for (size_t i = 0; i < x->nr; i++) {
 		const struct device_record *r = x->v[i].r;
-		size_t len = x->is_end ? (size_t)(strrchr(r->back, '/') - r->back) : strlen(r->back);
+		size_t len =
+			x->is_end ? (size_t)(strrchr(r->back, '/') - r->back) : strlen(r->back);
 
 		store_txn_rm(&t, "%s", r->front);
 		store_txn_rm(&t, "%.*s", (int)len, r->back);
@@ -414,10 +445,12 @@ static int remove_nodes(struct exodus *x, struct err *err)
 	return 0;
 }
 
-static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force, bool is_end,
-		  struct err *err)
+static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force,
+		  bool is_end, struct err *err)
 {
-	struct exodus x = { .vmm = vmm, .domid = domid, .nr = records->nr, .force = force, .is_end = is_end };
+	struct exodus x = {
+		.vmm = vmm, .domid = domid, .nr = records->nr, .force = force, .is_end = is_end
+	};
 	struct err later = ERR_INIT;
 	int ret;
 
@@ -429,13 +462,17 @@ static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *
 		const struct vmm_devclass *class = devclass_by_backend(r->back_kind);
 		bool has_step = record_get(r, "hotplug") != NULL || record_get(r, "script") != NULL;
 
-		x.v[i] = (struct leaving){ .r = r, .is_remote = r->backend_domid != 0, .running.fd = -1 };
-		x.v[i].is_cleaned_there = x.v[i].is_remote && has_step && class != NULL && class->script_remove != NULL;
+		x.v[i] = (struct leaving){ .r = r,
+					   .is_remote = r->backend_domid != 0,
+					   .running.fd = -1 };
+		x.v[i].is_cleaned_there = x.v[i].is_remote && has_step && class != NULL &&
+					  class->script_remove != NULL;
 	}
 	ret = close_all(&x, err);
 	if (ret == 0 || force) {
 		for (size_t i = 0; i < x.nr; i++)
-			if (strcmp(x.v[i].r->kind, "vusb") == 0 && device_usb_release(vmm, x.v[i].r, &later) < 0 && ret == 0)
+			if (strcmp(x.v[i].r->kind, "vusb") == 0 &&
+			    device_usb_release(vmm, x.v[i].r, &later) < 0 && ret == 0)
 				ret = err_set(err, later.code, "%s", later.msg);
 		if (unplug_all(&x, &later) < 0 && ret == 0)
 			ret = err_set(err, later.code, "%s", later.msg);
@@ -446,7 +483,8 @@ static int detach(struct vmm *vmm, uint32_t domid, const struct device_records *
 	return ret;
 }
 
-int device_detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force, struct err *err)
+int device_detach(struct vmm *vmm, uint32_t domid, const struct device_records *records, bool force,
+		  struct err *err)
 {
 	return detach(vmm, domid, records, force, false, err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Backends that are programs of this machine, started when the first device needs one and left running. Whether one runs stands in
- * the store, where upstream's toolstack has it; what it does there is its own matter.
+ * Backends that are programs of this machine, started when the first device needs one and left
+ * running. Whether one runs stands in the store, where upstream's toolstack has it; what it does
+ * there is its own matter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +25,12 @@
 
 extern char **environ;
 
-/* Where Xen's packages have such programs. $LIBVMM_LIBEXEC comes first (tests, installations of one's own). */
+/* Where Xen's packages have such programs. $LIBVMM_LIBEXEC comes first (tests, installations of
+ * one's own). */
 static char *find_program(const char *name)
 {
-	static const char *const places[] = { "/usr/local/lib{,exec}/xen/bin", "/usr/lib{,exec}/xen/bin", "/usr/lib/xen-*/bin" };
+	static const char *const places[] = { "/usr/local/lib{,exec}/xen/bin",
+					      "/usr/lib{,exec}/xen/bin", "/usr/lib/xen-*/bin" };
 	const char *own = getenv("LIBVMM_LIBEXEC");
 	char *found = own != NULL ? str_printf("%s/%s", own, name) : NULL;
 
@@ -47,7 +50,8 @@ static bool is_alive(const char *pid_text)
 	struct err ignored = ERR_INIT;
 	uint64_t pid;
 
-	return pid_text != NULL && num_dec(pid_text, INT32_MAX, "", &pid, &ignored) == 0 && pid > 1 && kill((pid_t)pid, 0) == 0;
+	return pid_text != NULL && num_dec(pid_text, INT32_MAX, "", &pid, &ignored) == 0 &&
+	       pid > 1 && kill((pid_t)pid, 0) == 0;
 }
 
 /* In a session of its own, silent, with none of our signals blocked. */
@@ -73,7 +77,8 @@ static int start(const char *path, pid_t *pid, struct err *err)
 	return ret != 0 ? err_set(err, ret, "%s: %s", path, strerror(ret)) : 0;
 }
 
-static int await_running(struct vmm *vmm, const char *path, const char *node, pid_t pid, struct err *err)
+static int await_running(struct vmm *vmm, const char *path, const char *node, pid_t pid,
+			 struct err *err)
 {
 	autofree char *state_node = str_printf("%s/state", node);
 	autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -101,17 +106,21 @@ int device_program_ensure(struct vmm *vmm, const char *program, struct err *err)
 {
 	size_t len = strlen(program) - (str_ends(program, "d") ? 1 : 0);
 	autofree char *node = str_printf("/local/domain/0/libxl/%.*s", (int)len, program);
-	autofree char *state = NULL, *pid_text = NULL, *path = NULL, *pid_node = NULL, *state_node = NULL;
+	autofree char *state = NULL, *pid_text = NULL, *path = NULL, *pid_node = NULL,
+		      *state_node = NULL;
 	pid_t pid;
 
 	if (store_read_opt(vmm->store, &state, err, "%s/state", node) < 0 ||
 	    store_read_opt(vmm->store, &pid_text, err, "%s/pid", node) < 0)
 		return -1;
-	if (state != NULL && strcmp(state, "running") == 0 && (pid_text == NULL || is_alive(pid_text)))
+	if (state != NULL && strcmp(state, "running") == 0 &&
+	    (pid_text == NULL || is_alive(pid_text)))
 		return 0;
 	path = find_program(program);
 	if (path == NULL)
-		return err_set(err, ENOENT, "its backend %s is not installed: it comes with Xen 4.19 and later", program);
+		return err_set(err, ENOENT,
+			       "its backend %s is not installed: it comes with Xen 4.19 and later",
+			       program);
 	state_node = str_printf("%s/state", node);
 	if (store_rm(vmm->store, state_node, err) < 0 || start(path, &pid, err) < 0)
 		return -1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What guest.cfg left open about devices, chosen before anything is written: backends, numbers, addresses. It writes nothing. */
+/* What guest.cfg left open about devices, chosen before anything is written: backends, numbers,
+ * addresses. It writes nothing. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,10 +10,11 @@
 #include "libvmm/device.h"
 #include "libvmm/layout.h"
 
-/* --- backends --------------------------------------------------------------------------------------------------- */
+/* --- backends --------------------------------------------------------------------------------- */
 
 /* A domain that is not up yet may come: each introduction to the store is a chance. */
-static int await_domain(struct vmm *vmm, const char *name, uint64_t deadline, uint32_t *domid, struct err *err)
+static int await_domain(struct vmm *vmm, const char *name, uint64_t deadline, uint32_t *domid,
+			struct err *err)
 {
 	int ret;
 
@@ -25,7 +27,8 @@ static int await_domain(struct vmm *vmm, const char *name, uint64_t deadline, ui
 		err_clear(err);
 		ret = device_sleep(vmm, NULL, 0, deadline, NULL, err);
 		if (ret == 0)
-			ret = err_set(err, ETIMEDOUT, "domain '%s' did not come up within backend_wait", name);
+			ret = err_set(err, ETIMEDOUT,
+				      "domain '%s' did not come up within backend_wait", name);
 		if (ret < 0)
 			break;
 	}
@@ -53,7 +56,7 @@ static int find_backend(struct vmm *vmm, struct vmm_device *dev, uint64_t deadli
 	return 0;
 }
 
-/* --- numbers ---------------------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static bool shares_numbers(const struct vmm_device *a, const struct vmm_device *b)
 {
@@ -74,13 +77,15 @@ static int32_t next_devid(const struct vmm_config *cfg, const struct vmm_device 
 
 static const struct field *find_mac(const struct vmm_devclass *class)
 {
-	for (const struct field *f = class->fields; f->key != NULL || f->json != NULL || f->node != NULL; f++)
+	for (const struct field *f = class->fields;
+	     f->key != NULL || f->json != NULL || f->node != NULL; f++)
 		if (f->type == FIELD_T_MAC)
 			return f;
 	return NULL;
 }
 
-static int check_distinct(const struct vmm_config *cfg, const struct vmm_device *dev, struct err *err)
+static int check_distinct(const struct vmm_config *cfg, const struct vmm_device *dev,
+			  struct err *err)
 {
 	const struct field *mac = find_mac(dev->class);
 	const struct vmm_device *other;
@@ -91,19 +96,21 @@ static int check_distinct(const struct vmm_config *cfg, const struct vmm_device 
 		if (other == dev)
 			return 0;	/* each pair is looked at once */
 		if (shares_numbers(other, dev) && other->devid == dev->devid)
-			return err_set(err, EEXIST, "%s: there is already a device with that %s", label,
-				       dev->class->label != NULL ? "name" : "number");
+			return err_set(err, EEXIST, "%s: there is already a device with that %s",
+				       label, dev->class->label != NULL ? "name" : "number");
 		if (mac != NULL && other->class == dev->class) {
 			autofree char *a = field_str(mac, dev), *b = field_str(mac, other);
 
 			if (str_eq(a, b))
-				return err_set(err, EEXIST, "%s: another has the MAC address %s already", label, a);
+				return err_set(err, EEXIST,
+					       "%s: another has the MAC address %s already", label,
+					       a);
 		}
 	}
 	return 0;
 }
 
-/* --- windows of virtio-mmio ------------------------------------------------------------------------------------- */
+/* --- windows of virtio-mmio ------------------------------------------------------------------- */
 
 static int reserve_mmio(const struct vmm_config *cfg, struct err *err)
 {
@@ -115,7 +122,10 @@ static int reserve_mmio(const struct vmm_config *cfg, struct err *err)
 		if (dev->class->mmio == NULL || !dev->class->mmio(dev, &mmio))
 			continue;
 		if (nr == room)
-			return err_set(err, ENOSPC, "more than %u virtio devices: Xen has no more interrupts for them", room);
+			return err_set(
+				err, ENOSPC,
+				"more than %u virtio devices: Xen has no more interrupts for them",
+				room);
 		dev->class->set_mmio(dev, LAYOUT_VIRTIO_BASE + (uint64_t)nr * LAYOUT_VIRTIO_STRIDE,
 				     LAYOUT_VIRTIO_FIRST_SPI + nr);
 		nr++;
@@ -123,10 +133,10 @@ static int reserve_mmio(const struct vmm_config *cfg, struct err *err)
 	return 0;
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
-int device_settle(struct vmm *vmm, const struct vmm_config *cfg, struct vmm_device *dev, uint64_t deadline,
-		  struct err *err)
+int device_settle(struct vmm *vmm, const struct vmm_config *cfg, struct vmm_device *dev,
+		  uint64_t deadline, struct err *err)
 {
 	if (find_backend(vmm, dev, deadline, err) < 0 ||
 	    (dev->class->settle != NULL && dev->class->settle(dev, err) < 0)) {
@@ -141,7 +151,8 @@ int device_settle(struct vmm *vmm, const struct vmm_config *cfg, struct vmm_devi
 
 int device_settle_all(struct vmm *vmm, const struct vmm_config *cfg, struct err *err)
 {
-	uint64_t deadline = cfg->backend_wait_s != 0 ? time_ms() + cfg->backend_wait_s * 1000ull : 0;
+	uint64_t deadline =
+		cfg->backend_wait_s != 0 ? time_ms() + cfg->backend_wait_s * 1000ull : 0;
 	struct vmm_device *dev;
 
 	if (reserve_mmio(cfg, err) < 0)

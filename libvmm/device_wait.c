@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What attaching, detaching and devd share: sleeping until the store or a script has something to say, and a hotplug step's
- * environment and undoing. It decides nothing.
+ * What attaching, detaching and devd share: sleeping until the store or a script has something to
+ * say, and a hotplug step's environment and undoing. It decides nothing.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #define TOKEN "device"
 
-/* --- events ----------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* Each device has its own token, so that a watch which is set twice is noticed by nobody. */
 int device_watch(struct vmm *vmm, const char *path, struct err *err)
@@ -53,7 +53,8 @@ static int take_events(struct store *store, struct strlist *paths, struct err *e
 	}
 }
 
-int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline, struct strlist *paths, struct err *err)
+int device_sleep(struct vmm *vmm, const int *fds, size_t nr, uint64_t deadline,
+		 struct strlist *paths, struct err *err)
 {
 	autofree struct pollfd *polled = xcalloc(nr + 1, sizeof(*polled));
 	uint64_t now = time_ms();
@@ -85,8 +86,9 @@ bool device_has_event(const struct strlist *paths, const char *dir)
 		const char *path = paths->v[i];
 		size_t above = strlen(path);
 
-		if (strncmp(path, dir, len) == 0 && (path[len] == '\0' || strcmp(path + len, "/state") == 0 ||
-						     strcmp(path + len, "/hotplug-status") == 0))
+		if (strncmp(path, dir, len) == 0 &&
+		    (path[len] == '\0' || strcmp(path + len, "/state") == 0 ||
+		     strcmp(path + len, "/hotplug-status") == 0))
 			return true;
 		if (above < len && strncmp(path, dir, above) == 0 && dir[above] == '/')
 			return true;	/* all of a folder that it is in went */
@@ -94,10 +96,11 @@ bool device_has_event(const struct strlist *paths, const char *dir)
 	return false;
 }
 
-/* --- hotplug steps ---------------------------------------------------------------------------------------------- */
+/* --- hotplug steps ---------------------------------------------------------------------------- */
 
-void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
-		       const char *script, const struct device_nodes *record, struct strlist *env)
+void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t devid,
+		       const char *back_kind, const char *script, const struct device_nodes *record,
+		       struct strlist *env)
 {
 	strlist_take(env, str_printf("script=%s", script));
 	strlist_take(env, str_printf("XENBUS_TYPE=%s", back_kind));
@@ -107,9 +110,11 @@ void device_script_env(const struct vmm_devclass *class, uint32_t domid, int32_t
 		class->script_env(domid, devid, record, env);
 }
 
-/* Either toolstack's device: ours says that the library did the step, stock's has a script always. */
-int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid, const char *back_kind,
-			const struct device_nodes *record, struct hotplug_script *running, struct err *err)
+/* Either toolstack's device: ours says that the library did the step, stock's has a script
+ * always. */
+int device_unplug_start(const struct vmm_devclass *class, uint32_t domid, int32_t devid,
+			const char *back_kind, const struct device_nodes *record,
+			struct hotplug_script *running, struct err *err)
 {
 	const char *script = device_nodes_get(record, NODE_RECORD, "script");
 	autostrlist struct strlist env = STRLIST_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of device classes, the look-ups in it, and the way from a specification to a device. It knows
- * no class but by its row, and that xl.conf has defaults for interfaces. */
+/* The table of device classes, the look-ups in it, and the way from a specification to a device. It
+ * knows no class but by its row, and that xl.conf has defaults for interfaces. */
 #include "libvmm/devices.h"
 
 #include <errno.h>
@@ -33,10 +33,12 @@ const struct vmm_devclass *devclass_by_backend(const char *kind)
 	return NULL;
 }
 
-int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_device **out, struct err *err)
+int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_device **out,
+		 struct err *err)
 {
 	autodevice struct vmm_device *dev = device_new(class);
-	int ret = class->parse != NULL ? class->parse(dev, spec, err) : fields_parse(class->fields, dev, spec, err);
+	int ret = class->parse != NULL ? class->parse(dev, spec, err)
+				       : fields_parse(class->fields, dev, spec, err);
 
 	if (ret < 0)
 		return -1;
@@ -44,8 +46,8 @@ int device_parse(const struct vmm_devclass *class, const char *spec, struct vmm_
 	return 0;
 }
 
-int device_parse_value(const struct vmm_devclass *class, const struct cfg_value *v, struct vmm_device **out,
-		       struct err *err)
+int device_parse_value(const struct vmm_devclass *class, const struct cfg_value *v,
+		       struct vmm_device **out, struct err *err)
 {
 	autostrbuf struct strbuf joined = STRBUF_INIT;
 
@@ -63,7 +65,8 @@ static int set_unset(struct vmm_device *dev, const char *key, const char *value,
 {
 	if (value == NULL)
 		return 0;
-	for (const struct field *f = dev->class->fields; f->key != NULL || f->json != NULL || f->node != NULL; f++)
+	for (const struct field *f = dev->class->fields;
+	     f->key != NULL || f->json != NULL || f->node != NULL; f++)
 		if (str_eq(f->key, key) && (f->where & FIELD_SPEC) != 0 && !field_is_set(f, dev))
 			return field_parse(f, dev, key, value, err);
 	return 0;
@@ -73,7 +76,8 @@ int device_apply_defaults(struct vmm_device *dev, const struct vmm_defaults *d, 
 {
 	if (dev->class != &devclass_vif)
 		return 0;
-	if (set_unset(dev, "script", d->vif_script, err) < 0 || set_unset(dev, "bridge", d->vif_bridge, err) < 0 ||
+	if (set_unset(dev, "script", d->vif_script, err) < 0 ||
+	    set_unset(dev, "bridge", d->vif_bridge, err) < 0 ||
 	    set_unset(dev, "gatewaydev", d->vif_gatewaydev, err) < 0 ||
 	    set_unset(dev, "backend", d->vif_backend, err) < 0)
 		return err_wrap(err, "default of a vif");
@@ -102,7 +106,8 @@ void device_to_json(const struct vmm_device *dev, const char *key, struct json_w
 	json_close_object(w);
 }
 
-int device_from_json(const struct vmm_devclass *class, const struct json *j, struct vmm_device **out, struct err *err)
+int device_from_json(const struct vmm_devclass *class, const struct json *j,
+		     struct vmm_device **out, struct err *err)
 {
 	autodevice struct vmm_device *dev = device_new(class);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What dom0 itself needs in the store and on disk once after boot, so that tools find it like any other domain.
+ * What dom0 itself needs in the store and on disk once after boot, so that tools find it like any
+ * other domain.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The life of domains after creation: find, list, pause, ask, wait, rename; their end is domain_end.c. What is decided about a
- * domain comes from the hypervisor and from nodes only the toolstack writes; of the guest's own nodes only control/shutdown is read,
- * whose acknowledgement is the guest's to give.
+ * The life of domains after creation: find, list, pause, ask, wait, rename; their end is
+ * domain_end.c. What is decided about a domain comes from the hypervisor and from nodes only the
+ * toolstack writes; of the guest's own nodes only control/shutdown is read, whose acknowledgement
+ * is the guest's to give.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,7 @@
 
 #define POLL_MAX_MS 50
 
-/* --- what there is -------------------------------------------------------------------------------------------------- */
+/* --- what there is ---------------------------------------------------------------------------- */
 
 static void to_public(const struct hv_dominfo *in, struct vmm_dominfo *out)
 {
@@ -62,7 +63,8 @@ int vmm_domain_list(struct vmm *vmm, struct vmm_dominfo **out, size_t *nr, struc
 	return 0;
 }
 
-int vmm_domain_names(struct vmm *vmm, const struct vmm_dominfo *list, size_t nr, char **names, struct err *err)
+int vmm_domain_names(struct vmm *vmm, const struct vmm_dominfo *list, size_t nr, char **names,
+		     struct err *err)
 {
 	struct store *store = vmm_store(vmm, err);
 	autostrlist struct strlist paths = STRLIST_INIT;
@@ -136,7 +138,7 @@ int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, st
 	return 0;
 }
 
-/* --- pause, ask, rename ---------------------------------------------------------------------------------------------- */
+/* --- pause, ask, rename ----------------------------------------------------------------------- */
 
 int vmm_domain_pause(struct vmm *vmm, uint32_t domid, struct err *err)
 {
@@ -166,7 +168,9 @@ int vmm_domain_rename(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	if (find_name(vmm, new_name, &other, err) == 0) {
 		if (other == domid)
 			return 0;
-		return err_set(err, EEXIST, "renaming domain %" PRIu32 ": domain %" PRIu32 " is already called '%s'",
+		return err_set(err, EEXIST,
+			       "renaming domain %" PRIu32 ": domain %" PRIu32
+			       " is already called '%s'",
 			       domid, other, new_name);
 	}
 	if (err->code != ESRCH)
@@ -201,7 +205,7 @@ int vmm_domain_label(struct vmm *vmm, uint32_t ssidref, char **label, struct err
 	return 0;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 int domain_left_ms(uint64_t deadline)
 {
@@ -248,9 +252,9 @@ void domain_forget_watch(struct vmm *vmm, const char *path)
 }
 
 /*
- * A watch on @releaseDomain tells when a domain shuts down and when it begins to die, but nothing tells when the last
- * reference to its pages is dropped and it disappears. So a dying domain is looked at again after each event, and in between
- * at growing intervals.
+ * A watch on @releaseDomain tells when a domain shuts down and when it begins to die, but nothing
+ * tells when the last reference to its pages is dropped and it disappears. So a dying domain is
+ * looked at again after each event, and in between at growing intervals.
  */
 int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct err *err)
 {
@@ -268,9 +272,12 @@ int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct 
 		}
 		if (left == 0)
 			return err_set(err, ETIMEDOUT,
-				       "domain %" PRIu32 " is dying, but something still holds %" PRIu64
-				       " KiB of its memory: xenstored, xenconsoled or a backend; when that lets go, 'xl destroy "
-				       "%" PRIu32 "' finishes it", domid, info.memory_kb, domid);
+				       "domain %" PRIu32
+				       " is dying, but something still holds %" PRIu64
+				       " KiB of its memory: xenstored, xenconsoled or a backend; "
+				       "when that lets go, 'xl destroy "
+				       "%" PRIu32 "' finishes it",
+				       domid, info.memory_kb, domid);
 		max_ms = info.is_dying ? pause_ms : POLL_MAX_MS * 20;
 		if (domain_await_event(vmm, left >= 0 && left < max_ms ? left : max_ms, err) < 0)
 			return -1;
@@ -279,8 +286,8 @@ int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct 
 	}
 }
 
-static int wait_until_shut(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct vmm_dominfo *info,
-			   struct err *err)
+static int wait_until_shut(struct vmm *vmm, uint32_t domid, uint64_t deadline,
+			   struct vmm_dominfo *info, struct err *err)
 {
 	for (;;) {
 		int left = domain_left_ms(deadline);
@@ -290,14 +297,15 @@ static int wait_until_shut(struct vmm *vmm, uint32_t domid, uint64_t deadline, s
 		if (info->is_shutdown || info->is_dying)
 			return 0;
 		if (left == 0)
-			return err_set(err, ETIMEDOUT, "domain %" PRIu32 " is still running", domid);
+			return err_set(err, ETIMEDOUT, "domain %" PRIu32 " is still running",
+				       domid);
 		if (domain_await_event(vmm, left, err) < 0)
 			return -1;
 	}
 }
 
-int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout_ms, struct vmm_dominfo *info,
-		    struct err *err)
+int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout_ms,
+		    struct vmm_dominfo *info, struct err *err)
 {
 	struct store *store = vmm_store(vmm, err);
 	uint64_t deadline = deadline_of(timeout_ms);
@@ -311,15 +319,17 @@ int vmm_domain_wait(struct vmm *vmm, uint32_t domid, bool for_death, int timeout
 	return ret;
 }
 
-/* --- shutdown -------------------------------------------------------------------------------------------------------- */
+/* --- shutdown --------------------------------------------------------------------------------- */
 
-/* The guest takes the word away when it has read it: 1 when it has (or the domain is past caring), 0 when not yet. */
+/* The guest takes the word away when it has read it: 1 when it has (or the domain is past caring),
+ * 0 when not yet. */
 static int is_acknowledged(struct vmm *vmm, uint32_t domid, const char *word, struct err *err)
 {
 	autofree char *value = NULL;
 	struct vmm_dominfo info;
 
-	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0)
+	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown",
+			   domid) < 0)
 		return -1;
 	if (!str_eq(value, word))
 		return 1;
@@ -341,7 +351,8 @@ static void retract(struct vmm *vmm, uint32_t domid, const char *word)
 		autotxn struct store_txn t = STORE_TXN(vmm->store);
 		autofree char *value = NULL;
 
-		if (store_txn_read_opt(&t, &value, &ignored, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0 ||
+		if (store_txn_read_opt(&t, &value, &ignored,
+				       "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0 ||
 		    !str_eq(value, word))
 			return;
 		store_txn_write(&t, "", "/local/domain/%" PRIu32 "/control/shutdown", domid);
@@ -360,11 +371,14 @@ static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
 	if (info.is_shutdown || info.is_dying)
 		return err_set(err, EINVAL, "it has already shut down");
 	if (info.is_paused)
-		return err_set(err, EINVAL, "it is paused and cannot answer; 'xl unpause' it first");
-	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown", domid) < 0)
+		return err_set(err, EINVAL,
+			       "it is paused and cannot answer; 'xl unpause' it first");
+	if (store_read_opt(vmm->store, &value, err, "/local/domain/%" PRIu32 "/control/shutdown",
+			   domid) < 0)
 		return -1;
 	if (!value)
-		return err_set(err, ENOTSUP, "it has no control/shutdown node, so it cannot be asked");
+		return err_set(err, ENOTSUP,
+			       "it has no control/shutdown node, so it cannot be asked");
 	return 0;
 }
 
@@ -411,7 +425,8 @@ static size_t look(struct vmm *vmm, struct asked *asked, size_t nr, const char *
 	return nr_left;
 }
 
-static void await_acks(struct vmm *vmm, struct asked *asked, size_t nr, const char *word, int timeout_ms)
+static void await_acks(struct vmm *vmm, struct asked *asked, size_t nr, const char *word,
+		       int timeout_ms)
 {
 	uint64_t deadline = deadline_of(timeout_ms);
 	struct err why = ERR_INIT;
@@ -420,8 +435,11 @@ static void await_acks(struct vmm *vmm, struct asked *asked, size_t nr, const ch
 		int left = domain_left_ms(deadline);
 
 		if (left == 0)
-			err_set(&why, ETIMEDOUT, "the guest did not answer within %d s: has it Xen drivers, is it alive? "
-				"'xl destroy' needs no answer", timeout_ms / 1000);
+			err_set(&why, ETIMEDOUT,
+				"the guest did not answer within %d s: has it Xen drivers, is it "
+				"alive? "
+				"'xl destroy' needs no answer",
+				timeout_ms / 1000);
 		if (left == 0 || domain_await_event(vmm, left, &why) < 0)
 			break;
 	}
@@ -434,8 +452,8 @@ static void await_acks(struct vmm *vmm, struct asked *asked, size_t nr, const ch
 	}
 }
 
-int vmm_domain_ask_shutdown_all(struct vmm *vmm, const uint32_t *domids, size_t nr, bool reboot, int timeout_ms, struct err *errs,
-				struct err *err)
+int vmm_domain_ask_shutdown_all(struct vmm *vmm, const uint32_t *domids, size_t nr, bool reboot,
+				int timeout_ms, struct err *errs, struct err *err)
 {
 	const char *word = reboot ? "reboot" : "poweroff";
 	autofree struct asked *asked = xcalloc(nr, sizeof(*asked));
@@ -450,26 +468,30 @@ int vmm_domain_ask_shutdown_all(struct vmm *vmm, const uint32_t *domids, size_t 
 	await_acks(vmm, asked, nr, word, timeout_ms);
 	domain_forget_watch(vmm, "@releaseDomain");
 	for (size_t i = 0; i < nr; i++)
-		if (errs[i].code && err_wrap(&errs[i], "asking domain %" PRIu32 " to %s", domids[i], word))
+		if (errs[i].code &&
+		    err_wrap(&errs[i], "asking domain %" PRIu32 " to %s", domids[i], word))
 			continue;
 	return 0;
 }
 
-int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms, struct err *err)
+int vmm_domain_ask_shutdown(struct vmm *vmm, uint32_t domid, bool reboot, int timeout_ms,
+			    struct err *err)
 {
 	struct err one = ERR_INIT;
 
 	if (vmm_domain_ask_shutdown_all(vmm, &domid, 1, reboot, timeout_ms, &one, err) < 0)
-		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid, reboot ? "reboot" : "poweroff");
+		return err_wrap(err, "asking domain %" PRIu32 " to %s", domid,
+				reboot ? "reboot" : "poweroff");
 	if (!one.code)
 		return 0;
 	*err = one;
 	return -1;
 }
 
-/* --- the saved configuration ------------------------------------------------------------------------------------------- */
+/* --- the saved configuration ------------------------------------------------------------------ */
 
-int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg,
+			   struct err *err)
 {
 	autofree char *json = NULL;
 	struct vmm_dominfo info;
@@ -480,7 +502,8 @@ int vmm_domain_config_save(struct vmm *vmm, uint32_t domid, const struct vmm_con
 	return userdata_write(domid, info.uuid, "libxl-json", json, strlen(json) + 1, err);
 }
 
-/* "online" from vcpu 0 on: what vcpu-set asked for last. Nobody took boot-time guests' nodes down: then it is as it was. */
+/* "online" from vcpu 0 on: what vcpu-set asked for last. Nobody took boot-time guests' nodes down:
+ * then it is as it was. */
 static void count_online(struct vmm_config *cfg, char **availability)
 {
 	uint32_t nr = 0;
@@ -492,7 +515,8 @@ static void count_online(struct vmm_config *cfg, char **availability)
 }
 
 /* What may have changed since it was saved: the name, the memory target, the vcpus online. */
-static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg, struct err *err)
+static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *cfg,
+			    struct err *err)
 {
 	const char *const keys[] = { "name", "memory/target", "memory/static-max" };
 	autostrlist struct strlist paths = STRLIST_INIT;
@@ -506,7 +530,9 @@ static int bring_up_to_date(struct vmm *vmm, uint32_t domid, struct vmm_config *
 	for (size_t i = 0; i < array_size(keys); i++)
 		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/%s", domid, keys[i]));
 	for (uint32_t i = 0; i < cfg->max_vcpus; i++)
-		strlist_take(&paths, str_printf("/local/domain/%" PRIu32 "/cpu/%" PRIu32 "/availability", domid, i));
+		strlist_take(&paths,
+			     str_printf("/local/domain/%" PRIu32 "/cpu/%" PRIu32 "/availability",
+					domid, i));
 	ret = store_read_many(store, (const char *const *)paths.v, paths.n, values, err);
 	if (ret == 0) {
 		struct err ignored = ERR_INIT;
@@ -547,13 +573,18 @@ int vmm_domain_config(struct vmm *vmm, uint32_t domid, struct vmm_config **out, 
 	return 0;
 }
 
-static int live_scheduling(struct vmm *vmm, uint32_t domid, struct cfgjson_live *live, struct err *err)
+static int live_scheduling(struct vmm *vmm, uint32_t domid, struct cfgjson_live *live,
+			   struct err *err)
 {
 	struct vmm_sched_params p;
 
 	if (vmm_sched_params(vmm, domid, &p, err) < 0)
 		return -1;
-	*live = (struct cfgjson_live){ vmm_sched_name(p.sched), CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET,
+	*live = (struct cfgjson_live){ vmm_sched_name(p.sched),
+				       CONFIG_UNSET,
+				       CONFIG_UNSET,
+				       CONFIG_UNSET,
+				       CONFIG_UNSET,
 				       CONFIG_UNSET };
 	if (p.has_credit) {
 		live->weight = (int32_t)p.credit.weight;
@@ -585,7 +616,8 @@ int vmm_domain_config_next(struct vmm *vmm, uint32_t domid, char **text, struct 
 	return 0;
 }
 
-int vmm_domain_config_set_next(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+int vmm_domain_config_set_next(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg,
+			       struct err *err)
 {
 	const char *text = cfg->source_text ? cfg->source_text : "";
 	struct vmm_dominfo info;
@@ -601,14 +633,15 @@ int vmm_domain_config_json(struct vmm *vmm, uint32_t domid, char **json, struct 
 	struct vmm_config *cfg;
 	int ret;
 
-	if (live_scheduling(vmm, domid, &live, err) < 0 || vmm_domain_config(vmm, domid, &cfg, err) < 0)
+	if (live_scheduling(vmm, domid, &live, err) < 0 ||
+	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	ret = cfgjson_saved(cfg, &live, json, err);
 	vmm_config_free(cfg);
 	return ret;
 }
 
-/* --- uptime ------------------------------------------------------------------------------------------------------------ */
+/* --- uptime ----------------------------------------------------------------------------------- */
 
 static int dom0_uptime(uint64_t *seconds, struct err *err)
 {
@@ -640,7 +673,8 @@ int vmm_domain_uptime_s(struct vmm *vmm, uint32_t domid, uint64_t *seconds, stru
 	text[strcspn(text, ".")] = '\0';
 	if (num_dec(text, UINT64_MAX, "start_time", &start, err) < 0)
 		return err_wrap(err, "domain %" PRIu32, domid);
-	/* The start is a date, so the distance is one of dates: the one place where the wall clock is right. */
+	/* The start is a date, so the distance is one of dates: the one place where the wall clock
+	 * is right. */
 	clock_gettime(CLOCK_REALTIME, &now);
 	*seconds = (uint64_t)now.tv_sec > start ? (uint64_t)now.tv_sec - start : 0;
 	return 0;

@@ -16,7 +16,7 @@
 
 #define GONE_TIMEOUT_MS 10000
 
-/* --- the rest ----------------------------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 struct end {
 	uint32_t domid;
@@ -24,7 +24,8 @@ struct end {
 	uint8_t uuid[16];
 };
 
-/* The hypervisor's UUID, or for what is left of a domain that Xen forgot, the one in its vm path. */
+/* The hypervisor's UUID, or for what is left of a domain that Xen forgot, the one in its vm
+ * path. */
 static int find_end(struct vmm *vmm, struct end *end, struct err *err)
 {
 	autofree char *vm_path = NULL;
@@ -38,7 +39,8 @@ static int find_end(struct vmm *vmm, struct end *end, struct err *err)
 	if (err->code != ESRCH)
 		return -1;
 	err_clear(err);
-	if (store_read_opt(vmm->store, &vm_path, err, "/local/domain/%" PRIu32 "/vm", end->domid) < 0)
+	if (store_read_opt(vmm->store, &vm_path, err, "/local/domain/%" PRIu32 "/vm", end->domid) <
+	    0)
 		return -1;
 	if (vm_path && str_starts(vm_path, "/vm/"))
 		end->has_uuid = vmm_uuid_parse(vm_path + 4, end->uuid, &(struct err)ERR_INIT) == 0;
@@ -60,7 +62,8 @@ static int remove_nodes(struct vmm *vmm, const struct end *end, struct err *err)
 	return store_txn_commit(&t, err);
 }
 
-/* Xen forgets the domain when the last page of it is unmapped. xenstored lets go of its ring when it is told. */
+/* Xen forgets the domain when the last page of it is unmapped. xenstored lets go of its ring when
+ * it is told. */
 static int destroy_and_wait(struct vmm *vmm, uint32_t domid, struct err *err)
 {
 	struct err ignored = ERR_INIT;
@@ -99,10 +102,12 @@ int domain_teardown(struct vmm *vmm, uint32_t domid, struct err *err)
 	if (!vmm_hv(vmm, err) || !vmm_store(vmm, err) || find_end(vmm, &end, err) < 0)
 		return err_wrap(err, "destroying domain %" PRIu32, domid);
 	vmm->interrupt = NULL;
-	/* Its vcpus stand still while their devices go; one that is dying already cannot be paused. */
+	/* Its vcpus stand still while their devices go; one that is dying already cannot be
+	 * paused. */
 	if (end.exists && hv_domain_pause(vmm->hv, domid, &one) < 0)
 		err_clear(&one);
-	/* Its number is to rest; one that cannot be remembered may be given out again, which is no reason to stop here. */
+	/* Its number is to rest; one that cannot be remembered may be given out again, which is no
+	 * reason to stop here. */
 	if (end.exists && domid_history_add(domid, &one) < 0)
 		err_clear(&one);
 	if (device_detach_all(vmm, domid, &one) < 0)

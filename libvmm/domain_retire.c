@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Retiring a domain: it keeps existing, to be looked at, under a uuid and a name of its own, so that a successor can take
- * the old ones (on_crash = "rename-restart").
+ * Retiring a domain: it keeps existing, to be looked at, under a uuid and a name of its own, so
+ * that a successor can take the old ones (on_crash = "rename-restart").
  */
 #include <inttypes.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "libvmm/userdata.h"
 
 /* /vm/<uuid> moves with the uuid; what the guest may read of it stays what it was. */
-static int move_nodes(struct store *store, uint32_t domid, const char *old_uuid, const char *new_uuid,
-		      const char *name, struct err *err)
+static int move_nodes(struct store *store, uint32_t domid, const char *old_uuid,
+		      const char *new_uuid, const char *name, struct err *err)
 {
 	const struct store_perm perms[] = { { 0, 'n' }, { domid, 'r' } };
 	autofree char *start_time = NULL, *vm = NULL;
@@ -42,7 +42,8 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	char old_uuid[37], new_uuid[37];
 	int r;
 
-	if (!hv || config_check_name(new_name, err) < 0 || vmm_domain_config(vmm, domid, &cfg, err) < 0)
+	if (!hv || config_check_name(new_name, err) < 0 ||
+	    vmm_domain_config(vmm, domid, &cfg, err) < 0)
 		return -1;
 	memcpy(old, cfg->uuid, sizeof(old));
 	config_make_uuid(cfg);
@@ -50,7 +51,8 @@ int vmm_domain_retire(struct vmm *vmm, uint32_t domid, const char *new_name, str
 	cfg->name = xstrdup(new_name);
 	vmm_uuid_text(old, old_uuid);
 	vmm_uuid_text(cfg->uuid, new_uuid);
-	/* The record first: files of a uuid that no domain has are harmless, a domain without its record is not. */
+	/* The record first: files of a uuid that no domain has are harmless, a domain without its
+	 * record is not. */
 	r = cfgjson_saved(cfg, NULL, &json, err);
 	if (r == 0)
 		r = userdata_write(domid, cfg->uuid, "libxl-json", json, strlen(json) + 1, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The file of numbers that rest. Knows its place and form; what is done about a number that rests is create.c's.
+ * The file of numbers that rest. Knows its place and form; what is done about a number that rests
+ * is create.c's.
  */
 #include "libvmm/domid_history.h"
 
@@ -37,7 +38,8 @@ static uint64_t now_s(void)
 	return (uint64_t)now.tv_sec;
 }
 
-/* A line that makes no sense is skipped; so is one from the future, which is from before a reboot. */
+/* A line that makes no sense is skipped; so is one from the future, which is from before a
+ * reboot. */
 static struct domid_history *parse(const char *text)
 {
 	size_t nr_lines = 1;
@@ -52,7 +54,8 @@ static struct domid_history *parse(const char *text)
 		uint64_t s;
 		uint32_t domid;
 
-		if (sscanf(p, "%" SCNu64 " %" SCNu32, &s, &domid) != 2 || s > now || now - s >= DOMID_REUSE_S)
+		if (sscanf(p, "%" SCNu64 " %" SCNu32, &s, &domid) != 2 || s > now ||
+		    now - s >= DOMID_REUSE_S)
 			continue;
 		h->v[h->nr].ended_s = s;
 		h->v[h->nr++].domid = domid;
@@ -96,7 +99,8 @@ static int rewrite(uint32_t domid, struct err *err)
 		return -1;
 	for (size_t i = 0; i < h->nr; i++)
 		if (h->v[i].domid != domid)
-			strbuf_printf(&text, "%" PRIu64 " %" PRIu32 "\n", h->v[i].ended_s, h->v[i].domid);
+			strbuf_printf(&text, "%" PRIu64 " %" PRIu32 "\n", h->v[i].ended_s,
+				      h->v[i].domid);
 	strbuf_printf(&text, "%" PRIu64 " %" PRIu32 "\n", now_s(), domid);
 	domid_history_free(h);
 	return file_write_atomic(path, text.data, text.len, 0644, err);

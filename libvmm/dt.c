@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Writes a flattened device tree through libfdt's sequential interface. The buffer grows when libfdt says that it is full. Knows
- * no node and no property by name.
+ * Writes a flattened device tree through libfdt's sequential interface. The buffer grows when
+ * libfdt says that it is full. Knows no node and no property by name.
  */
 #include <endian.h>
 #include <errno.h>
@@ -24,7 +24,8 @@ struct dt {
 
 static void dt_fdt_fail(struct dt *dt, int r)
 {
-	dt_fail(dt, r == -FDT_ERR_NOSPACE ? EFBIG : EINVAL, "writing the device tree: %s", fdt_strerror(r));
+	dt_fail(dt, r == -FDT_ERR_NOSPACE ? EFBIG : EINVAL, "writing the device tree: %s",
+		fdt_strerror(r));
 }
 
 struct dt *dt_new(void)
@@ -167,7 +168,8 @@ void dt_prop_reg(struct dt *dt, const char *name, const uint64_t *pairs, size_t 
 int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err)
 {
 	if (dt->depth)
-		dt_fail(dt, EINVAL, "writing the device tree: %d nodes are open at its end", dt->depth);
+		dt_fail(dt, EINVAL, "writing the device tree: %d nodes are open at its end",
+			dt->depth);
 	DT_CALL(dt, fdt_finish(dt->buf));
 	if (dt->err.code) {
 		*err = dt->err;

@@ -7,8 +7,8 @@
 #include "base/err.h"
 
 /*
- * A device-tree writer with a sticky error: after the first failure every call is a no-op and dt_finish reports it. The buffer
- * grows by itself. Only dt*.c see libfdt.
+ * A device-tree writer with a sticky error: after the first failure every call is a no-op and
+ * dt_finish reports it. The buffer grows by itself. Only dt*.c see libfdt.
  */
 struct dt;
 

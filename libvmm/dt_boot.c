@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading the guests of a device tree. It does not know which of them run: boot_guests.c puts the two together.
+ * Reading the guests of a device tree. It does not know which of them run: boot_guests.c puts the
+ * two together.
  */
 #include "libvmm/dt_boot.h"
 
@@ -104,7 +105,8 @@ int dt_boot_check(const void *fdt, size_t size, struct err *err)
 	return r < 0 ? err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r)) : 0;
 }
 
-/* The table for dom0 says which domain each guest is. One that names a domain twice or leaves one out is no table. */
+/* The table for dom0 says which domain each guest is. One that names a domain twice or leaves one
+ * out is no table. */
 static void read_table(const void *fdt, int chosen, struct boot_node **out, size_t *nr)
 {
 	int table = fdt_subnode_offset(fdt, chosen, DT_BOOT_TABLE), node;
@@ -165,7 +167,8 @@ void boot_nodes_free(struct boot_node *nodes, size_t nr)
 	free(nodes);
 }
 
-int dt_boot_pools(const void *fdt, size_t size, struct boot_pool_node **out, size_t *nr, struct err *err)
+int dt_boot_pools(const void *fdt, size_t size, struct boot_pool_node **out, size_t *nr,
+		  struct err *err)
 {
 	int chosen, node;
 
@@ -177,7 +180,8 @@ int dt_boot_pools(const void *fdt, size_t size, struct boot_pool_node **out, siz
 	if (chosen < 0)
 		return 0;
 	fdt_for_each_subnode(node, fdt, chosen) {
-		const char *cpus = prop_str(fdt, node, DT_BOOT_CPUS), *name = fdt_get_name(fdt, node, NULL);
+		const char *cpus = prop_str(fdt, node, DT_BOOT_CPUS),
+			   *name = fdt_get_name(fdt, node, NULL);
 
 		if (!cpus || !name || fdt_node_check_compatible(fdt, node, "xen,cpupool") != 0)
 			continue;
@@ -196,7 +200,7 @@ void boot_pool_nodes_free(struct boot_pool_node *nodes, size_t nr)
 	free(nodes);
 }
 
-/* --- a board's processors ------------------------------------------------------------------------------------------- */
+/* --- a board's processors --------------------------------------------------------------------- */
 
 int dt_boot_cpus(const void *fdt, struct boot_cpu **out, size_t *nr, struct err *err)
 {
@@ -207,7 +211,8 @@ int dt_boot_cpus(const void *fdt, struct boot_cpu **out, size_t *nr, struct err 
 	if (cpus < 0)
 		return err_set(err, EINVAL, "no /cpus: this is not the device tree of a board");
 	fdt_for_each_subnode(node, fdt, cpus) {
-		const char *type = prop_str(fdt, node, "device_type"), *name = fdt_get_name(fdt, node, NULL);
+		const char *type = prop_str(fdt, node, "device_type"),
+			   *name = fdt_get_name(fdt, node, NULL);
 
 		if (!type || !name || strcmp(type, "cpu") != 0)
 			continue;
@@ -248,7 +253,7 @@ uint64_t dt_boot_dom0_kb(const void *fdt)
 	return num_size(word, 'k', "dom0_mem", &bytes, &ignored) == 0 ? bytes / 1024 : 0;
 }
 
-/* --- a board's memory ----------------------------------------------------------------------------------------------- */
+/* --- a board's memory ------------------------------------------------------------------------- */
 
 /* (base, size) pairs of a property, with the cell sizes of the node's parent. */
 static int add_reg(const void *fdt, int parent, int node, struct boot_ranges *out, struct err *err)
@@ -260,7 +265,9 @@ static int add_reg(const void *fdt, int parent, int node, struct boot_ranges *ou
 	if (!p)
 		return 0;
 	if (ac < 1 || ac > 2 || sc < 1 || sc > 2 || len % ((ac + sc) * (int)sizeof(*p)) != 0)
-		return err_set(err, EINVAL, "%s: its reg does not fit #address-cells and #size-cells", name ? name : "a node");
+		return err_set(err, EINVAL,
+			       "%s: its reg does not fit #address-cells and #size-cells",
+			       name ? name : "a node");
 	for (int n = len / ((ac + sc) * (int)sizeof(*p)); n > 0; n--) {
 		uint64_t base = 0, size = 0;
 
@@ -307,9 +314,9 @@ static int add_modules(const void *fdt, struct boot_ranges *out, struct err *err
 		return -1;
 	if (chosen < 0)
 		return 0;
-	fdt_for_each_subnode(node, fdt, chosen)
-		if (fdt_node_check_compatible(fdt, node, "xen,domain") == 0 && add_children(fdt, node, out, err) < 0)
-			return -1;
+	fdt_for_each_subnode(node, fdt,
+			     chosen) if (fdt_node_check_compatible(fdt, node, "xen,domain") == 0 &&
+					 add_children(fdt, node, out, err) < 0) return -1;
 	return 0;
 }
 
@@ -328,11 +335,12 @@ int dt_boot_map(const void *fdt, size_t size, struct boot_map *map, struct err *
 	    add_modules(fdt, &map->taken, err) < 0)
 		return -1;
 	if (!map->ram.nr)
-		return err_set(err, EINVAL, "no memory node: this is not the device tree of a board");
+		return err_set(err, EINVAL,
+			       "no memory node: this is not the device tree of a board");
 	return 0;
 }
 
-/* --- nodes into a blob ------------------------------------------------------------------------------------------------ */
+/* --- nodes into a blob ------------------------------------------------------------------------ */
 
 int dt_boot_open(struct boot_emit *e, const void *fdt, size_t size, size_t more, struct err *err)
 {
@@ -356,8 +364,10 @@ int dt_boot_widen(struct boot_emit *e, struct err *err)
 		uint32_t cells = prop_u32(e->out.data, chosen, names[i], 0);
 
 		if (cells && cells != 2)
-			return err_set(err, EINVAL, "the board's /chosen has %s = <%" PRIu32 ">, static_mem needs 2", names[i],
-				       cells);
+			return err_set(err, EINVAL,
+				       "the board's /chosen has %s = <%" PRIu32
+				       ">, static_mem needs 2",
+				       names[i], cells);
 		if (!cells)
 			r = fdt_setprop_u32(e->out.data, chosen, names[i], 2);
 	}
@@ -376,7 +386,8 @@ int dt_boot_close(struct boot_emit *e, struct err *err)
 
 static void blob_failed(struct boot_emit *e, const char *what, int r)
 {
-	err_set(&e->err, r == -FDT_ERR_NOSPACE ? ENOSPC : EEXIST, "%s/%s: %s", e->path, what, fdt_strerror(r));
+	err_set(&e->err, r == -FDT_ERR_NOSPACE ? ENOSPC : EEXIST, "%s/%s: %s", e->path, what,
+		fdt_strerror(r));
 }
 
 static void blob_begin(struct boot_emit *e, const char *name)
@@ -417,4 +428,5 @@ static void blob_phandle(struct boot_emit *e, const char *path, uint32_t phandle
 		err_set(&e->err, EINVAL, "%s: %s", path, fdt_strerror(r));
 }
 
-const struct boot_emit_ops boot_emit_blob = { blob_begin, blob_prop, blob_end, blob_phandle, .has_no_text = false };
+const struct boot_emit_ops boot_emit_blob = { blob_begin, blob_prop, blob_end, blob_phandle,
+					      .has_no_text = false };

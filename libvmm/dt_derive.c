@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Writes the part of a guest's device tree that tells of the host's devices it is given. Each property is copied unless a row below says
- * that it leads to another node: those are kept when they stay inside the device, made fixed (clocks), or left out. Bindings
- * beyond these rows are the guest's driver's business.
+ * Writes the part of a guest's device tree that tells of the host's devices it is given. Each
+ * property is copied unless a row below says that it leads to another node: those are kept when
+ * they stay inside the device, made fixed (clocks), or left out. Bindings beyond these rows are the
+ * guest's driver's business.
  */
 #include "libvmm/dt_derive.h"
 
@@ -36,7 +37,8 @@ struct deriving {
 	struct err *err;
 };
 
-/* Properties with phandles. What follows each phandle is told by the node it leads to (`cells`; NULL: nothing does). */
+/* Properties with phandles. What follows each phandle is told by the node it leads to (`cells`;
+ * NULL: nothing does). */
 static const struct reference {
 	const char *name, *cells, *names, *why;		/* `names`: goes with it */
 } references[] = {
@@ -56,14 +58,28 @@ static const struct reference {
 	{ "syscon", NULL, NULL, "the system controller is not the guest's" },
 	{ "power-supply", NULL, NULL, "its supply must be on and stay on" },
 };
-static const struct reference gpio_reference = { NULL, "#gpio-cells", NULL, "the pin is not the guest's" };
-static const struct reference supply_reference = { NULL, NULL, NULL, "its supply must be on and stay on" };
-static const struct reference pins_reference = { NULL, NULL, NULL, "its pins must be set up when the guest starts" };
+static const struct reference gpio_reference = { NULL, "#gpio-cells", NULL,
+						 "the pin is not the guest's" };
+static const struct reference supply_reference = { NULL, NULL, NULL,
+						   "its supply must be on and stay on" };
+static const struct reference pins_reference = { NULL, NULL, NULL,
+						 "its pins must be set up when the guest starts" };
 
 /* Written anew, or of no use to a guest. */
 static const char *const left_out[] = {
-	"phandle", "linux,phandle", "status", "xen,passthrough", "interrupt-parent", "interrupts-extended", "clocks",
-	"assigned-clocks", "assigned-clock-parents", "assigned-clock-rates", "pinctrl-names", "iommu-map", "iommu-map-mask",
+	"phandle",
+	"linux,phandle",
+	"status",
+	"xen,passthrough",
+	"interrupt-parent",
+	"interrupts-extended",
+	"clocks",
+	"assigned-clocks",
+	"assigned-clock-parents",
+	"assigned-clock-rates",
+	"pinctrl-names",
+	"iommu-map",
+	"iommu-map-mask",
 	"dma-coherent",
 };
 
@@ -75,7 +91,8 @@ static void note(const struct deriving *v, uint32_t node, const char *name, cons
 		strlist_take(v->d->notes, str_printf("%s: %s left out: %s", path, name, why));
 }
 
-static int refuse(const struct deriving *v, uint32_t node, int code, const char *fmt, ...) printf_like(4, 5);
+static int refuse(const struct deriving *v, uint32_t node, int code, const char *fmt, ...)
+	printf_like(4, 5);
 static int refuse(const struct deriving *v, uint32_t node, int code, const char *fmt, ...)
 {
 	autofree char *path = dt_host_path(v->h, node), *msg = NULL;
@@ -103,7 +120,7 @@ static bool is_picked(const struct deriving *v, uint32_t node)
 	return false;
 }
 
-/* --- clocks --------------------------------------------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 /* The rate of a clock that never changes; 0: the tree does not tell. */
 static uint64_t fixed_rate(const struct dt_host *h, uint32_t clock, unsigned depth)
@@ -115,8 +132,8 @@ static uint64_t fixed_rate(const struct dt_host *h, uint32_t clock, unsigned dep
 	if (dt_host_is_compatible(h, clock, "fixed-clock"))
 		return dt_host_u32(h, clock, "clock-frequency", 0);
 	parent = dt_host_cells(h, clock, "clocks", &nr);
-	if (!dt_host_is_compatible(h, clock, "fixed-factor-clock") || !parent || depth == MAX_CLOCK_DEPTH ||
-	    dt_host_by_phandle(h, dt_cell(parent, 0)) == DT_HOST_NONE)
+	if (!dt_host_is_compatible(h, clock, "fixed-factor-clock") || !parent ||
+	    depth == MAX_CLOCK_DEPTH || dt_host_by_phandle(h, dt_cell(parent, 0)) == DT_HOST_NONE)
 		return 0;
 	mult = dt_host_u32(h, clock, "clock-mult", 0);
 	div = dt_host_u32(h, clock, "clock-div", 0);
@@ -124,8 +141,10 @@ static uint64_t fixed_rate(const struct dt_host *h, uint32_t clock, unsigned dep
 	return div && num_mul(rate, mult, &rate) ? rate / div : 0;
 }
 
-/* What the device itself asks the clock to be set to: the entry of assigned-clocks that equals entry `at` of clocks. */
-static uint64_t assigned_rate(const struct dt_host *h, uint32_t node, const void *clocks, unsigned at, unsigned len)
+/* What the device itself asks the clock to be set to: the entry of assigned-clocks that equals
+ * entry `at` of clocks. */
+static uint64_t assigned_rate(const struct dt_host *h, uint32_t node, const void *clocks,
+			      unsigned at, unsigned len)
 {
 	unsigned nr, nr_rates, step;
 	const void *assigned = dt_host_cells(h, node, "assigned-clocks", &nr);
@@ -138,7 +157,8 @@ static uint64_t assigned_rate(const struct dt_host *h, uint32_t node, const void
 			return 0;
 		step = 1 + dt_host_u32(h, clock, "#clock-cells", 0) % 16;
 		if (step == len && i + len <= nr &&
-		    !memcmp((const char *)assigned + 4 * i, (const char *)clocks + 4 * at, 4 * (size_t)len))
+		    !memcmp((const char *)assigned + 4 * i, (const char *)clocks + 4 * at,
+			    4 * (size_t)len))
 			return dt_cell(rates, k);
 	}
 	return 0;
@@ -160,8 +180,8 @@ static int clock_phandle(struct deriving *v, uint32_t node, uint64_t hz, uint32_
 }
 
 /* One entry of clocks: where it leads in the guest. */
-static int put_clock(struct deriving *v, uint32_t node, const void *cells, unsigned at, unsigned len, uint32_t *out,
-		     unsigned *nr_out)
+static int put_clock(struct deriving *v, uint32_t node, const void *cells, unsigned at,
+		     unsigned len, uint32_t *out, unsigned *nr_out)
 {
 	uint32_t clock = dt_host_by_phandle(v->h, dt_cell(cells, at));
 	uint64_t hz;
@@ -181,8 +201,11 @@ static int put_clock(struct deriving *v, uint32_t node, const void *cells, unsig
 	if (!hz || hz > UINT32_MAX) {
 		autofree char *path = dt_host_path(v->h, clock);
 
-		return refuse(v, node, ENODATA, "the tree does not tell the rate of its clock %s; if it is known, add \";clock=HZ\" "
-			      "to the device", path);
+		return refuse(v, node, ENODATA,
+			      "the tree does not tell the rate of its clock %s; if it is known, "
+			      "add \";clock=HZ\" "
+			      "to the device",
+			      path);
 	}
 	return clock_phandle(v, node, hz, &out[(*nr_out)++]);
 }
@@ -197,7 +220,9 @@ static int put_clocks(struct deriving *v, uint32_t node)
 		uint32_t clock = dt_host_by_phandle(v->h, dt_cell(cells, i));
 
 		if (clock == DT_HOST_NONE)
-			return refuse(v, node, ENOENT, "clocks refers to phandle %u, which no node of this tree has", dt_cell(cells, i));
+			return refuse(v, node, ENOENT,
+				      "clocks refers to phandle %u, which no node of this tree has",
+				      dt_cell(cells, i));
 		len = 1 + dt_host_u32(v->h, clock, "#clock-cells", 0) % 16;
 		if (len > nr - i)
 			return refuse(v, node, EINVAL, "clocks ends inside an entry");
@@ -209,9 +234,10 @@ static int put_clocks(struct deriving *v, uint32_t node)
 	return 0;
 }
 
-/* --- interrupts and addresses --------------------------------------------------------------------------------------- */
+/* --- interrupts and addresses ----------------------------------------------------------------- */
 
-/* Those of the interrupt controller, as the guest's has them. Others lead to nodes of the device and stay as they are. */
+/* Those of the interrupt controller, as the guest's has them. Others lead to nodes of the device
+ * and stay as they are. */
 static int put_irqs(struct deriving *v, uint32_t node)
 {
 	struct dt_irq irqs[DT_MAX_IRQS];
@@ -240,7 +266,8 @@ static int put_irqs(struct deriving *v, uint32_t node)
 static uint64_t in_guest(const struct deriving *v, uint64_t addr)
 {
 	for (size_t i = 0; i < v->d->nr_moves; i++)
-		if (addr >= v->d->moves[i].from.base && addr - v->d->moves[i].from.base < v->d->moves[i].from.size)
+		if (addr >= v->d->moves[i].from.base &&
+		    addr - v->d->moves[i].from.base < v->d->moves[i].from.size)
 			return v->d->moves[i].to + (addr - v->d->moves[i].from.base);
 	return addr;
 }
@@ -265,8 +292,10 @@ static int put_reg(struct deriving *v, uint32_t node)
 /* The device's own bus: what is below keeps its addresses, but they mean other ones above. */
 static int put_ranges(struct deriving *v, uint32_t node)
 {
-	unsigned nr, child = dt_host_u32(v->h, node, "#address-cells", 2), size = dt_host_u32(v->h, node, "#size-cells", 1);
-	unsigned parent = dt_host_u32(v->h, v->h->nodes[node].parent, "#address-cells", 2), step = child + parent + size, n = 0;
+	unsigned nr, child = dt_host_u32(v->h, node, "#address-cells", 2),
+		     size = dt_host_u32(v->h, node, "#size-cells", 1);
+	unsigned parent = dt_host_u32(v->h, v->h->nodes[node].parent, "#address-cells", 2),
+		 step = child + parent + size, n = 0;
 	const void *cells = dt_host_cells(v->h, node, "ranges", &nr);
 	autofree uint32_t *out = NULL;
 
@@ -292,7 +321,7 @@ static int put_ranges(struct deriving *v, uint32_t node)
 	return 0;
 }
 
-/* --- references ------------------------------------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------------- */
 
 static bool is_pinctrl(const char *name)
 {
@@ -312,7 +341,8 @@ static const struct reference *reference_of(const char *name)
 }
 
 /* Does every phandle of the property stay within what the guest is given? */
-static bool stays_inside(const struct deriving *v, uint32_t node, const char *name, const struct reference *ref)
+static bool stays_inside(const struct deriving *v, uint32_t node, const char *name,
+			 const struct reference *ref)
 {
 	unsigned nr;
 	const void *cells = dt_host_cells(v->h, node, name, &nr);
@@ -349,7 +379,7 @@ static bool is_wanted(const struct deriving *v, uint32_t node, const char *name)
 	return false;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 /* Interrupts that lead to the controller are written anew by put_irqs. */
 static int keeps_interrupts(struct deriving *v, uint32_t node, bool *keeps)
@@ -447,7 +477,7 @@ static void put_clock_nodes(struct deriving *v)
 	}
 }
 
-/* --- aliases ------------------------------------------------------------------------------------------------------------ */
+/* --- aliases ---------------------------------------------------------------------------------- */
 
 static int put_host_aliases(struct deriving *v, const char *path, const char *guest_path)
 {
@@ -471,7 +501,8 @@ static int put_aliases(struct deriving *v)
 {
 	for (size_t i = 0; i < v->d->nr_picks; i++) {
 		const struct dt_pick *pick = &v->d->picks[i];
-		autofree char *path = dt_host_path(v->h, pick->node), *name = NULL, *guest_path = NULL;
+		autofree char *path = dt_host_path(v->h, pick->node), *name = NULL,
+			      *guest_path = NULL;
 
 		if (guest_name(v, pick->node, &name) < 0)
 			return -1;
@@ -484,7 +515,7 @@ static int put_aliases(struct deriving *v)
 	return 0;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Above every phandle there is, so that none is met twice. */
 static int choose_phandles(struct deriving *v)
@@ -499,7 +530,8 @@ static int choose_phandles(struct deriving *v)
 	if (v->d->partial && fdt_find_max_phandle(v->d->partial, &max) == 0 && max > top)
 		top = max;
 	if (top > UINT32_MAX - MAX_CLOCKS - 2)
-		return err_set(v->err, ERANGE, "%s: its phandles leave no room for more", v->h->what);
+		return err_set(v->err, ERANGE, "%s: its phandles leave no room for more",
+			       v->h->what);
 	v->first_phandle = top + 1;
 	return 0;
 }
@@ -509,8 +541,11 @@ static int check_partial(const struct deriving *v)
 {
 	int node = fdt_path_offset(v->d->partial, "/passthrough");
 
-	if (node < 0 || fdt_address_cells(v->d->partial, node) != 2 || fdt_size_cells(v->d->partial, node) != 2)
-		return err_set(v->err, EINVAL, "device_tree= together with devices=: its /passthrough must have #address-cells and "
+	if (node < 0 || fdt_address_cells(v->d->partial, node) != 2 ||
+	    fdt_size_cells(v->d->partial, node) != 2)
+		return err_set(v->err, EINVAL,
+			       "device_tree= together with devices=: its /passthrough must have "
+			       "#address-cells and "
 			       "#size-cells of 2");
 	return 0;
 }

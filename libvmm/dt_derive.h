@@ -5,13 +5,14 @@
 #include "libvmm/dt_host.h"
 
 /*
- * From devices of the host's tree to the partial device tree that tells a guest of them: registers where the guest has them, interrupts
- * of its own controller, clocks as fixed ones. What cannot be carried over is left out and reported. Pure.
+ * From devices of the host's tree to the partial device tree that tells a guest of them: registers
+ * where the guest has them, interrupts of its own controller, clocks as fixed ones. What cannot be
+ * carried over is left out and reported. Pure.
  */
 
 struct dt_pick {
 	uint32_t node;
-	const char *alias;	/* its name in the guest's /aliases; NULL: those the host has for it */
+	const char *alias; /* its name in the guest's /aliases; NULL: those the host has for it */
 	uint64_t clock_hz;	/* of clocks whose rate the tree does not tell; 0: not known */
 };
 
@@ -24,7 +25,8 @@ struct dt_derive {
 	size_t nr_picks;
 	const struct dt_move *moves;
 	size_t nr_moves;
-	const void *partial;		/* a hand-written partial tree to go into it as well, checked; may be NULL */
+	const void *partial; /* a hand-written partial tree to go into it as well, checked; may be
+				NULL */
 	struct strlist *notes;		/* what was left out, one line each */
 };
 

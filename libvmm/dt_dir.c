@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A device tree that is shown as folders and files, made into a blob again. Knows no node and no property; what they hold is judged by
- * the blob's readers. Entries are taken in the order of their names, so that the same tree gives the same blob.
+ * A device tree that is shown as folders and files, made into a blob again. Knows no node and no
+ * property; what they hold is judged by the blob's readers. Entries are taken in the order of their
+ * names, so that the same tree gives the same blob.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,11 +54,12 @@ static int read_property(struct reading *r, const char *path, const char *entry,
 	return 0;
 }
 
-static int read_node(struct reading *r, const char *path, const char *name, unsigned depth, struct err *err);
+static int read_node(struct reading *r, const char *path, const char *name, unsigned depth,
+		     struct err *err);
 
 /* One entry of a folder; properties come before nodes in a blob. */
-static int read_entry(struct reading *r, const char *dir, const char *node, const char *entry, bool wants_nodes,
-		      unsigned depth, struct err *err)
+static int read_entry(struct reading *r, const char *dir, const char *node, const char *entry,
+		      bool wants_nodes, unsigned depth, struct err *err)
 {
 	autofree char *path = str_printf("%s/%s", dir, entry);
 	struct stat st;
@@ -71,7 +73,8 @@ static int read_entry(struct reading *r, const char *dir, const char *node, cons
 	return read_property(r, path, entry, err);
 }
 
-static int read_node(struct reading *r, const char *path, const char *name, unsigned depth, struct err *err)
+static int read_node(struct reading *r, const char *path, const char *name, unsigned depth,
+		     struct err *err)
 {
 	struct dirent **list = NULL;
 	int nr, result = 0;
@@ -83,7 +86,8 @@ static int read_node(struct reading *r, const char *path, const char *name, unsi
 		return err_set(err, errno, "%s: %s", path, strerror(errno));
 	r->nr += (unsigned)nr;
 	if (r->nr > DIR_MAX_ENTRIES)
-		result = err_set(err, E2BIG, "%s: more than %d nodes and properties", path, DIR_MAX_ENTRIES);
+		result = err_set(err, E2BIG, "%s: more than %d nodes and properties", path,
+				 DIR_MAX_ENTRIES);
 	dt_begin_node(r->dt, name);
 	for (int i = 0; i < nr && result == 0; i++)
 		result = read_entry(r, path, name, list[i]->d_name, false, depth, err);

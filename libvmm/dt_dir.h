@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include "base/err.h"
 
-/* Where Linux shows the device tree it runs on: a folder for each node, a file for each property. */
+/* Where Linux shows the device tree it runs on: a folder for each node, a file for each
+ * property. */
 #define DT_DIR_OWN "/proc/device-tree"
 
 /* Such a folder as a blob, yours to free. ENOENT: there is none. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The device tree a guest boots with: what Xen gives it and where. Node and property names are upstream's, which kernels and
- * Xen's docs/misc/arm/device-tree/guest.txt know. Pure: the same struct gives the same tree.
+ * The device tree a guest boots with: what Xen gives it and where. Node and property names are
+ * upstream's, which kernels and Xen's docs/misc/arm/device-tree/guest.txt know. Pure: the same
+ * struct gives the same tree.
  */
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +70,8 @@ static void chosen(struct dt *dt, const struct dt_guest *g)
 	dt_end_node(dt);
 }
 
-/* As Xen numbers them (vcpuid_to_vaffinity): sixteen a cluster, which is what a GICv3 can send an interrupt to at once. */
+/* As Xen numbers them (vcpuid_to_vaffinity): sixteen a cluster, which is what a GICv3 can send an
+ * interrupt to at once. */
 static uint32_t mpidr_of(uint32_t vcpu)
 {
 	return (vcpu & 0xf) | ((vcpu >> 4) & 0xff) << 8;
@@ -97,7 +99,8 @@ static void cpus(struct dt *dt, const struct dt_guest *g)
 static void psci(struct dt *dt)
 {
 	dt_begin_node(dt, "psci");
-	dt_prop_strs(dt, "compatible", (const char *const[]){ "arm,psci-1.0", "arm,psci-0.2", "arm,psci" }, 3);
+	dt_prop_strs(dt, "compatible",
+		     (const char *const[]){ "arm,psci-1.0", "arm,psci-0.2", "arm,psci" }, 3);
 	dt_prop_str(dt, "method", "hvc");
 	/* Function ids of PSCI 0.1, for the last of the three. */
 	dt_prop_u32(dt, "cpu_off", 1);
@@ -128,10 +131,12 @@ static void gic(struct dt *dt, const struct dt_guest *g)
 	bool is_v2 = g->gic_version == HV_GIC_V2;
 	char name[48];
 
-	snprintf(name, sizeof(name), "interrupt-controller@%llx", (unsigned long long)(is_v2 ? v2[0] : v3[0]));
+	snprintf(name, sizeof(name), "interrupt-controller@%llx",
+		 (unsigned long long)(is_v2 ? v2[0] : v3[0]));
 	dt_begin_node(dt, name);
 	if (is_v2)
-		dt_prop_strs(dt, "compatible", (const char *const[]){ "arm,cortex-a15-gic", "arm,cortex-a9-gic" }, 2);
+		dt_prop_strs(dt, "compatible",
+			     (const char *const[]){ "arm,cortex-a15-gic", "arm,cortex-a9-gic" }, 2);
 	else
 		dt_prop_str(dt, "compatible", "arm,gic-v3");
 	dt_prop_u32(dt, "#interrupt-cells", 3);
@@ -145,7 +150,8 @@ static void gic(struct dt *dt, const struct dt_guest *g)
 
 static void timer(struct dt *dt, const struct dt_guest *g)
 {
-	static const uint32_t ppis[] = { LAYOUT_TIMER_PHYS_S_PPI, LAYOUT_TIMER_PHYS_NS_PPI, LAYOUT_TIMER_VIRT_PPI };
+	static const uint32_t ppis[] = { LAYOUT_TIMER_PHYS_S_PPI, LAYOUT_TIMER_PHYS_NS_PPI,
+					 LAYOUT_TIMER_VIRT_PPI };
 
 	dt_begin_node(dt, "timer");
 	dt_prop_str(dt, "compatible", g->is_64bit ? "arm,armv8-timer" : "arm,armv7-timer");
@@ -158,7 +164,8 @@ static void timer(struct dt *dt, const struct dt_guest *g)
 static void hypervisor(struct dt *dt, const struct dt_guest *g)
 {
 	static const uint32_t evtchn[] = { LAYOUT_EVTCHN_PPI };
-	uint64_t pairs[2 * (1 + array_size(g->layout->extended))] = { LAYOUT_GNTTAB, LAYOUT_GNTTAB_SIZE };
+	uint64_t pairs[2 * (1 + array_size(g->layout->extended))] = { LAYOUT_GNTTAB,
+								      LAYOUT_GNTTAB_SIZE };
 	size_t nr = 1;
 	char version[48];
 
@@ -198,7 +205,7 @@ static void firmware(struct dt *dt, const struct dt_guest *g)
 	dt_end_node(dt);
 }
 
-/* --- virtio-mmio devices ---------------------------------------------------------------------------------------- */
+/* --- virtio-mmio devices ---------------------------------------------------------------------- */
 
 static bool mmio_of(const struct vmm_device *dev, struct device_mmio *mmio)
 {
@@ -234,7 +241,8 @@ static void virtio(struct dt *dt, const struct device_mmio *mmio)
 	prop_irqs(dt, &mmio->spi, 1, IRQ_EDGE_RISING);
 	dt_prop_empty(dt, "dma-coherent");
 	if (mmio->uses_grants)
-		dt_prop_u32s(dt, "iommus", (const uint32_t[]){ LAYOUT_PHANDLE_IOMMU, mmio->backend_domid }, 2);
+		dt_prop_u32s(dt, "iommus",
+			     (const uint32_t[]){ LAYOUT_PHANDLE_IOMMU, mmio->backend_domid }, 2);
 	virtio_child(dt, mmio->type);
 	dt_end_node(dt);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Registers, interrupts and paths of devices in a board's tree and in partial ones. Source: docs/misc/arm/passthrough.txt, the
- * device tree specification, and the GIC's binding for the three cells of an interrupt.
+ * Registers, interrupts and paths of devices in a board's tree and in partial ones. Source:
+ * docs/misc/arm/passthrough.txt, the device tree specification, and the GIC's binding for the three
+ * cells of an interrupt.
  */
 #include "libvmm/dt_hardware.h"
 
@@ -83,11 +84,13 @@ void dt_hardware_board(const void *fdt, struct board_devices *out)
 	int depth = 0;
 
 	*out = (struct board_devices){ NULL, 0 };
-	for (int node = fdt_next_node(fdt, -1, &depth); node >= 0; node = fdt_next_node(fdt, node, &depth)) {
+	for (int node = fdt_next_node(fdt, -1, &depth); node >= 0;
+	     node = fdt_next_node(fdt, node, &depth)) {
 		char path[PATH_LEN];
 		struct hardware *h;
 
-		if (!fdt_getprop(fdt, node, "xen,passthrough", NULL) || fdt_get_path(fdt, node, path, sizeof(path)) < 0)
+		if (!fdt_getprop(fdt, node, "xen,passthrough", NULL) ||
+		    fdt_get_path(fdt, node, path, sizeof(path)) < 0)
 			continue;
 		out->v = xreallocarray(out->v, out->nr + 1, sizeof(*out->v));
 		h = &out->v[out->nr++];

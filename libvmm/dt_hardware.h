@@ -19,10 +19,12 @@ void hardware_free(struct hardware *h);
 #define autohardware __attribute__((cleanup(hardware_free)))
 void hardware_add_irq(struct hardware *h, uint32_t irq);
 
-/* What a partial tree hands over: xen,reg, xen,path, interrupts. It was checked (dt_partial_load). Adds to `out`. */
+/* What a partial tree hands over: xen,reg, xen,path, interrupts. It was checked (dt_partial_load).
+ * Adds to `out`. */
 void dt_hardware_partial(const void *blob, struct hardware *out);
 
-/* The devices of a board that dom0 does not get (xen,passthrough), each with its one path. The tree was checked. */
+/* The devices of a board that dom0 does not get (xen,passthrough), each with its one path. The tree
+ * was checked. */
 struct board_devices {
 	struct hardware *v;
 	size_t nr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The host's device tree with an index of its nodes, so that parents and phandles are found without walking the blob again. Knows how a
- * tree is built; what its devices are made of is dt_device.c's.
+ * The host's device tree with an index of its nodes, so that parents and phandles are found without
+ * walking the blob again. Knows how a tree is built; what its devices are made of is dt_device.c's.
  */
 #include <endian.h>
 #include <errno.h>
@@ -17,10 +17,11 @@
 #define HOST_MAX_NODES 16384
 
 static const char *const gics[] = {
-	"arm,gic-v3", "arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a9-gic", "arm,cortex-a7-gic", "arm,eb11mp-gic",
+	"arm,gic-v3",        "arm,gic-400",       "arm,cortex-a15-gic",
+	"arm,cortex-a9-gic", "arm,cortex-a7-gic", "arm,eb11mp-gic",
 };
 
-/* --- properties --------------------------------------------------------------------------------------------------- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 uint32_t dt_cell(const void *cells, unsigned i)
 {
@@ -65,7 +66,7 @@ bool dt_host_is_compatible(const struct dt_host *h, uint32_t node, const char *n
 	return fdt_node_check_compatible(h->blob, h->nodes[node].offset, name) == 0;
 }
 
-/* --- nodes -------------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 uint32_t dt_host_find(const struct dt_host *h, const char *path)
 {
@@ -114,16 +115,18 @@ bool dt_host_is_below(const struct dt_host *h, uint32_t node, uint32_t top)
 	return node >= top && node < h->nodes[top].end;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
-static int add_node(struct dt_host *h, int offset, const uint32_t *above, int depth, struct err *err)
+static int add_node(struct dt_host *h, int offset, const uint32_t *above, int depth,
+		    struct err *err)
 {
 	const char *name = fdt_get_name(h->blob, offset, NULL);
 
 	if (!name)
 		return err_set(err, EINVAL, "%s: a node without a name", h->what);
 	if (depth > HOST_MAX_DEPTH)
-		return err_set(err, ELOOP, "%s: node %s is deeper than %d levels", h->what, name, HOST_MAX_DEPTH);
+		return err_set(err, ELOOP, "%s: node %s is deeper than %d levels", h->what, name,
+			       HOST_MAX_DEPTH);
 	if (h->nr == HOST_MAX_NODES)
 		return err_set(err, E2BIG, "%s: more than %d nodes", h->what, HOST_MAX_NODES);
 	if (h->nr % 256 == 0)
@@ -144,7 +147,8 @@ static int add_node(struct dt_host *h, int offset, const uint32_t *above, int de
 static int compare_phandles(const void *a, const void *b, void *arg)
 {
 	const struct dt_host *h = arg;
-	uint32_t x = h->nodes[*(const uint32_t *)a].phandle, y = h->nodes[*(const uint32_t *)b].phandle;
+	uint32_t x = h->nodes[*(const uint32_t *)a].phandle,
+		 y = h->nodes[*(const uint32_t *)b].phandle;
 
 	return x < y ? -1 : x > y;
 }
@@ -159,10 +163,11 @@ static int index_phandles(struct dt_host *h, struct err *err)
 	qsort_r(h->by_phandle, h->nr_phandles, sizeof(*h->by_phandle), compare_phandles, h);
 	for (uint32_t i = 1; i < h->nr_phandles; i++)
 		if (h->nodes[h->by_phandle[i]].phandle == h->nodes[h->by_phandle[i - 1]].phandle) {
-			autofree char *one = dt_host_path(h, h->by_phandle[i - 1]), *two = dt_host_path(h, h->by_phandle[i]);
+			autofree char *one = dt_host_path(h, h->by_phandle[i - 1]),
+				      *two = dt_host_path(h, h->by_phandle[i]);
 
-			return err_set(err, EINVAL, "%s: %s and %s have the same phandle %u", h->what, one, two,
-				       h->nodes[h->by_phandle[i]].phandle);
+			return err_set(err, EINVAL, "%s: %s and %s have the same phandle %u",
+				       h->what, one, two, h->nodes[h->by_phandle[i]].phandle);
 		}
 	return 0;
 }
@@ -172,7 +177,8 @@ static int index_nodes(struct dt_host *h, struct err *err)
 	uint32_t above[HOST_MAX_DEPTH + 1] = { 0 };
 	int depth = 0;
 
-	for (int offset = 0; offset >= 0 && depth >= 0; offset = fdt_next_node(h->blob, offset, &depth)) {
+	for (int offset = 0; offset >= 0 && depth >= 0;
+	     offset = fdt_next_node(h->blob, offset, &depth)) {
 		if (add_node(h, offset, above, depth, err) < 0)
 			return -1;
 		above[depth] = h->nr - 1;
@@ -195,7 +201,8 @@ int dt_host_open(void *blob, size_t size, const char *what, struct dt_host **out
 	h->blob = blob;
 	h->what = xstrdup(what);
 	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what, fdt_strerror(r));
+		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
+			       fdt_strerror(r));
 	if (index_nodes(h, err) < 0)
 		return -1;
 	*out = steal(h);
@@ -209,11 +216,13 @@ int dt_host_load(const char *path, struct dt_host **out, struct err *err)
 	size_t size;
 
 	if (path) {
-		if (file_read(path, HOST_MAX_SIZE, &data, &size, err) < 0 || dt_host_open(data, size, path, out, err) < 0)
+		if (file_read(path, HOST_MAX_SIZE, &data, &size, err) < 0 ||
+		    dt_host_open(data, size, path, out, err) < 0)
 			return err_wrap(err, "the host's device tree");
 		return 0;
 	}
-	if (dt_dir_read(DT_DIR_OWN, &blob, &size, err) < 0 || dt_host_open(blob, size, DT_DIR_OWN, out, err) < 0)
+	if (dt_dir_read(DT_DIR_OWN, &blob, &size, err) < 0 ||
+	    dt_host_open(blob, size, DT_DIR_OWN, out, err) < 0)
 		return -1;
 	(*out)->is_own = true;
 	return 0;

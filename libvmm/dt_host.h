@@ -9,9 +9,9 @@
 #include "base/str.h"
 
 /*
- * The host's device tree, as far as giving devices away asks: what a node's registers and interrupts are in the host's numbers, and
- * what keeps it from being given to a guest. The tree is not trusted: it may be damaged, cyclic or made to harm. Pure but for
- * dt_host_load.
+ * The host's device tree, as far as giving devices away asks: what a node's registers and
+ * interrupts are in the host's numbers, and what keeps it from being given to a guest. The tree is
+ * not trusted: it may be damaged, cyclic or made to harm. Pure but for dt_host_load.
  */
 
 struct dt_host_node {
@@ -25,7 +25,8 @@ struct dt_host_node {
 struct dt_host {
 	void *blob;
 	char *what;			/* the file, for messages */
-	struct dt_host_node *nodes;	/* in the order of the blob: a node comes before what is below it */
+	struct dt_host_node
+		*nodes; /* in the order of the blob: a node comes before what is below it */
 	uint32_t nr;
 	uint32_t *by_phandle;		/* indices of the nodes with one, by its number */
 	uint32_t nr_phandles;
@@ -37,7 +38,8 @@ struct dt_host {
 /* path NULL: dom0's own. */
 int dt_host_load(const char *path, struct dt_host **out, struct err *err) must_check;
 /* Takes the blob, also when it fails. */
-int dt_host_open(void *blob, size_t size, const char *what, struct dt_host **out, struct err *err) must_check;
+int dt_host_open(void *blob, size_t size, const char *what, struct dt_host **out, struct err *err)
+	must_check;
 void dt_host_close(struct dt_host *h);		/* NULL is fine */
 void dt_host_autoclose(struct dt_host **h);
 #define autohost __attribute__((cleanup(dt_host_autoclose)))
@@ -59,25 +61,31 @@ bool dt_host_is_compatible(const struct dt_host *h, uint32_t node, const char *n
 
 struct dt_range { uint64_t base, size; };	/* bytes */
 
-/* Of one node: how many registers it has, and where the i-th lies in the host's memory. ENOTSUP: not memory at all (behind a bus
- * that is not mapped). */
+/* Of one node: how many registers it has, and where the i-th lies in the host's memory. ENOTSUP:
+ * not memory at all (behind a bus that is not mapped). */
 unsigned dt_host_nr_regs(const struct dt_host *h, uint32_t node);
-int dt_host_reg(const struct dt_host *h, uint32_t node, unsigned i, struct dt_range *out, struct err *err) must_check;
+int dt_host_reg(const struct dt_host *h, uint32_t node, unsigned i, struct dt_range *out,
+		struct err *err) must_check;
 /* Where an address below `node` (a bus) lies in the host's memory. */
-int dt_host_translate(const struct dt_host *h, uint32_t node, uint64_t addr, uint64_t *out, struct err *err) must_check;
+int dt_host_translate(const struct dt_host *h, uint32_t node, uint64_t addr, uint64_t *out,
+		      struct err *err) must_check;
 
 /* An interrupt of one node. */
 struct dt_irq {
 	uint32_t controller;	/* index of a node */
-	uint32_t type, number, flags;	/* of the GIC's cells: type 0 is an SPI, the 0th being Xen's 32 */
+	uint32_t type, number,
+		flags; /* of the GIC's cells: type 0 is an SPI, the 0th being Xen's 32 */
 };
 #define DT_MAX_IRQS 256u
 /* At most DT_MAX_IRQS; *nr may be 0. */
-int dt_host_irqs(const struct dt_host *h, uint32_t node, struct dt_irq *out, unsigned *nr, struct err *err) must_check;
+int dt_host_irqs(const struct dt_host *h, uint32_t node, struct dt_irq *out, unsigned *nr,
+		 struct err *err) must_check;
 
-/* Has it been set aside for a guest (xen,passthrough; in dom0's tree Xen made of it status = "disabled")? */
+/* Has it been set aside for a guest (xen,passthrough; in dom0's tree Xen made of it status =
+ * "disabled")? */
 bool dt_host_is_set_aside(const struct dt_host *h, uint32_t node);
-/* A node that could be a device of its own: it has a driver to look for and registers in memory, and is not part of the machine itself. */
+/* A node that could be a device of its own: it has a driver to look for and registers in memory,
+ * and is not part of the machine itself. */
 bool dt_host_is_device(const struct dt_host *h, uint32_t node);
 /* Why it is taken to access memory by itself; NULL: nothing says so. */
 const char *dt_host_dma_sign(const struct dt_host *h, uint32_t node);
@@ -91,7 +99,8 @@ struct dt_device {
 	struct err obstacle;	/* code 0: none; why no guest could use it */
 };
 /* Fails when the node is damaged or has no registers. */
-int dt_host_device(const struct dt_host *h, uint32_t node, struct dt_device *out, struct err *err) must_check;
+int dt_host_device(const struct dt_host *h, uint32_t node, struct dt_device *out, struct err *err)
+	must_check;
 void dt_device_free(struct dt_device *dev);
 #define autodtdevice __attribute__((cleanup(dt_device_free)))
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Guests and pools of a device tree as the files that made them, or could have: boot_export.c backwards. It shows what Xen will do,
- * whoever wrote the tree; names of files are there when export-dt wrote them.
+ * Guests and pools of a device tree as the files that made them, or could have: boot_export.c
+ * backwards. It shows what Xen will do, whoever wrote the tree; names of files are there when
+ * export-dt wrote them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +25,7 @@ struct import {
 	size_t nr;
 };
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static const fdt32_t *cells_of(const struct import *m, int node, const char *name, size_t *nr)
 {
@@ -70,7 +71,7 @@ static uint64_t number(const fdt32_t *cells, size_t nr)
 	return v;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void put_quoted(struct strbuf *b, const char *s)
 {
@@ -105,9 +106,10 @@ static void put_list(struct strbuf *b, const char *key, const struct strlist *li
 	strbuf_add(b, " ]\n");
 }
 
-/* --- a guest ---------------------------------------------------------------------------------------------------------- */
+/* --- a guest ---------------------------------------------------------------------------------- */
 
-static void put_module(const struct import *m, int domain, const char *compatible, const char *key, struct strbuf *b)
+static void put_module(const struct import *m, int domain, const char *compatible, const char *key,
+		       struct strbuf *b)
 {
 	int node;
 
@@ -118,7 +120,10 @@ static void put_module(const struct import *m, int domain, const char *compatibl
 			continue;
 		file = str_of(m, node, DT_BOOT_FILE);
 		if (!file)
-			strbuf_printf(b, "# %s: the tree does not name the file, only where it is loaded\n", key);
+			strbuf_printf(
+				b,
+				"# %s: the tree does not name the file, only where it is loaded\n",
+				key);
 		put_str(b, key, file ? file : name_of(m, node));
 		if (strcmp(key, "kernel") == 0)
 			put_str(b, "cmdline", str_of(m, node, "bootargs"));
@@ -160,8 +165,9 @@ static void put_static_mem(const struct import *m, int domain, struct strbuf *b)
 		return;
 	step = (size_t)(ac + sc);
 	for (size_t i = 0; i + step <= nr; i += step)
-		strlist_take(&list, str_printf("0x%" PRIx64 ",%" PRIu64 "k", number(p + i, (size_t)ac),
-					       number(p + i + ac, (size_t)sc) / 1024));
+		strlist_take(&list,
+			     str_printf("0x%" PRIx64 ",%" PRIu64 "k", number(p + i, (size_t)ac),
+					number(p + i + ac, (size_t)sc) / 1024));
 	put_list(b, "static_mem", &list);
 }
 
@@ -188,8 +194,8 @@ static void put_evtchns(const struct import *m, int domain, struct strbuf *b)
 			continue;
 		q = cells_of(m, peer, "xen,evtchn", &peer_nr);
 		if (q && peer_nr == 2)
-			strlist_take(&list, str_printf("%" PRIu32 ",%s,%" PRIu32, fdt32_to_cpu(*p), owner_of(m, peer),
-						       fdt32_to_cpu(*q)));
+			strlist_take(&list, str_printf("%" PRIu32 ",%s,%" PRIu32, fdt32_to_cpu(*p),
+						       owner_of(m, peer), fdt32_to_cpu(*q)));
 	}
 	put_list(b, "static_evtchn", &list);
 }
@@ -222,8 +228,8 @@ static void put_shm(const struct import *m, int domain, struct strbuf *b)
 
 		if (!id || !p || (!has_host && nr != a + s))
 			continue;
-		strbuf_printf(&spec, "id=%s,address=0x%" PRIx64 ",size=%" PRIu64 "k", id, number(p + (has_host ? a : 0), a),
-			      number(p + nr - s, s) / 1024);
+		strbuf_printf(&spec, "id=%s,address=0x%" PRIx64 ",size=%" PRIu64 "k", id,
+			      number(p + (has_host ? a : 0), a), number(p + nr - s, s) / 1024);
 		if (has_host)
 			strbuf_printf(&spec, ",host=0x%" PRIx64, number(p, a));
 		if (role)
@@ -275,7 +281,8 @@ static void put_enhanced(const struct import *m, int domain, struct strbuf *b)
 	if (!has(m, domain, "xen,enhanced"))
 		value = "disabled";
 	if (value && *value && strcmp(value, "enabled") != 0)
-		strbuf_printf(b, "# xen,enhanced is \"%s\": no store ring, and no devices then\n", value);
+		strbuf_printf(b, "# xen,enhanced is \"%s\": no store ring, and no devices then\n",
+			      value);
 }
 
 static char *guest_text(const struct import *m, int domain)
@@ -302,7 +309,7 @@ static char *guest_text(const struct import *m, int domain)
 	return strbuf_steal(&b);
 }
 
-/* --- a pool ----------------------------------------------------------------------------------------------------------- */
+/* --- a pool ----------------------------------------------------------------------------------- */
 
 static int pool_text(const struct import *m, int pool, char **text, struct err *err)
 {
@@ -326,7 +333,7 @@ static int pool_text(const struct import *m, int pool, char **text, struct err *
 	return 0;
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------------------ */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static struct vmm_boot_file *add(struct import *m, enum vmm_boot_file_kind kind, int node)
 {
@@ -371,7 +378,10 @@ int vmm_boot_import(const char *path, struct vmm_boot_file **out, size_t *nr, st
 		return err_wrap(err, "%s", path);
 	}
 	if (!m.nr)
-		return err_set(err, ENOENT, "%s: no guest that Xen would start (no node of /chosen is a xen,domain)", path);
+		return err_set(
+			err, ENOENT,
+			"%s: no guest that Xen would start (no node of /chosen is a xen,domain)",
+			path);
 	*out = m.files;
 	*nr = m.nr;
 	return 0;

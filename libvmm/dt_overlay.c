@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Tells an overlay from other device trees, so that a wrong file is named before Xen sees it. What it changes is Xen's to judge.
+ * Tells an overlay from other device trees, so that a wrong file is named before Xen sees it. What
+ * it changes is Xen's to judge.
  */
 #include "libvmm/dt_overlay.h"
 
@@ -10,24 +11,31 @@
 
 static bool has_target(const void *blob, int fragment)
 {
-	return fdt_getprop(blob, fragment, "target", NULL) || fdt_getprop(blob, fragment, "target-path", NULL);
+	return fdt_getprop(blob, fragment, "target", NULL) ||
+	       fdt_getprop(blob, fragment, "target-path", NULL);
 }
 
 int dt_overlay_check(const void *blob, size_t size, const char *what, struct err *err)
 {
-	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size), fragment, nr = 0;
+	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size),
+	    fragment, nr = 0;
 
 	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what, fdt_strerror(r));
+		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
+			       fdt_strerror(r));
 	fdt_for_each_subnode(fragment, blob, 0) {
 		if (fdt_subnode_offset(blob, fragment, "__overlay__") < 0)
 			continue;
 		if (!has_target(blob, fragment))
-			return err_set(err, EINVAL, "%s: fragment %s has neither target nor target-path", what,
+			return err_set(err, EINVAL,
+				       "%s: fragment %s has neither target nor target-path", what,
 				       fdt_get_name(blob, fragment, NULL));
 		nr++;
 	}
 	if (!nr)
-		return err_set(err, EINVAL, "%s: a device tree, but no overlay: it has no fragments (compile with dtc -@)", what);
+		return err_set(err, EINVAL,
+			       "%s: a device tree, but no overlay: it has no fragments (compile "
+			       "with dtc -@)",
+			       what);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Checks and copies a partial device tree. What a binding means is the kernel's business; here only what would break the tree as
- * a whole, or cannot work in any guest, is refused.
+ * Checks and copies a partial device tree. What a binding means is the kernel's business; here only
+ * what would break the tree as a whole, or cannot work in any guest, is refused.
  */
 #include <errno.h>
 #include <libfdt.h>
@@ -24,8 +24,10 @@ struct checked {
 	const char *what;	/* the file, for messages */
 };
 
-static int fail_at(const struct checked *c, int node, int code, struct err *err, const char *fmt, ...) printf_like(5, 6);
-static int fail_at(const struct checked *c, int node, int code, struct err *err, const char *fmt, ...)
+static int fail_at(const struct checked *c, int node, int code, struct err *err, const char *fmt,
+		   ...) printf_like(5, 6);
+static int fail_at(const struct checked *c, int node, int code, struct err *err, const char *fmt,
+		   ...)
 {
 	char path[PATH_MAX_LEN] = "?";
 	autofree char *msg = NULL;
@@ -40,18 +42,20 @@ static int fail_at(const struct checked *c, int node, int code, struct err *err,
 }
 
 /* A property of whole cells; NULL when it is not there. */
-static int cells_of(const struct checked *c, int node, const char *name, const fdt32_t **cells, int *nr, struct err *err)
+static int cells_of(const struct checked *c, int node, const char *name, const fdt32_t **cells,
+		    int *nr, struct err *err)
 {
 	int len;
 
 	*cells = fdt_getprop(c->blob, node, name, &len);
 	*nr = *cells ? len / 4 : 0;
 	if (*cells && (len % 4 || !len))
-		return fail_at(c, node, EINVAL, err, "%s has %d bytes, not a number of cells", name, len);
+		return fail_at(c, node, EINVAL, err, "%s has %d bytes, not a number of cells", name,
+			       len);
 	return 0;
 }
 
-/* --- phandles --------------------------------------------------------------------------------------------------- */
+/* --- phandles --------------------------------------------------------------------------------- */
 
 static bool is_guests_own(uint32_t phandle)
 {
@@ -63,16 +67,21 @@ static int check_phandle(const struct checked *c, int node, struct err *err)
 	uint32_t phandle = fdt_get_phandle(c->blob, node);
 	int first;
 
-	if (!fdt_getprop(c->blob, node, "phandle", NULL) && !fdt_getprop(c->blob, node, "linux,phandle", NULL))
+	if (!fdt_getprop(c->blob, node, "phandle", NULL) &&
+	    !fdt_getprop(c->blob, node, "linux,phandle", NULL))
 		return 0;
 	if (!phandle || phandle == UINT32_MAX)
 		return fail_at(c, node, EINVAL, err, "phandle %#x is not a valid one", phandle);
 	if (is_guests_own(phandle))
-		return fail_at(c, node, EINVAL, err, "phandle %u is the guest's own (%u its interrupt controller, %u its IOMMU); "
-			       "use another", phandle, LAYOUT_PHANDLE_GIC, LAYOUT_PHANDLE_IOMMU);
+		return fail_at(c, node, EINVAL, err,
+			       "phandle %u is the guest's own (%u its interrupt controller, %u its "
+			       "IOMMU); "
+			       "use another",
+			       phandle, LAYOUT_PHANDLE_GIC, LAYOUT_PHANDLE_IOMMU);
 	first = fdt_node_offset_by_phandle(c->blob, phandle);
 	if (first != node)
-		return fail_at(c, node, EINVAL, err, "phandle %u belongs to another node as well", phandle);
+		return fail_at(c, node, EINVAL, err, "phandle %u belongs to another node as well",
+			       phandle);
 	return 0;
 }
 
@@ -87,18 +96,24 @@ static bool is_copied(const void *blob, int node)
 }
 
 /* What `phandle` leads to, in the guest: *target < 0 for the guest's own nodes. */
-static int check_reference(const struct checked *c, int node, const char *name, uint32_t phandle, int *target,
-			   struct err *err)
+static int check_reference(const struct checked *c, int node, const char *name, uint32_t phandle,
+			   int *target, struct err *err)
 {
 	*target = -1;
 	if (is_guests_own(phandle))
 		return 0;
-	*target = phandle && phandle != UINT32_MAX ? fdt_node_offset_by_phandle(c->blob, phandle) : -FDT_ERR_BADPHANDLE;
+	*target = phandle && phandle != UINT32_MAX ? fdt_node_offset_by_phandle(c->blob, phandle)
+						   : -FDT_ERR_BADPHANDLE;
 	if (*target < 0)
-		return fail_at(c, node, ENOENT, err, "%s refers to phandle %u, which no node of this tree has", name, phandle);
+		return fail_at(c, node, ENOENT, err,
+			       "%s refers to phandle %u, which no node of this tree has", name,
+			       phandle);
 	if (!is_copied(c->blob, *target))
-		return fail_at(c, node, ENOENT, err, "%s refers to phandle %u, whose node is not below /passthrough and so does "
-			       "not reach the guest", name, phandle);
+		return fail_at(
+			c, node, ENOENT, err,
+			"%s refers to phandle %u, whose node is not below /passthrough and so does "
+			"not reach the guest",
+			name, phandle);
 	return 0;
 }
 
@@ -125,18 +140,21 @@ static int check_list(const struct checked *c, int node, unsigned row, struct er
 		const fdt32_t *size;
 		int len, args = 3;	/* of the guest's interrupt controller */
 
-		if (check_reference(c, node, references[row].name, fdt32_to_cpu(cells[i]), &target, err) < 0)
+		if (check_reference(c, node, references[row].name, fdt32_to_cpu(cells[i]), &target,
+				    err) < 0)
 			return -1;
 		if (target >= 0) {
 			size = fdt_getprop(c->blob, target, references[row].cells, &len);
 			if (!size || len != 4 || fdt32_to_cpu(*size) > 16)
-				return fail_at(c, target, EINVAL, err, "%s must say how many cells %s of other nodes have",
+				return fail_at(c, target, EINVAL, err,
+					       "%s must say how many cells %s of other nodes have",
 					       references[row].cells, references[row].name);
 			args = fdt32_to_cpu(*size);
 		}
 		i += 1 + args;
 		if (i > nr)
-			return fail_at(c, node, EINVAL, err, "%s ends inside an entry", references[row].name);
+			return fail_at(c, node, EINVAL, err, "%s ends inside an entry",
+				       references[row].name);
 	}
 	return 0;
 }
@@ -148,7 +166,8 @@ static int check_references(const struct checked *c, int node, struct err *err)
 
 	if (cells_of(c, node, "interrupt-parent", &parent, &nr, err) < 0)
 		return -1;
-	if (parent && check_reference(c, node, "interrupt-parent", fdt32_to_cpu(*parent), &target, err) < 0)
+	if (parent &&
+	    check_reference(c, node, "interrupt-parent", fdt32_to_cpu(*parent), &target, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < array_size(references); i++)
 		if (check_list(c, node, i, err) < 0)
@@ -156,7 +175,7 @@ static int check_references(const struct checked *c, int node, struct err *err)
 	return 0;
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int check_nodes(const struct checked *c, struct err *err)
 {
@@ -166,9 +185,11 @@ static int check_nodes(const struct checked *c, struct err *err)
 		if (depth < 0)
 			break;
 		if (depth > PARTIAL_MAX_DEPTH)
-			return fail_at(c, node, ELOOP, err, "deeper than %d levels", PARTIAL_MAX_DEPTH);
+			return fail_at(c, node, ELOOP, err, "deeper than %d levels",
+				       PARTIAL_MAX_DEPTH);
 		if (++nr > PARTIAL_MAX_NODES)
-			return fail_at(c, node, E2BIG, err, "the tree has more than %d nodes", PARTIAL_MAX_NODES);
+			return fail_at(c, node, E2BIG, err, "the tree has more than %d nodes",
+				       PARTIAL_MAX_NODES);
 		/* Phandles must be unique in the whole blob, or a reference could lead to two. */
 		if (check_phandle(c, node, err) < 0)
 			return -1;
@@ -190,11 +211,13 @@ static int check_aliases(const struct checked *c, struct err *err)
 		const char *path = fdt_getprop_by_offset(c->blob, prop, &name, &len);
 
 		if (!path || len < 2 || path[len - 1] || path[0] != '/')
-			return fail_at(c, aliases, EINVAL, err, "%s is not a path", name ? name : "?");
+			return fail_at(c, aliases, EINVAL, err, "%s is not a path",
+				       name ? name : "?");
 		target = fdt_path_offset(c->blob, path);
 		if (target < 0 || !is_copied(c->blob, target))
-			return fail_at(c, aliases, ENOENT, err, "%s leads to %s, which is not a node below /passthrough", name,
-				       path);
+			return fail_at(c, aliases, ENOENT, err,
+				       "%s leads to %s, which is not a node below /passthrough",
+				       name, path);
 	}
 	return 0;
 }
@@ -205,9 +228,13 @@ int dt_partial_check(const void *blob, size_t size, const char *what, struct err
 	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size);
 
 	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what, fdt_strerror(r));
+		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
+			       fdt_strerror(r));
 	if (fdt_path_offset(blob, "/passthrough") < 0)
-		return err_set(err, ENOENT, "%s: it has no node /passthrough, which holds what the guest is to see", what);
+		return err_set(
+			err, ENOENT,
+			"%s: it has no node /passthrough, which holds what the guest is to see",
+			what);
 	if (check_nodes(&c, err) < 0)
 		return -1;
 	return check_aliases(&c, err);
@@ -217,13 +244,14 @@ int dt_partial_load(const char *path, void **blob, size_t *size, struct err *err
 {
 	autofree char *data = NULL;
 
-	if (file_read(path, PARTIAL_MAX_SIZE, &data, size, err) < 0 || dt_partial_check(data, *size, path, err) < 0)
+	if (file_read(path, PARTIAL_MAX_SIZE, &data, size, err) < 0 ||
+	    dt_partial_check(data, *size, path, err) < 0)
 		return err_wrap(err, "device_tree");
 	*blob = steal(data);
 	return 0;
 }
 
-/* --- copying ---------------------------------------------------------------------------------------------------- */
+/* --- copying ---------------------------------------------------------------------------------- */
 
 static void copy_inside(struct dt *dt, const void *blob, int node);
 
@@ -252,7 +280,8 @@ static void copy_inside(struct dt *dt, const void *blob, int node)
 		if (value)
 			dt_prop(dt, prop_name, value, len);
 		else
-			dt_fail(dt, EINVAL, "the partial device tree has a property that cannot be read");
+			dt_fail(dt, EINVAL,
+				"the partial device tree has a property that cannot be read");
 	}
 	/* Bounded: PARTIAL_MAX_DEPTH was checked. */
 	fdt_for_each_subnode(child, blob, node)

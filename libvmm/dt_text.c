@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Prints a device tree as source text. Knows no binding: a value is shown as strings, cells or bytes by what it looks like, and each form
- * compiles into the same bytes again.
+ * Prints a device tree as source text. Knows no binding: a value is shown as strings, cells or
+ * bytes by what it looks like, and each form compiles into the same bytes again.
  */
 #include <errno.h>
 #include <libfdt.h>
@@ -69,7 +69,8 @@ static int add_property(struct strbuf *out, const void *blob, int prop, int dept
 	const void *value = fdt_getprop_by_offset(blob, prop, &name, &len);
 
 	if (!value)
-		return err_set(err, EINVAL, "a property of the device tree cannot be read: %s", fdt_strerror(len));
+		return err_set(err, EINVAL, "a property of the device tree cannot be read: %s",
+			       fdt_strerror(len));
 	indent(out, depth);
 	strbuf_add(out, name);
 	if (len) {

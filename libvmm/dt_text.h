@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include "base/err.h"
 
-/* A blob as source text that dtc compiles into the same blob, yours to free. What a property means is guessed from its bytes, as dtc
- * does. The blob was checked. */
+/* A blob as source text that dtc compiles into the same blob, yours to free. What a property means
+ * is guessed from its bytes, as dtc does. The blob was checked. */
 int dt_text(const void *blob, char **out, struct err *err) must_check;
 
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A domain's memory and registers as an ELF core that gdb and crash open: one PT_LOAD a bank of RAM, with guest-physical addresses as
- * both addresses (nothing here knows the guest's page tables), one NT_PRSTATUS a started vcpu. Pages of zeros, and pages
- * the guest gave back, are holes in the file.
+ * A domain's memory and registers as an ELF core that gdb and crash open: one PT_LOAD a bank of
+ * RAM, with guest-physical addresses as both addresses (nothing here knows the guest's page
+ * tables), one NT_PRSTATUS a started vcpu. Pages of zeros, and pages the guest gave back, are holes
+ * in the file.
  *
- * Sources: the ELF specification; Linux's struct elf_prstatus for the layout of the notes; public/arch-arm.h for how Xen
- * numbers the registers of a 32-bit guest.
+ * Sources: the ELF specification; Linux's struct elf_prstatus for the layout of the notes;
+ * public/arch-arm.h for how Xen numbers the registers of a 32-bit guest.
  */
 #include "libvmm/internal.h"
 
@@ -49,7 +50,7 @@ struct dump {
 	struct strbuf notes;
 };
 
-/* --- notes -------------------------------------------------------------------------------------------------------- */
+/* --- notes ------------------------------------------------------------------------------------ */
 
 static void add_note(struct strbuf *b, uint32_t type, const void *desc, uint32_t size)
 {
@@ -137,7 +138,7 @@ static int collect_notes(struct dump *d, uint32_t nr_vcpus, struct err *err)
 	return 0;
 }
 
-/* --- headers ------------------------------------------------------------------------------------------------------ */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static void ident(unsigned char *e, unsigned char class)
 {
@@ -149,19 +150,26 @@ static void ident(unsigned char *e, unsigned char class)
 
 static uint64_t memory_offset(const struct dump *d)
 {
-	uint64_t headers = d->is_64bit ? sizeof(Elf64_Ehdr) + (1 + d->nr_banks) * sizeof(Elf64_Phdr) :
-					 sizeof(Elf32_Ehdr) + (1 + d->nr_banks) * sizeof(Elf32_Phdr);
+	uint64_t headers = d->is_64bit
+				   ? sizeof(Elf64_Ehdr) + (1 + d->nr_banks) * sizeof(Elf64_Phdr)
+				   : sizeof(Elf32_Ehdr) + (1 + d->nr_banks) * sizeof(Elf32_Phdr);
 
 	return num_align_up(headers + d->notes.len, HV_PAGE_SIZE);
 }
 
 static void headers64(const struct dump *d, struct strbuf *b)
 {
-	Elf64_Ehdr eh = { .e_type = ET_CORE, .e_machine = EM_AARCH64, .e_version = EV_CURRENT, .e_phoff = sizeof(eh),
-			  .e_ehsize = sizeof(eh), .e_phentsize = sizeof(Elf64_Phdr),
+	Elf64_Ehdr eh = { .e_type = ET_CORE,
+			  .e_machine = EM_AARCH64,
+			  .e_version = EV_CURRENT,
+			  .e_phoff = sizeof(eh),
+			  .e_ehsize = sizeof(eh),
+			  .e_phentsize = sizeof(Elf64_Phdr),
 			  .e_phnum = (Elf64_Half)(1 + d->nr_banks) };
-	Elf64_Phdr ph = { .p_type = PT_NOTE, .p_offset = sizeof(eh) + (1 + d->nr_banks) * sizeof(ph),
-			  .p_filesz = d->notes.len, .p_memsz = d->notes.len };
+	Elf64_Phdr ph = { .p_type = PT_NOTE,
+			  .p_offset = sizeof(eh) + (1 + d->nr_banks) * sizeof(ph),
+			  .p_filesz = d->notes.len,
+			  .p_memsz = d->notes.len };
 	uint64_t offset = memory_offset(d);
 
 	ident(eh.e_ident, ELFCLASS64);
@@ -170,8 +178,13 @@ static void headers64(const struct dump *d, struct strbuf *b)
 	for (unsigned i = 0; i < d->nr_banks; i++) {
 		const struct layout_range *r = &d->bank[i];
 
-		ph = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_offset = offset,
-				   .p_vaddr = r->base, .p_paddr = r->base, .p_filesz = r->size, .p_memsz = r->size,
+		ph = (Elf64_Phdr){ .p_type = PT_LOAD,
+				   .p_flags = PF_R | PF_W | PF_X,
+				   .p_offset = offset,
+				   .p_vaddr = r->base,
+				   .p_paddr = r->base,
+				   .p_filesz = r->size,
+				   .p_memsz = r->size,
 				   .p_align = HV_PAGE_SIZE };
 		strbuf_addn(b, &ph, sizeof(ph));
 		offset += r->size;
@@ -180,11 +193,17 @@ static void headers64(const struct dump *d, struct strbuf *b)
 
 static int headers32(const struct dump *d, struct strbuf *b, struct err *err)
 {
-	Elf32_Ehdr eh = { .e_type = ET_CORE, .e_machine = EM_ARM, .e_version = EV_CURRENT, .e_phoff = sizeof(eh),
-			  .e_ehsize = sizeof(eh), .e_phentsize = sizeof(Elf32_Phdr),
+	Elf32_Ehdr eh = { .e_type = ET_CORE,
+			  .e_machine = EM_ARM,
+			  .e_version = EV_CURRENT,
+			  .e_phoff = sizeof(eh),
+			  .e_ehsize = sizeof(eh),
+			  .e_phentsize = sizeof(Elf32_Phdr),
 			  .e_phnum = (Elf32_Half)(1 + d->nr_banks) };
-	Elf32_Phdr ph = { .p_type = PT_NOTE, .p_offset = sizeof(eh) + (1 + d->nr_banks) * sizeof(ph),
-			  .p_filesz = (Elf32_Word)d->notes.len, .p_memsz = (Elf32_Word)d->notes.len };
+	Elf32_Phdr ph = { .p_type = PT_NOTE,
+			  .p_offset = sizeof(eh) + (1 + d->nr_banks) * sizeof(ph),
+			  .p_filesz = (Elf32_Word)d->notes.len,
+			  .p_memsz = (Elf32_Word)d->notes.len };
 	uint64_t offset = memory_offset(d);
 
 	ident(eh.e_ident, ELFCLASS32);
@@ -194,11 +213,18 @@ static int headers32(const struct dump *d, struct strbuf *b, struct err *err)
 		const struct layout_range *r = &d->bank[i];
 
 		if (r->base + r->size > UINT32_MAX || offset + r->size > UINT32_MAX)
-			return err_set(err, EFBIG, "a 32-bit core holds guest memory below 4 GiB only, the guest has some at "
-				       "0x%" PRIx64, r->base);
-		ph = (Elf32_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_offset = (Elf32_Off)offset,
-				   .p_vaddr = (Elf32_Addr)r->base, .p_paddr = (Elf32_Addr)r->base,
-				   .p_filesz = (Elf32_Word)r->size, .p_memsz = (Elf32_Word)r->size,
+			return err_set(err, EFBIG,
+				       "a 32-bit core holds guest memory below 4 GiB only, the "
+				       "guest has some at "
+				       "0x%" PRIx64,
+				       r->base);
+		ph = (Elf32_Phdr){ .p_type = PT_LOAD,
+				   .p_flags = PF_R | PF_W | PF_X,
+				   .p_offset = (Elf32_Off)offset,
+				   .p_vaddr = (Elf32_Addr)r->base,
+				   .p_paddr = (Elf32_Addr)r->base,
+				   .p_filesz = (Elf32_Word)r->size,
+				   .p_memsz = (Elf32_Word)r->size,
 				   .p_align = HV_PAGE_SIZE };
 		strbuf_addn(b, &ph, sizeof(ph));
 		offset += r->size;
@@ -206,7 +232,7 @@ static int headers32(const struct dump *d, struct strbuf *b, struct err *err)
 	return 0;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static bool is_zero(const char *p, size_t len)
 {
@@ -214,13 +240,16 @@ static bool is_zero(const char *p, size_t len)
 }
 
 /* Runs of pages that are not all zero; the rest stays a hole. */
-static int write_pages(struct dump *d, const char *pages, size_t nr, uint64_t offset, struct err *err)
+static int write_pages(struct dump *d, const char *pages, size_t nr, uint64_t offset,
+		       struct err *err)
 {
 	for (size_t i = 0, run; i < nr; i += run ? run : 1) {
-		for (run = 0; i + run < nr && !is_zero(pages + (i + run) * HV_PAGE_SIZE, HV_PAGE_SIZE);)
+		for (run = 0;
+		     i + run < nr && !is_zero(pages + (i + run) * HV_PAGE_SIZE, HV_PAGE_SIZE);)
 			run++;
-		if (run && (lseek(d->fd, (off_t)(offset + i * HV_PAGE_SIZE), SEEK_SET) < 0 ||
-			    file_write_all(d->fd, pages + i * HV_PAGE_SIZE, run * HV_PAGE_SIZE, err) < 0))
+		if (run &&
+		    (lseek(d->fd, (off_t)(offset + i * HV_PAGE_SIZE), SEEK_SET) < 0 ||
+		     file_write_all(d->fd, pages + i * HV_PAGE_SIZE, run * HV_PAGE_SIZE, err) < 0))
 			return err_wrap(err, "%s", d->path);
 	}
 	return 0;
@@ -246,13 +275,15 @@ static int write_frames(struct dump *d, uint64_t gfn, size_t nr, uint64_t offset
 	return r;
 }
 
-static int write_bank(struct dump *d, const struct layout_range *r, uint64_t offset, struct err *err)
+static int write_bank(struct dump *d, const struct layout_range *r, uint64_t offset,
+		      struct err *err)
 {
 	uint64_t nr;
 
 	for (uint64_t done = 0; done < r->size; done += nr * HV_PAGE_SIZE) {
 		if (done % STEP_BYTES == 0 &&
-		    vmm_step(d->vmm, err, "writing memory from 0x%" PRIx64 " to %s", r->base + done, d->path) < 0)
+		    vmm_step(d->vmm, err, "writing memory from 0x%" PRIx64 " to %s", r->base + done,
+			     d->path) < 0)
 			return -1;
 		nr = (r->size - done) / HV_PAGE_SIZE;
 		if (nr > CHUNK_PAGES)
@@ -285,7 +316,8 @@ static int write_file(struct dump *d, struct err *err)
 	return 0;
 }
 
-/* How much RAM it was built with: its saved configuration says, else (a guest that Xen started) what it has now. */
+/* How much RAM it was built with: its saved configuration says, else (a guest that Xen started)
+ * what it has now. */
 static int built_kb(struct dump *d, const struct hv_dominfo *info, uint64_t *kb, struct err *err)
 {
 	struct vmm_config *cfg = NULL;
@@ -309,9 +341,12 @@ static int find_banks(struct dump *d, const struct hv_dominfo *info, struct err 
 	if (built_kb(d, info, &kb, err) < 0)
 		return -1;
 	if (!kb || kb > (LAYOUT_RAM0_SIZE + LAYOUT_RAM1_SIZE) / 1024)
-		return err_set(err, EINVAL, "domain %u: %" PRIu64 " KiB of memory cannot be laid out", d->domid, kb);
+		return err_set(err, EINVAL,
+			       "domain %u: %" PRIu64 " KiB of memory cannot be laid out", d->domid,
+			       kb);
 	left = num_align_up(kb * 1024, HV_PAGE_SIZE);
-	d->bank[0] = (struct layout_range){ LAYOUT_RAM0, left < LAYOUT_RAM0_SIZE ? left : LAYOUT_RAM0_SIZE };
+	d->bank[0] = (struct layout_range){ LAYOUT_RAM0,
+					    left < LAYOUT_RAM0_SIZE ? left : LAYOUT_RAM0_SIZE };
 	left -= d->bank[0].size;
 	d->bank[1] = (struct layout_range){ LAYOUT_RAM1, left };
 	d->nr_banks = left ? 2 : 1;
@@ -339,7 +374,9 @@ static int dump_to(struct dump *d, const struct hv_dominfo *info, const char *pa
 
 int vmm_domain_dump_core(struct vmm *vmm, uint32_t domid, const char *path, struct err *err)
 {
-	struct dump d = { .vmm = vmm, .domid = domid, .path = path, .fd = -1, .notes = STRBUF_INIT };
+	struct dump d = {
+		.vmm = vmm, .domid = domid, .path = path, .fd = -1, .notes = STRBUF_INIT
+	};
 	autofree char *part = str_printf("%s.part", path);
 	struct err ignored = ERR_INIT;
 	struct hv_dominfo info;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a supervisor lives on: a descriptor that says when domains came, died or shut down, and a small record of its own about
- * each domain in the toolstack's part of the store, which no guest can write and destroy removes.
+ * What a supervisor lives on: a descriptor that says when domains came, died or shut down, and a
+ * small record of its own about each domain in the toolstack's part of the store, which no guest
+ * can write and destroy removes.
  *
  * It does not know what is to be done about a death: that is the front end's.
  */
@@ -54,7 +55,8 @@ int vmm_events_add_node(struct vmm *vmm, uint32_t domid, const char *node, struc
 	return 0;
 }
 
-int vmm_domain_guest_node(struct vmm *vmm, uint32_t domid, const char *node, char **value, struct err *err)
+int vmm_domain_guest_node(struct vmm *vmm, uint32_t domid, const char *node, char **value,
+			  struct err *err)
 {
 	struct store *store = vmm_store(vmm, err);
 
@@ -81,11 +83,14 @@ int vmm_domain_note_set(struct vmm *vmm, uint32_t domid, const char *key, const 
 
 	if (!store)
 		return -1;
-	/* In one transaction with the look: a domain destroyed meanwhile must not get a directory again. */
+	/* In one transaction with the look: a domain destroyed meanwhile must not get a directory
+	 * again. */
 	if (store_txn_read_opt(&t, &type, err, "/libxl/%u", domid) < 0)
 		return -1;
 	if (!type)
-		return err_set(err, ESRCH, "domain %u: there is no record of it: it was destroyed meanwhile", domid);
+		return err_set(err, ESRCH,
+			       "domain %u: there is no record of it: it was destroyed meanwhile",
+			       domid);
 	if (value)
 		store_txn_write(&t, value, "/libxl/%u/%s", domid, key);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rows over members: parsing, text for the store and back, JSON out and in, freeing. It knows types, not meanings; nothing here
- * knows a device class or reaches the store.
+ * Rows over members: parsing, text for the store and back, JSON out and in, freeing. It knows
+ * types, not meanings; nothing here knows a device class or reaches the store.
  */
 #include "libvmm/field.h"
 
@@ -71,17 +71,20 @@ bool field_is_set(const struct field *f, const void *obj)
 	return false;
 }
 
-/* --- text to members ------------------------------------------------------------------------------------------ */
+/* --- text to members -------------------------------------------------------------------------- */
 
-static int parse_str(const struct field *f, char **out, const char *what, const char *value, struct err *err)
+static int parse_str(const struct field *f, char **out, const char *what, const char *value,
+		     struct err *err)
 {
 	uint64_t max = f->max != 0 ? f->max : FIELD_MAX_STR;
 
 	if (strlen(value) > max)
-		return err_set(err, EINVAL, "%s: %zu bytes are too long, at most %" PRIu64 " fit", what, strlen(value), max);
+		return err_set(err, EINVAL, "%s: %zu bytes are too long, at most %" PRIu64 " fit",
+			       what, strlen(value), max);
 	for (const char *p = value; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(err, EINVAL, "%s: control characters are not allowed (byte 0x%02x)", what,
+			return err_set(err, EINVAL,
+				       "%s: control characters are not allowed (byte 0x%02x)", what,
 				       (unsigned char)*p);
 	free(*out);
 	*out = value[0] == '\0' ? NULL : xstrdup(value);
@@ -90,7 +93,9 @@ static int parse_str(const struct field *f, char **out, const char *what, const 
 
 static int parse_flag(const char *what, const char *value, bool *out, struct err *err)
 {
-	static const char *const no[] = { "0", "no", "off", "false" }, *const yes[] = { "1", "yes", "on", "true" };
+	static const char *const no[] = { "0", "no", "off", "false" }, *const yes[] = { "1", "yes",
+											"on",
+											"true" };
 
 	for (size_t i = 0; i < array_size(no); i++) {
 		if (strcmp(value, no[i]) == 0 || strcmp(value, yes[i]) == 0) {
@@ -101,9 +106,12 @@ static int parse_flag(const char *what, const char *value, bool *out, struct err
 	return err_set(err, EINVAL, "%s: expected 0 or 1, found '%s'", what, value);
 }
 
-static int parse_number(const struct field *f, void *m, const char *what, const char *value, struct err *err)
+static int parse_number(const struct field *f, void *m, const char *what, const char *value,
+			struct err *err)
 {
-	uint64_t top = f->type == FIELD_T_U64 ? UINT64_MAX : f->type == FIELD_T_U32 ? UINT32_MAX : INT32_MAX;
+	uint64_t top = f->type == FIELD_T_U64   ? UINT64_MAX
+		       : f->type == FIELD_T_U32 ? UINT32_MAX
+						: INT32_MAX;
 	uint64_t n;
 
 	if (num_u64(value, f->min, f->max != 0 ? f->max : top, what, &n, err) < 0)
@@ -117,7 +125,8 @@ static int parse_number(const struct field *f, void *m, const char *what, const 
 	return 0;
 }
 
-static int parse_enum(const struct field *f, unsigned *out, const char *what, const char *value, struct err *err)
+static int parse_enum(const struct field *f, unsigned *out, const char *what, const char *value,
+		      struct err *err)
 {
 	autostrbuf struct strbuf all = STRBUF_INIT;
 
@@ -137,15 +146,20 @@ static int parse_mac(uint8_t *out, const char *what, const char *value, struct e
 	int end = 0;
 
 	if (strlen(value) != MAC_TEXT - 1 ||
-	    sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
+	    sscanf(value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &end) != 6 ||
 	    end != MAC_TEXT - 1 || strspn(value, "0123456789abcdefABCDEF:") != MAC_TEXT - 1)
-		return err_set(err, EINVAL, "%s: '%s' is no MAC address (six hexadecimal bytes joined by colons)", what, value);
+		return err_set(
+			err, EINVAL,
+			"%s: '%s' is no MAC address (six hexadecimal bytes joined by colons)", what,
+			value);
 	for (int i = 0; i < 6; i++)
 		out[i] = (uint8_t)b[i];
 	return 0;
 }
 
-int field_parse(const struct field *f, void *obj, const char *what, const char *value, struct err *err)
+int field_parse(const struct field *f, void *obj, const char *what, const char *value,
+		struct err *err)
 {
 	void *m = member(f, obj);
 	bool flag;
@@ -179,9 +193,10 @@ int field_parse(const struct field *f, void *obj, const char *what, const char *
 	return err_set(err, EINVAL, "%s: takes no value", what);
 }
 
-/* --- specifications ------------------------------------------------------------------------------------------- */
+/* --- specifications --------------------------------------------------------------------------- */
 
-/* Two rows may have one key when one is a word and the other takes a value; and two keys one member. */
+/* Two rows may have one key when one is a word and the other takes a value; and two keys one
+ * member. */
 int fields_parse_part(const struct field *fields, void *obj, const char *part, struct err *err)
 {
 	const char *eq = strchr(part, '=');
@@ -263,7 +278,7 @@ int fields_parse(const struct field *fields, void *obj, const char *spec, struct
 	return fields_check_required(fields, obj, err);
 }
 
-/* --- the store ------------------------------------------------------------------------------------------------ */
+/* --- the store -------------------------------------------------------------------------------- */
 
 const char *field_node(const struct field *f)
 {
@@ -272,7 +287,8 @@ const char *field_node(const struct field *f)
 
 static char *mac_str(const uint8_t *mac)
 {
-	return str_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	return str_printf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+			  mac[5]);
 }
 
 static char *uuid_text(const uint8_t *uuid)
@@ -323,9 +339,10 @@ void field_from_store(const struct field *f, void *obj, const char *value)
 		err_clear(&ignored);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
-static void field_to_json(const struct field *f, const char *name, const void *obj, struct json_writer *w)
+static void field_to_json(const struct field *f, const char *name, const void *obj,
+			  struct json_writer *w)
 {
 	const void *m = const_member(f, obj);
 	autofree char *text = NULL;
@@ -376,7 +393,8 @@ void fields_to_json(const struct field *fields, const void *obj, struct json_wri
 		bool is_row = !is_end(f) && f->json != NULL;
 		size_t len = is_row ? group_len(f) : 0;
 
-		if (open != NULL && (is_end(f) || (is_row && (len != open_len || strncmp(f->json, open, len) != 0)))) {
+		if (open != NULL && (is_end(f) || (is_row && (len != open_len ||
+							      strncmp(f->json, open, len) != 0)))) {
 			json_close_object(w);
 			open = NULL;
 		}

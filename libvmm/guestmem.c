@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Puts bytes into a new domain's memory by grant copies and cleans the caches behind them. What the bytes are, and where they
- * belong, the callers know.
+ * Puts bytes into a new domain's memory by grant copies and cleans the caches behind them. What the
+ * bytes are, and where they belong, the callers know.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,8 @@ void guestmem_close(struct guestmem *gm)
 
 static int dirty_add(struct guestmem *gm, uint64_t gpa, size_t len, struct err *err)
 {
-	uint64_t base = num_align_down(gpa, HV_PAGE_SIZE), end = num_align_up(gpa + len, HV_PAGE_SIZE);
+	uint64_t base = num_align_down(gpa, HV_PAGE_SIZE),
+		 end = num_align_up(gpa + len, HV_PAGE_SIZE);
 	struct layout_range *last = gm->nr_dirty ? &gm->dirty[gm->nr_dirty - 1] : NULL;
 
 	if (last && base >= last->base && base <= last->base + last->size) {
@@ -33,7 +34,8 @@ static int dirty_add(struct guestmem *gm, uint64_t gpa, size_t len, struct err *
 		return 0;
 	}
 	if (gm->nr_dirty == GUESTMEM_MAX_DIRTY)
-		return err_set(err, E2BIG, "more than %d places in a guest's memory were written", GUESTMEM_MAX_DIRTY);
+		return err_set(err, E2BIG, "more than %d places in a guest's memory were written",
+			       GUESTMEM_MAX_DIRTY);
 	gm->dirty[gm->nr_dirty++] = (struct layout_range){ base, end - base };
 	return 0;
 }
@@ -52,7 +54,8 @@ int guestmem_zero_pages(struct guestmem *gm, uint64_t gpa, unsigned nr, struct e
 	static const uint8_t zero[HV_PAGE_SIZE];
 
 	for (unsigned i = 0; i < nr; i++)
-		if (guestmem_write(gm, gpa + (uint64_t)i * HV_PAGE_SIZE, zero, sizeof(zero), err) < 0)
+		if (guestmem_write(gm, gpa + (uint64_t)i * HV_PAGE_SIZE, zero, sizeof(zero), err) <
+		    0)
 			return -1;
 	return 0;
 }

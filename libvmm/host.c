@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What the machine and its hypervisor are. Turns Xen's answers into the units of libvmm.h; how they are shown is the front
- * end's business.
+ * What the machine and its hypervisor are. Turns Xen's answers into the units of libvmm.h; how they
+ * are shown is the front end's business.
  */
 #include <errno.h>
 #include <string.h>
@@ -71,11 +71,16 @@ static void take_version(const struct hv_version *v, struct vmm_hostinfo *out)
 	memcpy(out->build_id, v->build_id, sizeof(out->build_id));
 }
 
-_Static_assert(sizeof(((struct hv_version *)0)->extra) == sizeof(((struct vmm_hostinfo *)0)->xen_extra) &&
-	       sizeof(((struct hv_version *)0)->compiler) == sizeof(((struct vmm_hostinfo *)0)->compiler) &&
-	       sizeof(((struct hv_version *)0)->capabilities) == sizeof(((struct vmm_hostinfo *)0)->xen_caps) &&
-	       sizeof(((struct hv_version *)0)->commandline) == sizeof(((struct vmm_hostinfo *)0)->commandline) &&
-	       sizeof(((struct hv_version *)0)->build_id) == sizeof(((struct vmm_hostinfo *)0)->build_id),
+_Static_assert(sizeof(((struct hv_version *)0)->extra) ==
+			       sizeof(((struct vmm_hostinfo *)0)->xen_extra) &&
+		       sizeof(((struct hv_version *)0)->compiler) ==
+			       sizeof(((struct vmm_hostinfo *)0)->compiler) &&
+		       sizeof(((struct hv_version *)0)->capabilities) ==
+			       sizeof(((struct vmm_hostinfo *)0)->xen_caps) &&
+		       sizeof(((struct hv_version *)0)->commandline) ==
+			       sizeof(((struct vmm_hostinfo *)0)->commandline) &&
+		       sizeof(((struct hv_version *)0)->build_id) ==
+			       sizeof(((struct vmm_hostinfo *)0)->build_id),
 	       "both sides hold Xen's strings in arrays of the same size");
 
 /* Arm has no memory sharing: the figures are shown as 0. */
@@ -148,7 +153,8 @@ int vmm_host_numa(struct vmm *vmm, struct vmm_numanode **out, size_t *nr, struct
 	return 0;
 }
 
-/* Read on until the ring has nothing new; clearing comes with the last byte read, so none is lost. */
+/* Read on until the ring has nothing new; clearing comes with the last byte read, so none is
+ * lost. */
 int vmm_host_dmesg(struct vmm *vmm, bool clear, char **out, size_t *len, struct err *err)
 {
 	struct hv *hv = vmm_hv(vmm, err);

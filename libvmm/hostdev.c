@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Judges the devices of the host's tree: can a guest have this one, and who has it now? What Xen itself refuses (its own devices, RAM) it is
- * left to refuse; here is what Xen cannot see: two devices in one page, a driver of dom0, another guest's configuration.
+ * Judges the devices of the host's tree: can a guest have this one, and who has it now? What Xen
+ * itself refuses (its own devices, RAM) it is left to refuse; here is what Xen cannot see: two
+ * devices in one page, a driver of dom0, another guest's configuration.
  */
 #include "libvmm/hostdev.h"
 
@@ -18,12 +19,14 @@
 #define BUSES "/sys/bus"
 #define OF_NODES "/firmware/devicetree/base"
 
-/* --- the tree and its claims -------------------------------------------------------------------------------------- */
+/* --- the tree and its claims ------------------------------------------------------------------ */
 
-static int add_claim(struct hostdev_claim **list, size_t *nr, uint32_t node, uint64_t first, uint64_t last, struct err *err)
+static int add_claim(struct hostdev_claim **list, size_t *nr, uint32_t node, uint64_t first,
+		     uint64_t last, struct err *err)
 {
 	if (*nr == MAX_CLAIMS)
-		return err_set(err, E2BIG, "the host's device tree has more than %d registers", MAX_CLAIMS);
+		return err_set(err, E2BIG, "the host's device tree has more than %d registers",
+			       MAX_CLAIMS);
 	if (*nr % 64 == 0)
 		*list = xreallocarray(*list, *nr + 64, sizeof(**list));
 	(*list)[(*nr)++] = (struct hostdev_claim){ node, first, last };
@@ -51,7 +54,7 @@ static int add_claims(struct hostdev_tree *t, uint32_t node, struct err *err)
 	return 0;
 }
 
-/* --- dom0's drivers ----------------------------------------------------------------------------------------------- */
+/* --- dom0's drivers --------------------------------------------------------------------------- */
 
 /* The node that a device in sysfs stands for, NULL for none; yours. */
 static char *node_of(const char *device)
@@ -87,7 +90,8 @@ static void read_bus(struct hostdev_tree *t, const char *bus)
 	if (!dir)
 		return;
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-		autofree char *device = str_printf("%s/%s", path, e->d_name), *node = node_of(device);
+		autofree char *device = str_printf("%s/%s", path, e->d_name),
+			      *node = node_of(device);
 		char *driver = node ? driver_of(device) : NULL;
 
 		if (!driver)
@@ -111,7 +115,7 @@ static void read_drivers(struct hostdev_tree *t)
 	closedir(dir);
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int open_own(struct hostdev_tree *t, struct err *err)
 {
@@ -157,9 +161,10 @@ void hostdev_close(struct hostdev_tree *t)
 	*t = (struct hostdev_tree){ .host = NULL };
 }
 
-/* --- fit for a guest ------------------------------------------------------------------------------------------------ */
+/* --- fit for a guest -------------------------------------------------------------------------- */
 
-static bool is_picked(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr, uint32_t node)
+static bool is_picked(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr,
+		      uint32_t node)
 {
 	for (size_t i = 0; i < nr; i++)
 		if (dt_host_is_below(t->host, node, picks[i].node))
@@ -168,8 +173,10 @@ static bool is_picked(const struct hostdev_tree *t, const struct dt_pick *picks,
 }
 
 /* A claim of the device at `node` that a device not picked has as well. */
-static const struct hostdev_claim *shared_claim(const struct hostdev_tree *t, const struct hostdev_claim *list, size_t nr,
-						const struct dt_pick *picks, size_t nr_picks, uint32_t node)
+static const struct hostdev_claim *shared_claim(const struct hostdev_tree *t,
+						const struct hostdev_claim *list, size_t nr,
+						const struct dt_pick *picks, size_t nr_picks,
+						uint32_t node)
 {
 	for (size_t i = 0; i < nr; i++) {
 		if (!dt_host_is_below(t->host, list[i].node, node))
@@ -182,8 +189,8 @@ static const struct hostdev_claim *shared_claim(const struct hostdev_tree *t, co
 	return NULL;
 }
 
-static int check_shared(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, uint32_t node,
-			bool may_share, struct err *err)
+static int check_shared(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks,
+			uint32_t node, bool may_share, struct err *err)
 {
 	const struct hostdev_claim *claim;
 
@@ -193,15 +200,21 @@ static int check_shared(const struct hostdev_tree *t, const struct dt_pick *pick
 	if (claim) {
 		autofree char *other = dt_host_path(t->host, claim->node);
 
-		return err_set(err, EXDEV, "it shares a page with %s, which the guest would get as well (page %#llx); give both, or set "
-			       "force_shared_page=1", other, (unsigned long long)claim->first);
+		return err_set(err, EXDEV,
+			       "it shares a page with %s, which the guest would get as well (page "
+			       "%#llx); give both, or set "
+			       "force_shared_page=1",
+			       other, (unsigned long long)claim->first);
 	}
 	claim = shared_claim(t, t->irqs, t->nr_irqs, picks, nr_picks, node);
 	if (claim) {
 		autofree char *other = dt_host_path(t->host, claim->node);
 
-		return err_set(err, EXDEV, "it shares interrupt %llu with %s, which would lose it; give both, or set "
-			       "force_shared_page=1", (unsigned long long)claim->first + 32, other);
+		return err_set(
+			err, EXDEV,
+			"it shares interrupt %llu with %s, which would lose it; give both, or set "
+			"force_shared_page=1",
+			(unsigned long long)claim->first + 32, other);
 	}
 	return 0;
 }
@@ -211,7 +224,8 @@ static bool has_iommu(struct vmm *vmm)
 	struct err ignored = ERR_INIT;
 	struct hv_physinfo phys;
 
-	return vmm_hv(vmm, &ignored) && hv_physinfo(vmm->hv, &phys, &ignored) == 0 && (phys.capabilities & HV_CAP_DIRECTIO);
+	return vmm_hv(vmm, &ignored) && hv_physinfo(vmm->hv, &phys, &ignored) == 0 &&
+	       (phys.capabilities & HV_CAP_DIRECTIO);
 }
 
 /* What says that it, or a part of it, does DMA; NULL: nothing. */
@@ -224,7 +238,8 @@ static const char *dma_sign(const struct dt_host *h, uint32_t node)
 	return sign;
 }
 
-int hostdev_usable(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i, struct err *err)
+int hostdev_usable(const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks,
+		   size_t i, struct err *err)
 {
 	autodtdevice struct dt_device dev = { .regs = NULL };
 	struct dt_derive d = { .host = t->host, .picks = picks, .nr_picks = nr_picks };
@@ -240,8 +255,8 @@ int hostdev_usable(const struct hostdev_tree *t, const struct dt_pick *picks, si
 	return dt_derive(&d, &blob, &size, err);
 }
 
-int hostdev_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks, size_t nr_picks, size_t i,
-		 bool may_share, bool *does_dma, struct err *err)
+int hostdev_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_pick *picks,
+		 size_t nr_picks, size_t i, bool may_share, bool *does_dma, struct err *err)
 {
 	const char *sign = dma_sign(t->host, picks[i].node);
 
@@ -249,12 +264,15 @@ int hostdev_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct dt_
 	if (check_shared(t, picks, nr_picks, picks[i].node, may_share, err) < 0)
 		return -1;
 	if (sign && !has_iommu(vmm))
-		return err_set(err, ENODEV, "it accesses memory by itself (%s), and without an SMMU it could access all of it; if it "
-			       "does no DMA, give it by iomem=, irqs= and device_tree=", sign);
+		return err_set(err, ENODEV,
+			       "it accesses memory by itself (%s), and without an SMMU it could "
+			       "access all of it; if it "
+			       "does no DMA, give it by iomem=, irqs= and device_tree=",
+			       sign);
 	return 0;
 }
 
-/* --- dom0 --------------------------------------------------------------------------------------------------------- */
+/* --- dom0 ------------------------------------------------------------------------------------- */
 
 static const char *bound_driver(const struct hostdev_tree *t, uint32_t node)
 {
@@ -262,7 +280,8 @@ static const char *bound_driver(const struct hostdev_tree *t, uint32_t node)
 	size_t len = strlen(path);
 
 	for (size_t i = 0; i < t->nr_drivers; i++)
-		if (!strncmp(t->drivers[i].path, path, len) && (!t->drivers[i].path[len] || t->drivers[i].path[len] == '/'))
+		if (!strncmp(t->drivers[i].path, path, len) &&
+		    (!t->drivers[i].path[len] || t->drivers[i].path[len] == '/'))
 			return t->drivers[i].driver;
 	return NULL;
 }
@@ -285,11 +304,13 @@ int hostdev_left_alone(const struct hostdev_tree *t, uint32_t node, struct err *
 	if (driver)
 		return err_set(err, EBUSY, "dom0 drives it (%s)", driver);
 	if (!is_set_aside(t, node))
-		return err_set(err, EBUSY, "dom0 has it; mark it xen,passthrough in the host's device tree, before Xen starts");
+		return err_set(err, EBUSY,
+			       "dom0 has it; mark it xen,passthrough in the host's device tree, "
+			       "before Xen starts");
 	return 0;
 }
 
-/* --- listing -------------------------------------------------------------------------------------------------------- */
+/* --- listing ---------------------------------------------------------------------------------- */
 
 struct owner { uint32_t domid; char *name; struct vmm_config *cfg; };
 
@@ -302,8 +323,10 @@ static void free_owners(struct owner *list, size_t nr)
 	free(list);
 }
 
-/* *is_one: it is there and was given things we know of. A domain without a saved configuration, or gone meanwhile, is none. */
-static int find_owner(struct vmm *vmm, uint32_t domid, struct owner *o, bool *is_one, struct err *err)
+/* *is_one: it is there and was given things we know of. A domain without a saved configuration, or
+ * gone meanwhile, is none. */
+static int find_owner(struct vmm *vmm, uint32_t domid, struct owner *o, bool *is_one,
+		      struct err *err)
 {
 	*is_one = vmm_domain_config(vmm, domid, &o->cfg, err) == 0;
 	if (!*is_one && err->code != ENOENT && err->code != ESRCH)
@@ -350,14 +373,17 @@ static bool has_device(const struct vmm_config *cfg, const struct dt_device *dev
 				return true;
 	for (size_t i = 0; i < dev->nr_regs; i++)
 		for (size_t k = 0; k < cfg->nr_iomem; k++)
-			if (dev->regs[i].base >> HV_PAGE_SHIFT < cfg->iomem[k].mfn + cfg->iomem[k].nr &&
-			    cfg->iomem[k].mfn <= (dev->regs[i].base + dev->regs[i].size - 1) >> HV_PAGE_SHIFT)
+			if (dev->regs[i].base >> HV_PAGE_SHIFT <
+				    cfg->iomem[k].mfn + cfg->iomem[k].nr &&
+			    cfg->iomem[k].mfn <= (dev->regs[i].base + dev->regs[i].size - 1) >>
+				    HV_PAGE_SHIFT)
 				return true;
 	return false;
 }
 
-static void judge(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, const struct owner *owners, size_t nr_owners,
-		  const struct dt_device *dev, struct vmm_hostdev *out)
+static void judge(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node,
+		  const struct owner *owners, size_t nr_owners, const struct dt_device *dev,
+		  struct vmm_hostdev *out)
 {
 	const struct dt_pick pick = { .node = node };
 	struct err err = ERR_INIT;
@@ -366,10 +392,12 @@ static void judge(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, 
 		if (has_device(owners[i].cfg, dev)) {
 			out->state = VMM_HOSTDEV_TAKEN;
 			out->owner = owners[i].domid;
-			out->why = str_printf("domain %u (%s) has it", owners[i].domid, owners[i].name);
+			out->why = str_printf("domain %u (%s) has it", owners[i].domid,
+					      owners[i].name);
 			return;
 		}
-	if (hostdev_safe(vmm, t, &pick, 1, 0, false, &out->does_dma, &err) < 0 || hostdev_usable(t, &pick, 1, 0, &err) < 0)
+	if (hostdev_safe(vmm, t, &pick, 1, 0, false, &out->does_dma, &err) < 0 ||
+	    hostdev_usable(t, &pick, 1, 0, &err) < 0)
 		out->state = VMM_HOSTDEV_UNFIT;
 	else if (hostdev_left_alone(t, node, &err) < 0)
 		out->state = VMM_HOSTDEV_DOM0;
@@ -378,8 +406,8 @@ static void judge(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, 
 	out->why = xstrdup(err.msg);
 }
 
-static void list_device(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node, const struct owner *owners, size_t nr_owners,
-			struct vmm_hostdev *out)
+static void list_device(struct vmm *vmm, const struct hostdev_tree *t, uint32_t node,
+			const struct owner *owners, size_t nr_owners, struct vmm_hostdev *out)
 {
 	struct dt_device dev = { .regs = NULL };
 	struct err err = ERR_INIT;
@@ -404,7 +432,8 @@ static void list_device(struct vmm *vmm, const struct hostdev_tree *t, uint32_t 
 	dt_device_free(&dev);
 }
 
-int vmm_hostdev_list(struct vmm *vmm, const char *host_dtb, struct vmm_hostdev **out, size_t *nr_out, struct err *err)
+int vmm_hostdev_list(struct vmm *vmm, const char *host_dtb, struct vmm_hostdev **out,
+		     size_t *nr_out, struct err *err)
 {
 	autohostdev struct hostdev_tree t = { .host = NULL };
 	struct vmm_hostdev *list = NULL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * devices=: from the paths of host devices to the pages, interrupts and device-tree nodes that a guest with them has. Decides where the
- * pages lie in the guest: where the host has them, or in a hole where that place is taken.
+ * devices=: from the paths of host devices to the pages, interrupts and device-tree nodes that a
+ * guest with them has. Decides where the pages lie in the guest: where the host has them, or in a
+ * hole where that place is taken.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +34,7 @@ static void free_picks(struct picks *p)
 
 #define autopicks __attribute__((cleanup(free_picks)))
 
-/* --- the specification ------------------------------------------------------------------------------------------------ */
+/* --- the specification ------------------------------------------------------------------------ */
 
 /* Devicetree Specification 3.3: small letters, digits and dashes. */
 static bool is_alias(const char *s)
@@ -53,7 +54,9 @@ static int parse_words(const char *entry, struct dt_pick *pick, char **alias, st
 	if (path > entry) {
 		*alias = xstrndup(entry, (size_t)(path - entry) - 1);
 		if (!is_alias(*alias))
-			return err_set(err, EINVAL, "the name '%s' may have small letters, digits and dashes", *alias);
+			return err_set(err, EINVAL,
+				       "the name '%s' may have small letters, digits and dashes",
+				       *alias);
 	}
 	pick->alias = *alias;
 	if (!option)
@@ -64,7 +67,8 @@ static int parse_words(const char *entry, struct dt_pick *pick, char **alias, st
 	return num_u64(option + strlen("clock="), 1, UINT32_MAX, "clock", &pick->clock_hz, err);
 }
 
-static int parse_pick(const struct hostdev_tree *t, const char *entry, struct picks *p, struct err *err)
+static int parse_pick(const struct hostdev_tree *t, const char *entry, struct picks *p,
+		      struct err *err)
 {
 	autofree char *path = config_device_path(entry);
 	struct dt_pick *pick = &p->v[p->nr];
@@ -76,27 +80,32 @@ static int parse_pick(const struct hostdev_tree *t, const char *entry, struct pi
 	if (pick->node == DT_HOST_NONE)
 		return err_set(err, ENOENT, "%s has no node %s", t->host->what, path);
 	for (size_t i = 0; i + 1 < p->nr; i++) {
-		if (dt_host_is_below(t->host, p->v[i].node, pick->node) || dt_host_is_below(t->host, pick->node, p->v[i].node))
-			return err_set(err, EINVAL, "it is, or is part of, another device of the list");
+		if (dt_host_is_below(t->host, p->v[i].node, pick->node) ||
+		    dt_host_is_below(t->host, pick->node, p->v[i].node))
+			return err_set(err, EINVAL,
+				       "it is, or is part of, another device of the list");
 		if (pick->alias && str_eq(p->v[i].alias, pick->alias))
-			return err_set(err, EINVAL, "another device of the list has the name '%s'", pick->alias);
+			return err_set(err, EINVAL, "another device of the list has the name '%s'",
+				       pick->alias);
 	}
 	return 0;
 }
 
-static int parse_picks(const struct hostdev_tree *t, const struct vmm_config *cfg, struct picks *p, struct err *err)
+static int parse_picks(const struct hostdev_tree *t, const struct vmm_config *cfg, struct picks *p,
+		       struct err *err)
 {
 	const struct strlist *list = &cfg->passthrough_devices;
 
 	if (list->n > MAX_PICKS)
-		return err_set(err, E2BIG, "devices: %zu; at most %d are taken", list->n, MAX_PICKS);
+		return err_set(err, E2BIG, "devices: %zu; at most %d are taken", list->n,
+			       MAX_PICKS);
 	for (size_t i = 0; i < list->n; i++)
 		if (parse_pick(t, list->v[i], p, err) < 0)
 			return err_wrap(err, "devices: \"%s\"", list->v[i]);
 	return 0;
 }
 
-/* --- pages, interrupts ------------------------------------------------------------------------------------------------ */
+/* --- pages, interrupts ------------------------------------------------------------------------ */
 
 struct span { uint64_t first, last; };	/* pages */
 
@@ -128,11 +137,13 @@ static bool is_free(const struct vmm_config *cfg, const struct config_iomem *io)
 {
 	struct err ignored = ERR_INIT;
 
-	/* The larger of the two interrupt controllers: which one it is, Xen tells when the domain is made. */
+	/* The larger of the two interrupt controllers: which one it is, Xen tells when the domain
+	 * is made. */
 	if (passthrough_check_place(cfg, HV_GIC_V3, io, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < cfg->nr_iomem; i++)
-		if (io->gfn < cfg->iomem[i].gfn + cfg->iomem[i].nr && cfg->iomem[i].gfn < io->gfn + io->nr)
+		if (io->gfn < cfg->iomem[i].gfn + cfg->iomem[i].nr &&
+		    cfg->iomem[i].gfn < io->gfn + io->nr)
 			return false;
 	return true;
 }
@@ -145,7 +156,8 @@ static int choose_place(const struct vmm_config *cfg, struct config_iomem *io, s
 	for (io->gfn = HOLE_FIRST; io->gfn + io->nr <= HOLE_END; io->gfn++)
 		if (is_free(cfg, io))
 			return 0;
-	return err_set(err, ENOSPC, "%" PRIu64 " pages of device memory find no place in the guest", io->nr);
+	return err_set(err, ENOSPC, "%" PRIu64 " pages of device memory find no place in the guest",
+		       io->nr);
 }
 
 static int add_span(struct vmm_config *cfg, const struct span *s, struct err *err)
@@ -158,8 +170,10 @@ static int add_span(struct vmm_config *cfg, const struct span *s, struct err *er
 		if (have->mfn <= io.mfn && io.mfn + io.nr <= have->mfn + have->nr)
 			return 0;
 		if (have->mfn < io.mfn + io.nr && io.mfn < have->mfn + have->nr)
-			return err_set(err, EINVAL, "iomem= has a part of its pages %#" PRIx64 ",%#" PRIx64 "; leave that out", io.mfn,
-				       io.nr);
+			return err_set(err, EINVAL,
+				       "iomem= has a part of its pages %#" PRIx64 ",%#" PRIx64
+				       "; leave that out",
+				       io.mfn, io.nr);
 	}
 	if (choose_place(cfg, &io, err) < 0)
 		return -1;
@@ -182,14 +196,16 @@ static void add_spans(struct span **spans, size_t *nr, const struct dt_device *d
 	*spans = xreallocarray(*spans, *nr + dev->nr_regs, sizeof(**spans));
 	for (size_t i = 0; i < dev->nr_regs; i++)
 		(*spans)[(*nr)++] = (struct span){ dev->regs[i].base >> HV_PAGE_SHIFT,
-						   (dev->regs[i].base + dev->regs[i].size - 1) >> HV_PAGE_SHIFT };
+						   (dev->regs[i].base + dev->regs[i].size - 1) >>
+							   HV_PAGE_SHIFT };
 }
 
-/* --- taking ------------------------------------------------------------------------------------------------------------ */
+/* --- taking ----------------------------------------------------------------------------------- */
 
 /* Who only looks is told what would be refused, and goes on. */
-static int check_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct vmm_config *cfg, const struct picks *p, size_t i,
-		      struct strlist *looking, bool *does_dma, struct err *err)
+static int check_safe(struct vmm *vmm, const struct hostdev_tree *t, const struct vmm_config *cfg,
+		      const struct picks *p, size_t i, struct strlist *looking, bool *does_dma,
+		      struct err *err)
 {
 	if (hostdev_safe(vmm, t, p->v, p->nr, i, cfg->force_shared_page, does_dma, err) == 0)
 		return 0;
@@ -200,13 +216,14 @@ static int check_safe(struct vmm *vmm, const struct hostdev_tree *t, const struc
 	return 0;
 }
 
-static int check_pick(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p, size_t i,
-		      struct strlist *looking, struct err *err)
+static int check_pick(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg,
+		      const struct picks *p, size_t i, struct strlist *looking, struct err *err)
 {
 	autofree char *path = dt_host_path(t->host, p->v[i].node);
 	bool does_dma;
 
-	if (hostdev_usable(t, p->v, p->nr, i, err) < 0 || check_safe(vmm, t, cfg, p, i, looking, &does_dma, err) < 0 ||
+	if (hostdev_usable(t, p->v, p->nr, i, err) < 0 ||
+	    check_safe(vmm, t, cfg, p, i, looking, &does_dma, err) < 0 ||
 	    (!looking && hostdev_left_alone(t, p->v[i].node, err) < 0))
 		return -1;
 	if (does_dma && !strlist_has(&cfg->dtdev, path))
@@ -214,8 +231,8 @@ static int check_pick(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_
 	return 0;
 }
 
-static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg, const struct picks *p,
-		struct strlist *looking, struct err *err)
+static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config *cfg,
+		const struct picks *p, struct strlist *looking, struct err *err)
 {
 	autofree struct span *spans = xcalloc(1, sizeof(*spans));
 	size_t nr = 0;
@@ -223,7 +240,8 @@ static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config
 	for (size_t i = 0; i < p->nr; i++) {
 		autodtdevice struct dt_device dev = { .regs = NULL };
 
-		if (check_pick(vmm, t, cfg, p, i, looking, err) < 0 || dt_host_device(t->host, p->v[i].node, &dev, err) < 0)
+		if (check_pick(vmm, t, cfg, p, i, looking, err) < 0 ||
+		    dt_host_device(t->host, p->v[i].node, &dev, err) < 0)
 			return err_wrap(err, "devices: \"%s\"", cfg->passthrough_devices.v[i]);
 		for (size_t k = 0; k < dev.nr_irqs; k++)
 			add_irq(cfg, dev.irqs[k]);
@@ -236,8 +254,8 @@ static int take(struct vmm *vmm, const struct hostdev_tree *t, struct vmm_config
 	return 0;
 }
 
-static int describe(const struct hostdev_tree *t, const struct vmm_config *cfg, const struct picks *p, void **partial,
-		    struct strlist *notes, struct err *err)
+static int describe(const struct hostdev_tree *t, const struct vmm_config *cfg,
+		    const struct picks *p, void **partial, struct strlist *notes, struct err *err)
 {
 	autofree struct dt_move *moves = xcalloc(cfg->nr_iomem, sizeof(*moves));
 	autofree void *written = NULL;
@@ -257,7 +275,8 @@ static int describe(const struct hostdev_tree *t, const struct vmm_config *cfg, 
 	return dt_derive(&d, partial, &size, err) < 0 ? err_wrap(err, "devices") : 0;
 }
 
-int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, void **partial, struct strlist *looking, struct err *err)
+int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, void **partial,
+		    struct strlist *looking, struct err *err)
 {
 	autohostdev struct hostdev_tree t = { .host = NULL };
 	autopicks struct picks p = { .nr = 0 };
@@ -271,14 +290,14 @@ int hostdev_resolve(struct vmm *vmm, struct vmm_config *cfg, void **partial, str
 	return describe(&t, cfg, &p, partial, looking, err);
 }
 
-/* --- showing ------------------------------------------------------------------------------------------------------------ */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 static void add_lines(struct strbuf *out, const struct vmm_config *cfg)
 {
 	strbuf_add(out, "/*\n * iomem = [");
 	for (size_t i = 0; i < cfg->nr_iomem; i++)
-		strbuf_printf(out, "%s \"%#" PRIx64 ",%" PRIx64 "@%#" PRIx64 "\"", i ? "," : "", cfg->iomem[i].mfn, cfg->iomem[i].nr,
-			      cfg->iomem[i].gfn);
+		strbuf_printf(out, "%s \"%#" PRIx64 ",%" PRIx64 "@%#" PRIx64 "\"", i ? "," : "",
+			      cfg->iomem[i].mfn, cfg->iomem[i].nr, cfg->iomem[i].gfn);
 	strbuf_add(out, " ]\n");
 	if (cfg->nr_irqs) {
 		strbuf_add(out, " * irqs = [");
@@ -295,7 +314,8 @@ static void add_lines(struct strbuf *out, const struct vmm_config *cfg)
 	strbuf_add(out, " */\n");
 }
 
-int vmm_hostdev_dts(struct vmm *vmm, const char *host_dtb, const char *const *devices, char **dts, char **notes, struct err *err)
+int vmm_hostdev_dts(struct vmm *vmm, const char *host_dtb, const char *const *devices, char **dts,
+		    char **notes, struct err *err)
 {
 	autoconfig struct vmm_config cfg = { .name = NULL };
 	autostrbuf struct strbuf out = STRBUF_INIT, left_out = STRBUF_INIT;
@@ -308,7 +328,8 @@ int vmm_hostdev_dts(struct vmm *vmm, const char *host_dtb, const char *const *de
 		strlist_add(&cfg.passthrough_devices, *devices);
 	if (host_dtb)
 		cfg.host_dtb = xstrdup(host_dtb);
-	if (hostdev_resolve(vmm, &cfg, &partial, &list, err) < 0 || dt_text(partial, &text, err) < 0)
+	if (hostdev_resolve(vmm, &cfg, &partial, &list, err) < 0 ||
+	    dt_text(partial, &text, err) < 0)
 		return -1;
 	add_lines(&out, &cfg);
 	strbuf_add(&out, text);

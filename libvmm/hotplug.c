@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hotplug steps without a shell: bridge ports by ioctl, loop devices by ioctl; and scripts, for everything else. It knows Linux;
- * it does not know devices, the store or how long a step may take (device.c does).
+ * Hotplug steps without a shell: bridge ports by ioctl, loop devices by ioctl; and scripts, for
+ * everything else. It knows Linux; it does not know devices, the store or how long a step may take
+ * (device.c does).
  */
 #include "libvmm/hotplug.h"
 
@@ -38,7 +39,7 @@ char *hotplug_script_path(const char *script)
 	return str_printf(XEN_CONF_DIR "/scripts/%s", script);
 }
 
-/* --- scripts -------------------------------------------------------------------------------------------------- */
+/* --- scripts ---------------------------------------------------------------------------------- */
 
 static bool is_overridden(const char *var, const struct strlist *env)
 {
@@ -62,7 +63,8 @@ static int spawn(const char *script, char **argv, char **envp, pid_t *pid)
 	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawnattr_init(&attr);
-	/* A group of its own: what hangs is ended with all it started, and ^C at the terminal leaves it to us. */
+	/* A group of its own: what hangs is ended with all it started, and ^C at the terminal
+	 * leaves it to us. */
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -72,8 +74,8 @@ static int spawn(const char *script, char **argv, char **envp, pid_t *pid)
 	return ret;
 }
 
-int hotplug_start(const char *script, const char *args, const struct strlist *env, struct hotplug_script *out,
-		  struct err *err)
+int hotplug_start(const char *script, const char *args, const struct strlist *env,
+		  struct hotplug_script *out, struct err *err)
 {
 	autostrlist struct strlist argv = STRLIST_INIT, envp = STRLIST_INIT;
 	int ret;
@@ -115,7 +117,8 @@ int hotplug_finish(struct hotplug_script *s, struct err *err)
 	if (WIFSIGNALED(status))
 		return err_set(err, EIO, "the script was ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return err_set(err, EIO, "the script failed with exit status %d", WEXITSTATUS(status));
+		return err_set(err, EIO, "the script failed with exit status %d",
+			       WEXITSTATUS(status));
 	return 0;
 }
 
@@ -131,9 +134,10 @@ void hotplug_kill(struct hotplug_script *s)
 	s->pid = 0;
 }
 
-/* --- bridge ports --------------------------------------------------------------------------------------------- */
+/* --- bridge ports ----------------------------------------------------------------------------- */
 
-static int if_request(int fd, unsigned long request, struct ifreq *ifr, const char *what, struct err *err)
+static int if_request(int fd, unsigned long request, struct ifreq *ifr, const char *what,
+		      struct err *err)
 {
 	if (ioctl(fd, request, ifr) < 0)
 		return err_set(err, errno, "%s: %s", what, strerror(errno));
@@ -153,14 +157,20 @@ static int bridge_add(int fd, const char *bridge, const char *port, struct err *
 	if (index == 0)
 		return err_set(err, ENODEV, "the backend made no interface %s", port);
 	if (if_nametoindex(bridge) == 0)
-		return err_set(err, ENODEV, "there is no bridge '%s' on this machine: make it (ip link add %s type bridge) or name "
-			       "another with bridge=", bridge, bridge);
+		return err_set(err, ENODEV,
+			       "there is no bridge '%s' on this machine: make it (ip link add %s "
+			       "type bridge) or name "
+			       "another with bridge=",
+			       bridge, bridge);
 	set_name(ifr.ifr_name, bridge);
 	ifr.ifr_ifindex = index;
-	if (ioctl(fd, SIOCBRADDIF, &ifr) == 0 || errno == EBUSY)	/* EBUSY: it is a port already */
+	if (ioctl(fd, SIOCBRADDIF, &ifr) == 0 || errno == EBUSY) /* EBUSY: it is a port already */
 		return 0;
 	if (errno == EOPNOTSUPP)
-		return err_set(err, errno, "'%s' is no bridge of the kernel; for Open vSwitch use script=vif-openvswitch", bridge);
+		return err_set(err, errno,
+			       "'%s' is no bridge of the kernel; for Open vSwitch use "
+			       "script=vif-openvswitch",
+			       bridge);
 	return err_set(err, errno, "adding %s to bridge %s: %s", port, bridge, strerror(errno));
 }
 
@@ -204,7 +214,8 @@ static int if_rename(int fd, const char *from, const char *to, struct err *err)
 	set_name(ifr.ifr_newname, to);
 	if (ioctl(fd, SIOCSIFNAME, &ifr) < 0)
 		return err_set(err, errno, "naming the interface '%s': %s", to,
-			       errno == EEXIST ? "there is one with that name already (vifname=)" : strerror(errno));
+			       errno == EEXIST ? "there is one with that name already (vifname=)"
+					       : strerror(errno));
 	return 0;
 }
 
@@ -219,7 +230,8 @@ static int if_up(int fd, const char *name, struct err *err)
 	return if_request(fd, SIOCSIFFLAGS, &ifr, "bringing the interface up", err);
 }
 
-int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridge, int mtu, struct err *err)
+int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridge, int mtu,
+			struct err *err)
 {
 	autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const char *name = new_name != NULL ? new_name : vif;
@@ -232,15 +244,18 @@ int hotplug_bridge_port(const char *vif, const char *new_name, const char *bridg
 		return err_set(err, ENODEV, "the backend made no interface %s", name);
 	if (mtu == 0 && bridge_mtu(fd, bridge, &mtu, err) < 0)
 		return err_wrap(err, "bridge %s", bridge);
-	if (if_prepare(fd, name, mtu, err) < 0 || bridge_add(fd, bridge, name, err) < 0 || if_up(fd, name, err) < 0)
+	if (if_prepare(fd, name, mtu, err) < 0 || bridge_add(fd, bridge, name, err) < 0 ||
+	    if_up(fd, name, err) < 0)
 		return err_wrap(err, "interface %s", name);
 	return 0;
 }
 
-/* --- block devices and image files ---------------------------------------------------------------------------- */
+/* --- block devices and image files ------------------------------------------------------------ */
 
-/* Two writers on one image destroy it. Both reading is fine. `but`: a loop device that does not count, or NULL. */
-static int check_image_is_free(const char *path, const struct stat *st, bool is_readonly, const char *but, struct err *err)
+/* Two writers on one image destroy it. Both reading is fine. `but`: a loop device that does not
+ * count, or NULL. */
+static int check_image_is_free(const char *path, const struct stat *st, bool is_readonly,
+			       const char *but, struct err *err)
 {
 	DIR *dir = opendir("/sys/block");
 	struct dirent *e;
@@ -255,7 +270,8 @@ static int check_image_is_free(const char *path, const struct stat *st, bool is_
 
 		if (strncmp(e->d_name, "loop", 4) != 0)
 			continue;
-		backing = str_printf("/sys/block/%s/loop", e->d_name);	/* there only while it is in use */
+		backing = str_printf("/sys/block/%s/loop",
+				     e->d_name); /* there only while it is in use */
 		if (access(backing, F_OK) < 0)
 			continue;
 		node = str_printf("/dev/%s", e->d_name);
@@ -266,20 +282,25 @@ static int check_image_is_free(const char *path, const struct stat *st, bool is_
 			continue;
 		if (info.lo_device == st->st_dev && info.lo_inode == st->st_ino &&
 		    (!is_readonly || (info.lo_flags & LO_FLAGS_READ_ONLY) == 0))
-			ret = err_set(err, EBUSY, "%s is in use by %s: two writers would destroy it; detach it there, or losetup -d "
-				      "%s if nothing uses it any more", path, node, node);
+			ret = err_set(err, EBUSY,
+				      "%s is in use by %s: two writers would destroy it; detach it "
+				      "there, or losetup -d "
+				      "%s if nothing uses it any more",
+				      path, node, node);
 	}
 	closedir(dir);
 	return ret;
 }
 
-/* Binds `image` to the first free loop device. Direct I/O where the file system can: data is cached in the guest already. */
+/* Binds `image` to the first free loop device. Direct I/O where the file system can: data is cached
+ * in the guest already. */
 static int loop_bind(int image, bool is_readonly, const char *path, char **node, struct err *err)
 {
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 
 	if (control < 0)
-		return err_set(err, errno, "/dev/loop-control: %s (is the loop module loaded?)", strerror(errno));
+		return err_set(err, errno, "/dev/loop-control: %s (is the loop module loaded?)",
+			       strerror(errno));
 	for (int i = 0; i < LOOP_RETRIES; i++) {
 		struct loop_config config = { .fd = (unsigned)image };
 		int number = ioctl(control, LOOP_CTL_GET_FREE);
@@ -305,7 +326,8 @@ static int loop_bind(int image, bool is_readonly, const char *path, char **node,
 			}
 		}
 		if (errno != EBUSY)
-			return err_set(err, errno, "binding %s to %s: %s", path, name, strerror(errno));
+			return err_set(err, errno, "binding %s to %s: %s", path, name,
+				       strerror(errno));
 	}
 	return err_set(err, EBUSY, "no loop device stays free long enough to be used");
 }
@@ -322,20 +344,22 @@ static int block_stat(const char *path, struct hotplug_block *out, struct err *e
 	return 0;
 }
 
-static int block_of_image(int fd, const char *path, const struct stat *st, bool is_readonly, bool is_shared,
-			  struct hotplug_block *out, struct err *err)
+static int block_of_image(int fd, const char *path, const struct stat *st, bool is_readonly,
+			  bool is_shared, struct hotplug_block *out, struct err *err)
 {
 	autofree char *node = NULL;
 
 	if (st->st_size < 512)
-		return err_set(err, EINVAL, "%s: %lld bytes are no disk image", path, (long long)st->st_size);
+		return err_set(err, EINVAL, "%s: %lld bytes are no disk image", path,
+			       (long long)st->st_size);
 	if (!is_shared && check_image_is_free(path, st, is_readonly, NULL, err) < 0)
 		return -1;
 	if (loop_bind(fd, is_readonly, path, &node, err) < 0)
 		return -1;
 	out->is_loop = true;
 	/* Looked at again: of two that bind it at the same time, both see the other now. */
-	if ((!is_shared && check_image_is_free(path, st, is_readonly, node, err) < 0) || block_stat(node, out, err) < 0) {
+	if ((!is_shared && check_image_is_free(path, st, is_readonly, node, err) < 0) ||
+	    block_stat(node, out, err) < 0) {
 		struct err ignored = ERR_INIT;
 
 		if (hotplug_loop_release(node, &ignored) < 0)
@@ -345,7 +369,8 @@ static int block_of_image(int fd, const char *path, const struct stat *st, bool 
 	return 0;
 }
 
-int hotplug_block_open(const char *path, bool is_readonly, bool is_shared, struct hotplug_block *out, struct err *err)
+int hotplug_block_open(const char *path, bool is_readonly, bool is_shared,
+		       struct hotplug_block *out, struct err *err)
 {
 	autoclose int fd = -1;
 	struct stat st;
@@ -360,8 +385,11 @@ int hotplug_block_open(const char *path, bool is_readonly, bool is_shared, struc
 	flags = is_readonly ? O_RDONLY : O_RDWR | (S_ISBLK(st.st_mode) && !is_shared ? O_EXCL : 0);
 	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 && errno == EBUSY)
-		return err_set(err, errno, "%s is mounted or otherwise in use on this machine; attach it read-only (access=ro) or "
-			       "free it", path);
+		return err_set(err, errno,
+			       "%s is mounted or otherwise in use on this machine; attach it "
+			       "read-only (access=ro) or "
+			       "free it",
+			       path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(err, errno, "%s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode))

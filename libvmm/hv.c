@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Hypercalls about domains and their vcpus, and the handle they all go through. Knows Xen's structures and what differs
- * between releases; decides nothing: order of calls, defaults and undo belong to the callers.
+ * Hypercalls about domains and their vcpus, and the handle they all go through. Knows Xen's
+ * structures and what differs between releases; decides nothing: order of calls, defaults and undo
+ * belong to the callers.
  */
 #include "base/mem.h"
 #include "libvmm/hv.h"
 #include "libvmm/hv_call.h"
 
-/* Since Xen 4.21 "any domid" has a name of its own; before it was 0, which no new domain can have. */
+/* Since Xen 4.21 "any domid" has a name of its own; before it was 0, which no new domain can
+ * have. */
 #ifdef DOMID_ANY
 #define CREATE_ANY_DOMID DOMID_ANY
 #elif XEN_SYSCTL_INTERFACE_VERSION >= 0x16
@@ -16,17 +18,19 @@
 #define CREATE_ANY_DOMID 0
 #endif
 
-/* --- the handle ------------------------------------------------------------------------------------------------ */
+/* --- the handle ------------------------------------------------------------------------------- */
 
-static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-		    const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
-static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-		    const char *format, va_list ap)
+static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+		    const char *context, const char *format, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+		    const char *context, const char *format, va_list ap)
 {
 }
 
-static void swallow_progress(struct xentoollog_logger *logger, const char *context, const char *doing_what,
-			     int percent, unsigned long done, unsigned long total)
+static void swallow_progress(struct xentoollog_logger *logger, const char *context,
+			     const char *doing_what, int percent, unsigned long done,
+			     unsigned long total)
 {
 }
 
@@ -41,17 +45,20 @@ int hv_open(struct hv **out, struct err *err)
 	struct hv *hv;
 
 	if (!hv_host_is_arm)
-		return err_set(err, ENOSYS, "not built for an Arm host: what needs Xen does not work here");
+		return err_set(err, ENOSYS,
+			       "not built for an Arm host: what needs Xen does not work here");
 	hv = xcalloc(1, sizeof(*hv));
 	hv->xc = xc_interface_open(&quiet_logger, &quiet_logger, XC_OPENFLAG_NON_REENTRANT);
 	if (!hv->xc) {
 		int code = errno;
 
 		free(hv);
-		return err_set(err, code, "opening the hypervisor interface /dev/xen/privcmd: %s; %s",
-			       strerror(code),
-			       code == EACCES || code == EPERM ? "this needs root" :
-			       "this must run in dom0 of a Xen host, with the xen-privcmd driver");
+		return err_set(
+			err, code, "opening the hypervisor interface /dev/xen/privcmd: %s; %s",
+			strerror(code),
+			code == EACCES || code == EPERM ? "this needs root"
+							: "this must run in dom0 of a Xen host, "
+							  "with the xen-privcmd driver");
 	}
 	hv->fmem = xc_interface_fmem_handle(hv->xc);
 	*out = hv;
@@ -94,7 +101,8 @@ static const char *hint(int code)
 	}
 }
 
-int hv_done(struct hv *hv, long rc, struct err *err, const char *call, uint32_t domid, const char *fmt, ...)
+int hv_done(struct hv *hv, long rc, struct err *err, const char *call, uint32_t domid,
+	    const char *fmt, ...)
 {
 	int code = rc < 0 ? (errno ? errno : EIO) : 0;
 	char args[160] = "";
@@ -112,18 +120,20 @@ int hv_done(struct hv *hv, long rc, struct err *err, const char *call, uint32_t 
 	if (!code)
 		return 0;
 	if (domid == HV_HOST)
-		return err_set(err, code, "hypercall %s(%s): %s%s", call, args, strerror(code), hint(code));
-	return err_set(err, code, "hypercall %s(%s) for domain %u: %s%s", call, args, domid, strerror(code),
-		       hint(code));
+		return err_set(err, code, "hypercall %s(%s): %s%s", call, args, strerror(code),
+			       hint(code));
+	return err_set(err, code, "hypercall %s(%s) for domain %u: %s%s", call, args, domid,
+		       strerror(code), hint(code));
 }
 
 int hv_needs(struct err *err, const char *call, const char *release)
 {
-	return err_set(err, ENOSYS, "%s: this was built with the headers of an older Xen; it takes Xen %s", call,
+	return err_set(err, ENOSYS,
+		       "%s: this was built with the headers of an older Xen; it takes Xen %s", call,
 		       release);
 }
 
-/* --- creation -------------------------------------------------------------------------------------------------- */
+/* --- creation --------------------------------------------------------------------------------- */
 
 static void arch_config(const struct hv_createdomain *in, struct xen_arch_domainconfig *out)
 {
@@ -150,7 +160,8 @@ static int check_release(const struct hv_createdomain *in, struct err *err)
 	return 0;
 }
 
-int hv_domain_create(struct hv *hv, const struct hv_createdomain *in, struct hv_created *out, struct err *err)
+int hv_domain_create(struct hv *hv, const struct hv_createdomain *in, struct hv_created *out,
+		     struct err *err)
 {
 	uint32_t domid = in->domid == HV_DOMID_ANY ? CREATE_ANY_DOMID : in->domid;
 	struct xen_domctl_createdomain cfg = {
@@ -177,8 +188,8 @@ int hv_domain_create(struct hv *hv, const struct hv_createdomain *in, struct hv_
 	memcpy(cfg.handle, in->uuid, sizeof(cfg.handle));
 	arch_config(in, &cfg.arch);
 	if (hv_done(hv, xc_domain_create(hv->xc, &domid, &cfg), err, "createdomain", HV_HOST,
-		    "flags=%#x vcpus=%u pool=%u nr_spis=%u", cfg.flags, in->max_vcpus, in->cpupool_id,
-		    in->nr_spis) < 0)
+		    "flags=%#x vcpus=%u pool=%u nr_spis=%u", cfg.flags, in->max_vcpus,
+		    in->cpupool_id, in->nr_spis) < 0)
 		return -1;
 	out->domid = domid;
 	out->gic_version = cfg.arch.gic_version;
@@ -188,13 +199,14 @@ int hv_domain_create(struct hv *hv, const struct hv_createdomain *in, struct hv_
 
 int hv_domain_max_vcpus(struct hv *hv, uint32_t domid, uint32_t nr, struct err *err)
 {
-	return hv_done(hv, xc_domain_max_vcpus(hv->xc, domid, nr), err, "max_vcpus", domid, "%u", nr);
+	return hv_done(hv, xc_domain_max_vcpus(hv->xc, domid, nr), err, "max_vcpus", domid, "%u",
+		       nr);
 }
 
 int hv_domain_max_mem(struct hv *hv, uint32_t domid, uint64_t max_kb, struct err *err)
 {
-	return hv_done(hv, xc_domain_setmaxmem(hv->xc, domid, max_kb), err, "max_mem", domid, "%llu KiB",
-		       (unsigned long long)max_kb);
+	return hv_done(hv, xc_domain_setmaxmem(hv->xc, domid, max_kb), err, "max_mem", domid,
+		       "%llu KiB", (unsigned long long)max_kb);
 }
 
 int hv_domain_set_address_size(struct hv *hv, uint32_t domid, unsigned bits, struct err *err)
@@ -210,27 +222,28 @@ int hv_domain_set_address_size(struct hv *hv, uint32_t domid, unsigned bits, str
 
 int hv_p2m_pool_set(struct hv *hv, uint32_t domid, uint64_t bytes, struct err *err)
 {
-	return hv_done(hv, xc_set_paging_mempool_size(hv->xc, domid, bytes), err, "set_paging_mempool_size", domid,
-		       "%llu", (unsigned long long)bytes);
+	return hv_done(hv, xc_set_paging_mempool_size(hv->xc, domid, bytes), err,
+		       "set_paging_mempool_size", domid, "%llu", (unsigned long long)bytes);
 }
 
 int hv_p2m_pool_get(struct hv *hv, uint32_t domid, uint64_t *bytes, struct err *err)
 {
-	return hv_done(hv, xc_get_paging_mempool_size(hv->xc, domid, bytes), err, "get_paging_mempool_size", domid,
-		       NULL);
+	return hv_done(hv, xc_get_paging_mempool_size(hv->xc, domid, bytes), err,
+		       "get_paging_mempool_size", domid, NULL);
 }
 
-int hv_llc_colors_set(struct hv *hv, uint32_t domid, const uint32_t *colors, unsigned nr, struct err *err)
+int hv_llc_colors_set(struct hv *hv, uint32_t domid, const uint32_t *colors, unsigned nr,
+		      struct err *err)
 {
 #ifdef HAVE_XC_DOMAIN_SET_LLC_COLORS
-	return hv_done(hv, xc_domain_set_llc_colors(hv->xc, domid, colors, nr), err, "set_llc_colors", domid,
-		       "%u colours", nr);
+	return hv_done(hv, xc_domain_set_llc_colors(hv->xc, domid, colors, nr), err,
+		       "set_llc_colors", domid, "%u colours", nr);
 #else
 	return hv_needs(err, "llc_colors", "4.20");
 #endif
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int hv_domain_destroy(struct hv *hv, uint32_t domid, struct err *err)
 {
@@ -249,8 +262,8 @@ int hv_domain_unpause(struct hv *hv, uint32_t domid, struct err *err)
 
 int hv_domain_shutdown(struct hv *hv, uint32_t domid, enum hv_shutdown reason, struct err *err)
 {
-	return hv_done(hv, xc_domain_shutdown(hv->xc, domid, reason), err, "remote_shutdown", domid, "reason=%u",
-		       (unsigned)reason);
+	return hv_done(hv, xc_domain_shutdown(hv->xc, domid, reason), err, "remote_shutdown", domid,
+		       "reason=%u", (unsigned)reason);
 }
 
 int hv_domain_resume(struct hv *hv, uint32_t domid, struct err *err)
@@ -265,25 +278,29 @@ int hv_domain_soft_reset(struct hv *hv, uint32_t domid, struct err *err)
 	return hv_done(hv, xc_domain_soft_reset(hv->xc, domid), err, "soft_reset", domid, NULL);
 }
 
-int hv_domain_set_uuid(struct hv *hv, uint32_t domid, const uint8_t uuid[HV_UUID_LEN], struct err *err)
+int hv_domain_set_uuid(struct hv *hv, uint32_t domid, const uint8_t uuid[HV_UUID_LEN],
+		       struct err *err)
 {
 	xen_domain_handle_t handle;
 
 	memcpy(handle, uuid, sizeof(handle));
-	return hv_done(hv, xc_domain_sethandle(hv->xc, domid, handle), err, "setdomainhandle", domid, NULL);
+	return hv_done(hv, xc_domain_sethandle(hv->xc, domid, handle), err, "setdomainhandle",
+		       domid, NULL);
 }
 
 int hv_domain_set_target(struct hv *hv, uint32_t domid, uint32_t target, struct err *err)
 {
-	return hv_done(hv, xc_domain_set_target(hv->xc, domid, target), err, "set_target", domid, "%u", target);
+	return hv_done(hv, xc_domain_set_target(hv->xc, domid, target), err, "set_target", domid,
+		       "%u", target);
 }
 
 int hv_set_debugging(struct hv *hv, uint32_t domid, bool on, struct err *err)
 {
-	return hv_done(hv, xc_domain_setdebugging(hv->xc, domid, on), err, "setdebugging", domid, "%d", on);
+	return hv_done(hv, xc_domain_setdebugging(hv->xc, domid, on), err, "setdebugging", domid,
+		       "%d", on);
 }
 
-/* --- information ----------------------------------------------------------------------------------------------- */
+/* --- information ------------------------------------------------------------------------------ */
 
 static void dominfo_from(struct hv_dominfo *out, const xc_domaininfo_t *in)
 {
@@ -355,16 +372,17 @@ int hv_max_gpfn(struct hv *hv, uint32_t domid, uint64_t *gfn, struct err *err)
 {
 	xen_pfn_t pfn = 0;
 
-	if (hv_done(hv, xc_domain_maximum_gpfn(hv->xc, domid, &pfn), err, "maximum_gpfn", domid, NULL) < 0)
+	if (hv_done(hv, xc_domain_maximum_gpfn(hv->xc, domid, &pfn), err, "maximum_gpfn", domid,
+		    NULL) < 0)
 		return -1;
 	*gfn = pfn;
 	return 0;
 }
 
-/* --- vcpus ----------------------------------------------------------------------------------------------------- */
+/* --- vcpus ------------------------------------------------------------------------------------ */
 
-int hv_vcpu_set_entry(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct hv_vcpu_entry *entry,
-		      struct err *err)
+int hv_vcpu_set_entry(struct hv *hv, uint32_t domid, uint32_t vcpu,
+		      const struct hv_vcpu_entry *entry, struct err *err)
 {
 	vcpu_guest_context_any_t any;
 	vcpu_guest_context_t *ctx = &any.c;
@@ -378,15 +396,17 @@ int hv_vcpu_set_entry(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct
 	ctx->user_regs.cpsr = entry->is_64bit ? PSR_GUEST64_INIT : PSR_GUEST32_INIT;
 	ctx->sctlr = SCTLR_GUEST_INIT;
 	ctx->flags = VGCF_online;
-	return hv_done(hv, xc_vcpu_setcontext(hv->xc, domid, vcpu, &any), err, "setvcpucontext", domid,
-		       "vcpu=%u pc=%#llx", vcpu, (unsigned long long)entry->pc);
+	return hv_done(hv, xc_vcpu_setcontext(hv->xc, domid, vcpu, &any), err, "setvcpucontext",
+		       domid, "vcpu=%u pc=%#llx", vcpu, (unsigned long long)entry->pc);
 }
 
-int hv_vcpu_info(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpuinfo *out, struct err *err)
+int hv_vcpu_info(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpuinfo *out,
+		 struct err *err)
 {
 	xc_vcpuinfo_t info;
 
-	if (hv_done(hv, xc_vcpu_getinfo(hv->xc, domid, vcpu, &info), err, "getvcpuinfo", domid, "vcpu=%u", vcpu) < 0)
+	if (hv_done(hv, xc_vcpu_getinfo(hv->xc, domid, vcpu, &info), err, "getvcpuinfo", domid,
+		    "vcpu=%u", vcpu) < 0)
 		return -1;
 	*out = (struct hv_vcpuinfo){
 		.is_online = info.online,
@@ -398,13 +418,14 @@ int hv_vcpu_info(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpuinf
 	return 0;
 }
 
-int hv_vcpu_regs(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpu_regs *out, struct err *err)
+int hv_vcpu_regs(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpu_regs *out,
+		 struct err *err)
 {
 	vcpu_guest_context_any_t any;
 	const struct vcpu_guest_core_regs *core = &any.c.user_regs;
 
-	if (hv_done(hv, xc_vcpu_getcontext(hv->xc, domid, vcpu, &any), err, "getvcpucontext", domid, "vcpu=%u",
-		    vcpu) < 0)
+	if (hv_done(hv, xc_vcpu_getcontext(hv->xc, domid, vcpu, &any), err, "getvcpucontext", domid,
+		    "vcpu=%u", vcpu) < 0)
 		return -1;
 	/* x0 to x30 stand one behind the other at the head of the structure. */
 	memcpy(out->x, core, sizeof(out->x));
@@ -417,7 +438,8 @@ int hv_vcpu_regs(struct hv *hv, uint32_t domid, uint32_t vcpu, struct hv_vcpu_re
 
 #define MAP_BYTES (BITMAP_BITS / 8)
 
-/* libxenctrl's own calls for affinities first ask for the number of pcpus; a map of fixed size does as well. */
+/* libxenctrl's own calls for affinities first ask for the number of pcpus; a map of fixed size does
+ * as well. */
 static int affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, uint32_t vcpu, uint32_t flags,
 		       struct bitmap *hard, struct bitmap *soft, struct err *err)
 {
@@ -435,14 +457,15 @@ static int affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, uint32_t vcp
 	if (soft)
 		bitmap_to_bytes(soft, maps + MAP_BYTES, MAP_BYTES);
 	aff->vcpu = vcpu;
-	aff->flags = flags | (hard ? XEN_VCPUAFFINITY_HARD : 0) | (soft ? XEN_VCPUAFFINITY_SOFT : 0);
+	aff->flags =
+		flags | (hard ? XEN_VCPUAFFINITY_HARD : 0) | (soft ? XEN_VCPUAFFINITY_SOFT : 0);
 	set_xen_guest_handle_raw(aff->cpumap_hard.bitmap, maps);
 	aff->cpumap_hard.nr_bits = BITMAP_BITS;
 	set_xen_guest_handle_raw(aff->cpumap_soft.bitmap, maps + MAP_BYTES);
 	aff->cpumap_soft.nr_bits = BITMAP_BITS;
 	r = hv_done(hv, xc_domctl(hv->xc, &op), err,
-		    cmd == XEN_DOMCTL_setvcpuaffinity ? "setvcpuaffinity" : "getvcpuaffinity", domid,
-		    "vcpu=%u flags=%u", vcpu, aff->flags);
+		    cmd == XEN_DOMCTL_setvcpuaffinity ? "setvcpuaffinity" : "getvcpuaffinity",
+		    domid, "vcpu=%u flags=%u", vcpu, aff->flags);
 	if (r == 0 && hard)
 		bitmap_from_bytes(hard, maps, MAP_BYTES);
 	if (r == 0 && soft)
@@ -451,20 +474,21 @@ static int affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, uint32_t vcp
 	return r;
 }
 
-int hv_vcpu_set_affinity(struct hv *hv, uint32_t domid, uint32_t vcpu, struct bitmap *hard, struct bitmap *soft,
-			 bool force, struct err *err)
+int hv_vcpu_set_affinity(struct hv *hv, uint32_t domid, uint32_t vcpu, struct bitmap *hard,
+			 struct bitmap *soft, bool force, struct err *err)
 {
-	return affinity_op(hv, XEN_DOMCTL_setvcpuaffinity, domid, vcpu, force ? XEN_VCPUAFFINITY_FORCE : 0, hard,
-			   soft, err);
+	return affinity_op(hv, XEN_DOMCTL_setvcpuaffinity, domid, vcpu,
+			   force ? XEN_VCPUAFFINITY_FORCE : 0, hard, soft, err);
 }
 
-int hv_vcpu_get_affinity(struct hv *hv, uint32_t domid, uint32_t vcpu, struct bitmap *hard, struct bitmap *soft,
-			 struct err *err)
+int hv_vcpu_get_affinity(struct hv *hv, uint32_t domid, uint32_t vcpu, struct bitmap *hard,
+			 struct bitmap *soft, struct err *err)
 {
 	return affinity_op(hv, XEN_DOMCTL_getvcpuaffinity, domid, vcpu, 0, hard, soft, err);
 }
 
-static int node_affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, struct bitmap *nodes, struct err *err)
+static int node_affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, struct bitmap *nodes,
+			    struct err *err)
 {
 	DECLARE_HYPERCALL_BUFFER(uint8_t, map);
 	struct xen_domctl op = { .cmd = cmd, .domain = domid };
@@ -477,7 +501,8 @@ static int node_affinity_op(struct hv *hv, uint32_t cmd, uint32_t domid, struct 
 	set_xen_guest_handle_raw(op.u.nodeaffinity.nodemap.bitmap, map);
 	op.u.nodeaffinity.nodemap.nr_bits = BITMAP_BITS;
 	r = hv_done(hv, xc_domctl(hv->xc, &op), err,
-		    cmd == XEN_DOMCTL_setnodeaffinity ? "setnodeaffinity" : "getnodeaffinity", domid, NULL);
+		    cmd == XEN_DOMCTL_setnodeaffinity ? "setnodeaffinity" : "getnodeaffinity",
+		    domid, NULL);
 	if (r == 0)
 		bitmap_from_bytes(nodes, map, MAP_BYTES);
 	xc_hypercall_buffer_free(hv->xc, map);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What ties libvmm to the machine it was built for. Tests leave this file out and say themselves that there is an Arm host,
- * which their fake hypervisor then is.
+ * What ties libvmm to the machine it was built for. Tests leave this file out and say themselves
+ * that there is an Arm host, which their fake hypervisor then is.
  */
 #include "libvmm/hv.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Hypercalls about a domain's memory, its grant table, event channels and HVM parameters. Knows batch sizes and Xen's
- * structures; where things lie in a guest is layout.c's business.
+ * Hypercalls about a domain's memory, its grant table, event channels and HVM parameters. Knows
+ * batch sizes and Xen's structures; where things lie in a guest is layout.c's business.
  */
 #include <limits.h>
 #include "base/mem.h"
@@ -11,17 +11,17 @@
 
 int hv_domain_claim(struct hv *hv, uint32_t domid, uint64_t nr_pages, struct err *err)
 {
-	return hv_done(hv, xc_domain_claim_pages(hv->xc, domid, nr_pages), err, "claim_pages", domid, "%llu",
-		       (unsigned long long)nr_pages);
+	return hv_done(hv, xc_domain_claim_pages(hv->xc, domid, nr_pages), err, "claim_pages",
+		       domid, "%llu", (unsigned long long)nr_pages);
 }
 
-/* --- frames ---------------------------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 /* As many frame numbers as fill the page that libxenctrl keeps at hand as a hypercall buffer. */
 #define POPULATE_BATCH (HV_PAGE_SIZE / sizeof(xen_pfn_t))
 
-int hv_populate(struct hv *hv, uint32_t domid, uint64_t base_gfn, uint64_t nr, unsigned order, uint64_t *done,
-		struct err *err)
+int hv_populate(struct hv *hv, uint32_t domid, uint64_t base_gfn, uint64_t nr, unsigned order,
+		uint64_t *done, struct err *err)
 {
 	xen_pfn_t gfns[POPULATE_BATCH];
 
@@ -39,16 +39,19 @@ int hv_populate(struct hv *hv, uint32_t domid, uint64_t base_gfn, uint64_t nr, u
 			return -1;
 		*done += got;
 		if ((unsigned)got < batch)
-			return err_set(err, ENOMEM, "hypercall populate_physmap for domain %u: out of memory at gfn %#llx "
-				       "(order %u)", domid, (unsigned long long)gfns[got], order);
+			return err_set(err, ENOMEM,
+				       "hypercall populate_physmap for domain %u: out of memory at "
+				       "gfn %#llx "
+				       "(order %u)",
+				       domid, (unsigned long long)gfns[got], order);
 	}
 	return 0;
 }
 
 int hv_remove_from_physmap(struct hv *hv, uint32_t domid, uint64_t gfn, struct err *err)
 {
-	return hv_done(hv, xc_domain_remove_from_physmap(hv->xc, domid, gfn), err, "remove_from_physmap", domid,
-		       "gfn=%#llx", (unsigned long long)gfn);
+	return hv_done(hv, xc_domain_remove_from_physmap(hv->xc, domid, gfn), err,
+		       "remove_from_physmap", domid, "gfn=%#llx", (unsigned long long)gfn);
 }
 
 /* Xen takes at most 2^MAX_ORDER frames a call. */
@@ -59,8 +62,9 @@ int hv_cacheflush(struct hv *hv, uint32_t domid, uint64_t gfn, uint64_t nr, stru
 	while (nr) {
 		uint64_t n = nr < CACHEFLUSH_MAX ? nr : CACHEFLUSH_MAX;
 
-		if (hv_done(hv, xc_domain_cacheflush(hv->xc, domid, gfn, n), err, "cacheflush", domid,
-			    "gfn=%#llx nr=%llu", (unsigned long long)gfn, (unsigned long long)n) < 0)
+		if (hv_done(hv, xc_domain_cacheflush(hv->xc, domid, gfn, n), err, "cacheflush",
+			    domid, "gfn=%#llx nr=%llu", (unsigned long long)gfn,
+			    (unsigned long long)n) < 0)
 			return -1;
 		gfn += n;
 		nr -= n;
@@ -75,8 +79,10 @@ void *hv_map(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, bool writab
 
 	for (size_t i = 0; i < nr; i++)
 		gfns[i] = gfn + i;
-	addr = xenforeignmemory_map(hv->fmem, domid, PROT_READ | (writable ? PROT_WRITE : 0), nr, gfns, NULL);
-	if (hv_done(hv, addr ? 0 : -1, err, "map", domid, "gfn=%#llx nr=%zu", (unsigned long long)gfn, nr) < 0)
+	addr = xenforeignmemory_map(hv->fmem, domid, PROT_READ | (writable ? PROT_WRITE : 0), nr,
+				    gfns, NULL);
+	if (hv_done(hv, addr ? 0 : -1, err, "map", domid, "gfn=%#llx nr=%zu",
+		    (unsigned long long)gfn, nr) < 0)
 		return NULL;
 	return addr;
 }
@@ -86,32 +92,36 @@ void hv_unmap(struct hv *hv, void *addr, size_t nr)
 	xenforeignmemory_unmap(hv->fmem, addr, nr);
 }
 
-/* --- the grant table ------------------------------------------------------------------------------------------- */
+/* --- the grant table -------------------------------------------------------------------------- */
 
 #define GRANTS_PER_FRAME (HV_PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define COPY_BATCH 128
 _Static_assert(HV_GRANTS_RESERVED + COPY_BATCH <= GRANTS_PER_FRAME, "one frame serves a batch");
-_Static_assert((unsigned)HV_GRANTS_RESERVED == GNTTAB_NR_RESERVED_ENTRIES, "Xen's own reserved entries");
+_Static_assert((unsigned)HV_GRANTS_RESERVED == GNTTAB_NR_RESERVED_ENTRIES,
+	       "Xen's own reserved entries");
 
-/* Where a guest is to show its grant table: a place of the guest's physical map that is free by definition. */
+/* Where a guest is to show its grant table: a place of the guest's physical map that is free by
+ * definition. */
 #define GNTTAB_GFN (GUEST_GNTTAB_BASE >> HV_PAGE_SHIFT)
 
 struct hv_grants {
 	struct hv *hv;
 	uint32_t domid;
 	grant_entry_v1_t *table;
-	xenforeignmemory_resource_handle *resource;	/* NULL: mapped the old way, see map_frame */
+	xenforeignmemory_resource_handle *resource; /* NULL: mapped the old way, see map_frame */
 	xengnttab_grant_copy_segment_t segments[COPY_BATCH];
 };
 
-/* Xen or a kernel that cannot map a resource: show the frame to the guest for a moment and map it as guest memory. */
+/* Xen or a kernel that cannot map a resource: show the frame to the guest for a moment and map it
+ * as guest memory. */
 static int map_frame(struct hv_grants *g, struct err *err)
 {
 	uint64_t gfn = GNTTAB_GFN;
 	struct hv *hv = g->hv;
 
-	if (hv_done(hv, xc_domain_add_to_physmap(hv->xc, g->domid, XENMAPSPACE_grant_table, 0, gfn), err,
-		    "add_to_physmap", g->domid, "grant table at gfn=%#llx", (unsigned long long)gfn) < 0)
+	if (hv_done(hv, xc_domain_add_to_physmap(hv->xc, g->domid, XENMAPSPACE_grant_table, 0, gfn),
+		    err, "add_to_physmap", g->domid, "grant table at gfn=%#llx",
+		    (unsigned long long)gfn) < 0)
 		return -1;
 	g->table = hv_map(hv, g->domid, gfn, 1, true, err);
 	if (!g->table) {
@@ -134,9 +144,10 @@ int hv_grants_open(struct hv *hv, uint32_t domid, struct hv_grants **out, struct
 	g->hv = hv;
 	g->domid = domid;
 	g->resource = xenforeignmemory_map_resource(hv->fmem, domid, XENMEM_resource_grant_table,
-						    XENMEM_resource_grant_table_id_shared, 0, 1, &addr,
-						    PROT_READ | PROT_WRITE, 0);
-	if (hv_done(hv, g->resource ? 0 : -1, &why, "acquire_resource", domid, "grant table frame 0") == 0) {
+						    XENMEM_resource_grant_table_id_shared, 0, 1,
+						    &addr, PROT_READ | PROT_WRITE, 0);
+	if (hv_done(hv, g->resource ? 0 : -1, &why, "acquire_resource", domid,
+		    "grant table frame 0") == 0) {
 		g->table = addr;
 	} else if (map_frame(g, err) < 0) {
 		free(g);
@@ -156,8 +167,9 @@ void hv_grants_close(struct hv_grants *g)
 		xenforeignmemory_unmap_resource(g->hv->fmem, g->resource);
 	} else {
 		hv_unmap(g->hv, g->table, 1);
-		/* The guest starts with its cache off and must see what was written. Neither can be repaired here:
-		 * a domain without them still runs, its grant table is only shown twice. */
+		/* The guest starts with its cache off and must see what was written. Neither can be
+		 * repaired here: a domain without them still runs, its grant table is only shown
+		 * twice. */
 		if (hv_cacheflush(g->hv, g->domid, GNTTAB_GFN, 1, &ignored) < 0 ||
 		    hv_remove_from_physmap(g->hv, g->domid, GNTTAB_GFN, &ignored) < 0)
 			err_clear(&ignored);
@@ -169,7 +181,8 @@ static void entry_set(grant_entry_v1_t *entry, uint32_t domid_to, uint64_t gfn)
 {
 	entry->domid = domid_to;
 	entry->frame = gfn;
-	/* Xen looks at the flags first, and the guest may one day be watched by another processor. */
+	/* Xen looks at the flags first, and the guest may one day be watched by another
+	 * processor. */
 	__atomic_store_n(&entry->flags, GTF_permit_access, __ATOMIC_RELEASE);
 }
 
@@ -193,22 +206,25 @@ static int copier_open(struct hv *hv, struct err *err)
 	hv->gnttab = xengnttab_open(&quiet_logger, 0);
 	if (hv->gnttab)
 		return 0;
-	return err_set(err, errno ? errno : EIO, "opening /dev/xen/gntdev: %s; is the xen-gntdev driver loaded?",
+	return err_set(err, errno ? errno : EIO,
+		       "opening /dev/xen/gntdev: %s; is the xen-gntdev driver loaded?",
 		       strerror(errno));
 }
 
 /* The status of one segment is Xen's, not an errno. */
-static int copy_status(struct hv_grants *g, const xengnttab_grant_copy_segment_t *seg, uint64_t gpa, struct err *err)
+static int copy_status(struct hv_grants *g, const xengnttab_grant_copy_segment_t *seg, uint64_t gpa,
+		       struct err *err)
 {
 	if (seg->status == GNTST_okay)
 		return 0;
-	return err_set(err, EFAULT, "hypercall grant_copy for domain %u: status %d at guest address %#llx", g->domid,
-		       seg->status, (unsigned long long)gpa);
+	return err_set(err, EFAULT,
+		       "hypercall grant_copy for domain %u: status %d at guest address %#llx",
+		       g->domid, seg->status, (unsigned long long)gpa);
 }
 
 /* Up to COPY_BATCH pages; *copied says how many bytes they were. */
-static int copy_batch(struct hv_grants *g, uint64_t gpa, const uint8_t *data, size_t len, size_t *copied,
-		      struct err *err)
+static int copy_batch(struct hv_grants *g, uint64_t gpa, const uint8_t *data, size_t len,
+		      size_t *copied, struct err *err)
 {
 	struct hv *hv = g->hv;
 	unsigned nr = 0;
@@ -231,8 +247,8 @@ static int copy_batch(struct hv_grants *g, uint64_t gpa, const uint8_t *data, si
 		};
 		at += n;
 	}
-	r = hv_done(hv, xengnttab_grant_copy(hv->gnttab, nr, g->segments), err, "grant_copy", g->domid,
-		    "gpa=%#llx bytes=%zu", (unsigned long long)gpa, at);
+	r = hv_done(hv, xengnttab_grant_copy(hv->gnttab, nr, g->segments), err, "grant_copy",
+		    g->domid, "gpa=%#llx bytes=%zu", (unsigned long long)gpa, at);
 	for (unsigned i = 0; r == 0 && i < nr; i++)
 		r = copy_status(g, &g->segments[i], gpa + i * HV_PAGE_SIZE, err);
 	for (unsigned i = 0; i < nr; i++)
@@ -258,23 +274,27 @@ int hv_grants_copy(struct hv_grants *g, uint64_t gpa, const void *data, size_t l
 	return 0;
 }
 
-int hv_grant_size(struct hv *hv, uint32_t domid, uint32_t *nr_frames, uint32_t *max_frames, struct err *err)
+int hv_grant_size(struct hv *hv, uint32_t domid, uint32_t *nr_frames, uint32_t *max_frames,
+		  struct err *err)
 {
 	struct gnttab_query_size query = { .dom = domid };
 
-	if (hv_done(hv, xc_gnttab_query_size(hv->xc, &query), err, "gnttab_query_size", domid, NULL) < 0)
+	if (hv_done(hv, xc_gnttab_query_size(hv->xc, &query), err, "gnttab_query_size", domid,
+		    NULL) < 0)
 		return -1;
 	if (query.status != GNTST_okay)
 		return err_set(err, query.status == GNTST_bad_domain ? ESRCH : EINVAL,
-			       "hypercall gnttab_query_size for domain %u: status %d", domid, query.status);
+			       "hypercall gnttab_query_size for domain %u: status %d", domid,
+			       query.status);
 	*nr_frames = query.nr_frames;
 	*max_frames = query.max_nr_frames;
 	return 0;
 }
 
-/* --- event channels, parameters -------------------------------------------------------------------------------- */
+/* --- event channels, parameters --------------------------------------------------------------- */
 
-int hv_evtchn_alloc_unbound(struct hv *hv, uint32_t domid, uint32_t remote, uint32_t *port, struct err *err)
+int hv_evtchn_alloc_unbound(struct hv *hv, uint32_t domid, uint32_t remote, uint32_t *port,
+			    struct err *err)
 {
 	int r = xc_evtchn_alloc_unbound(hv->xc, domid, remote);
 
@@ -284,25 +304,30 @@ int hv_evtchn_alloc_unbound(struct hv *hv, uint32_t domid, uint32_t remote, uint
 	return 0;
 }
 
-int hv_param_set(struct hv *hv, uint32_t domid, enum hv_param param, uint64_t value, struct err *err)
+int hv_param_set(struct hv *hv, uint32_t domid, enum hv_param param, uint64_t value,
+		 struct err *err)
 {
-	return hv_done(hv, xc_hvm_param_set(hv->xc, domid, param, value), err, "hvm_param_set", domid,
-		       "param=%u value=%#llx", (unsigned)param, (unsigned long long)value);
+	return hv_done(hv, xc_hvm_param_set(hv->xc, domid, param, value), err, "hvm_param_set",
+		       domid, "param=%u value=%#llx", (unsigned)param, (unsigned long long)value);
 }
 
-int hv_param_get(struct hv *hv, uint32_t domid, enum hv_param param, uint64_t *value, struct err *err)
+int hv_param_get(struct hv *hv, uint32_t domid, enum hv_param param, uint64_t *value,
+		 struct err *err)
 {
-	return hv_done(hv, xc_hvm_param_get(hv->xc, domid, param, value), err, "hvm_param_get", domid, "param=%u",
-		       (unsigned)param);
+	return hv_done(hv, xc_hvm_param_get(hv->xc, domid, param, value), err, "hvm_param_get",
+		       domid, "param=%u", (unsigned)param);
 }
 
-int hv_vuart_init(struct hv *hv, uint32_t domid, uint32_t console_domid, uint64_t gfn, uint32_t *port,
-		  struct err *err)
+int hv_vuart_init(struct hv *hv, uint32_t domid, uint32_t console_domid, uint64_t gfn,
+		  uint32_t *port, struct err *err)
 {
 	evtchn_port_t evtchn = 0;
 
-	if (hv_done(hv, xc_dom_vuart_init(hv->xc, XEN_DOMCTL_VUART_TYPE_VPL011, domid, console_domid, gfn, &evtchn),
-		    err, "vuart_init", domid, "console=%u gfn=%#llx", console_domid, (unsigned long long)gfn) < 0)
+	if (hv_done(hv,
+		    xc_dom_vuart_init(hv->xc, XEN_DOMCTL_VUART_TYPE_VPL011, domid, console_domid,
+				      gfn, &evtchn),
+		    err, "vuart_init", domid, "console=%u gfn=%#llx", console_domid,
+		    (unsigned long long)gfn) < 0)
 		return -1;
 	*port = evtchn;
 	return 0;

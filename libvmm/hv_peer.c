@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A page and an event channel shared with a guest that offers them, from this domain's side: what a driver in domain 0 does. What the
- * page means is for its reader to know.
+ * A page and an event channel shared with a guest that offers them, from this domain's side: what a
+ * driver in domain 0 does. What the page means is for its reader to know.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +26,8 @@ static int map(struct hv_peer *p, uint32_t ref, struct err *err)
 	if (!hv->gnttab)
 		hv->gnttab = xengnttab_open(&quiet_logger, 0);
 	if (!hv->gnttab)
-		return err_set(err, errno, "opening the grant device: %s; is xen-gntdev loaded?", strerror(errno));
+		return err_set(err, errno, "opening the grant device: %s; is xen-gntdev loaded?",
+			       strerror(errno));
 	p->page = xengnttab_map_grant_ref(hv->gnttab, p->domid, ref, PROT_READ | PROT_WRITE);
 	return hv_done(hv, p->page ? 0 : -1, err, "map_grant_ref", p->domid, "ref=%u", ref);
 }
@@ -35,12 +36,15 @@ static int bind(struct hv_peer *p, uint32_t remote_port, struct err *err)
 {
 	p->events = xenevtchn_open(&quiet_logger, 0);
 	if (!p->events)
-		return err_set(err, errno, "opening the event channel device: %s; is xen-evtchn loaded?", strerror(errno));
+		return err_set(err, errno,
+			       "opening the event channel device: %s; is xen-evtchn loaded?",
+			       strerror(errno));
 	p->port = xenevtchn_bind_interdomain(p->events, p->domid, remote_port);
 	return hv_done(p->hv, p->port, err, "bind_interdomain", p->domid, "port=%u", remote_port);
 }
 
-int hv_peer_open(struct hv *hv, uint32_t domid, uint32_t ref, uint32_t remote_port, struct hv_peer **out, struct err *err)
+int hv_peer_open(struct hv *hv, uint32_t domid, uint32_t ref, uint32_t remote_port,
+		 struct hv_peer **out, struct err *err)
 {
 	struct hv_peer *p = xcalloc(1, sizeof(*p));
 
@@ -60,7 +64,8 @@ volatile void *hv_peer_page(struct hv_peer *p)
 
 int hv_peer_notify(struct hv_peer *p, struct err *err)
 {
-	return hv_done(p->hv, xenevtchn_notify(p->events, (evtchn_port_t)p->port), err, "evtchn_send", p->domid, NULL);
+	return hv_done(p->hv, xenevtchn_notify(p->events, (evtchn_port_t)p->port), err,
+		       "evtchn_send", p->domid, NULL);
 }
 
 int hv_peer_wait(struct hv_peer *p, int timeout_ms, struct err *err)
@@ -74,7 +79,8 @@ int hv_peer_wait(struct hv_peer *p, int timeout_ms, struct err *err)
 		return 0;
 	port = xenevtchn_pending(p->events);
 	if (port < 0 || xenevtchn_unmask(p->events, (evtchn_port_t)port) < 0)
-		return err_set(err, errno, "taking an event of domain %u: %s", p->domid, strerror(errno));
+		return err_set(err, errno, "taking an event of domain %u: %s", p->domid,
+			       strerror(errno));
 	return 1;
 }
 

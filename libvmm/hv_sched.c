@@ -1,66 +1,68 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Hypercalls about schedulers and cpupools. Bounds and defaults of parameters are the callers' and Xen's business.
+ * Hypercalls about schedulers and cpupools. Bounds and defaults of parameters are the callers' and
+ * Xen's business.
  */
 #include "base/mem.h"
 #include "libvmm/hv.h"
 #include "libvmm/hv_call.h"
 
-/* --- parameters of a domain ------------------------------------------------------------------------------------ */
+/* --- parameters of a domain ------------------------------------------------------------------- */
 
-int hv_sched_credit_get(struct hv *hv, uint32_t domid, enum hv_sched sched, struct hv_sched_credit *out,
-			struct err *err)
+int hv_sched_credit_get(struct hv *hv, uint32_t domid, enum hv_sched sched,
+			struct hv_sched_credit *out, struct err *err)
 {
 	if (sched == HV_SCHED_CREDIT) {
 		struct xen_domctl_sched_credit s = { 0 };
 
-		if (hv_done(hv, xc_sched_credit_domain_get(hv->xc, domid, &s), err, "sched_credit_get", domid,
-			    NULL) < 0)
+		if (hv_done(hv, xc_sched_credit_domain_get(hv->xc, domid, &s), err,
+			    "sched_credit_get", domid, NULL) < 0)
 			return -1;
 		*out = (struct hv_sched_credit){ s.weight, s.cap };
 	} else {
 		struct xen_domctl_sched_credit2 s = { 0 };
 
-		if (hv_done(hv, xc_sched_credit2_domain_get(hv->xc, domid, &s), err, "sched_credit2_get", domid,
-			    NULL) < 0)
+		if (hv_done(hv, xc_sched_credit2_domain_get(hv->xc, domid, &s), err,
+			    "sched_credit2_get", domid, NULL) < 0)
 			return -1;
 		*out = (struct hv_sched_credit){ s.weight, s.cap };
 	}
 	return 0;
 }
 
-int hv_sched_credit_set(struct hv *hv, uint32_t domid, enum hv_sched sched, const struct hv_sched_credit *in,
-			struct err *err)
+int hv_sched_credit_set(struct hv *hv, uint32_t domid, enum hv_sched sched,
+			const struct hv_sched_credit *in, struct err *err)
 {
 	struct xen_domctl_sched_credit credit = { .weight = in->weight, .cap = in->cap };
 	struct xen_domctl_sched_credit2 credit2 = { .weight = in->weight, .cap = in->cap };
 
 	if (in->weight > UINT16_MAX || in->cap > UINT16_MAX)
-		return err_set(err, EINVAL, "weight %u or cap %u is out of range (0 to 65535)", in->weight, in->cap);
+		return err_set(err, EINVAL, "weight %u or cap %u is out of range (0 to 65535)",
+			       in->weight, in->cap);
 	if (sched == HV_SCHED_CREDIT)
-		return hv_done(hv, xc_sched_credit_domain_set(hv->xc, domid, &credit), err, "sched_credit_set", domid,
-			       "weight=%u cap=%u", in->weight, in->cap);
-	return hv_done(hv, xc_sched_credit2_domain_set(hv->xc, domid, &credit2), err, "sched_credit2_set", domid,
-		       "weight=%u cap=%u", in->weight, in->cap);
+		return hv_done(hv, xc_sched_credit_domain_set(hv->xc, domid, &credit), err,
+			       "sched_credit_set", domid, "weight=%u cap=%u", in->weight, in->cap);
+	return hv_done(hv, xc_sched_credit2_domain_set(hv->xc, domid, &credit2), err,
+		       "sched_credit2_set", domid, "weight=%u cap=%u", in->weight, in->cap);
 }
 
-int hv_sched_credit_params_get(struct hv *hv, uint32_t pool, enum hv_sched sched, struct hv_sched_credit_params *out,
-			       struct err *err)
+int hv_sched_credit_params_get(struct hv *hv, uint32_t pool, enum hv_sched sched,
+			       struct hv_sched_credit_params *out, struct err *err)
 {
 	struct xen_sysctl_credit_schedule credit = { 0 };
 	struct xen_sysctl_credit2_schedule credit2 = { 0 };
 
 	*out = (struct hv_sched_credit_params){ 0 };
 	if (sched == HV_SCHED_CREDIT) {
-		if (hv_done(hv, xc_sched_credit_params_get(hv->xc, pool, &credit), err, "sched_credit_params_get",
-			    HV_HOST, "pool=%u", pool) < 0)
+		if (hv_done(hv, xc_sched_credit_params_get(hv->xc, pool, &credit), err,
+			    "sched_credit_params_get", HV_HOST, "pool=%u", pool) < 0)
 			return -1;
 		*out = (struct hv_sched_credit_params){ credit.tslice_ms, credit.ratelimit_us,
 							credit.vcpu_migr_delay_us };
 		return 0;
 	}
-	if (hv_done(hv, xc_sched_credit2_params_get(hv->xc, pool, &credit2), err, "sched_credit2_params_get", HV_HOST,
-		    "pool=%u", pool) < 0)
+	if (hv_done(hv, xc_sched_credit2_params_get(hv->xc, pool, &credit2), err,
+		    "sched_credit2_params_get", HV_HOST, "pool=%u", pool) < 0)
 		return -1;
 	out->ratelimit_us = credit2.ratelimit_us;
 	return 0;
@@ -69,20 +71,24 @@ int hv_sched_credit_params_get(struct hv *hv, uint32_t pool, enum hv_sched sched
 int hv_sched_credit_params_set(struct hv *hv, uint32_t pool, enum hv_sched sched,
 			       const struct hv_sched_credit_params *in, struct err *err)
 {
-	struct xen_sysctl_credit_schedule credit = { in->tslice_ms, in->ratelimit_us, in->migration_delay_us };
+	struct xen_sysctl_credit_schedule credit = { in->tslice_ms, in->ratelimit_us,
+						     in->migration_delay_us };
 	struct xen_sysctl_credit2_schedule credit2 = { in->ratelimit_us };
 
 	if (sched == HV_SCHED_CREDIT)
-		return hv_done(hv, xc_sched_credit_params_set(hv->xc, pool, &credit), err, "sched_credit_params_set",
-			       HV_HOST, "pool=%u tslice_ms=%u ratelimit_us=%u", pool, in->tslice_ms,
+		return hv_done(hv, xc_sched_credit_params_set(hv->xc, pool, &credit), err,
+			       "sched_credit_params_set", HV_HOST,
+			       "pool=%u tslice_ms=%u ratelimit_us=%u", pool, in->tslice_ms,
 			       in->ratelimit_us);
-	return hv_done(hv, xc_sched_credit2_params_set(hv->xc, pool, &credit2), err, "sched_credit2_params_set",
-		       HV_HOST, "pool=%u ratelimit_us=%u", pool, in->ratelimit_us);
+	return hv_done(hv, xc_sched_credit2_params_set(hv->xc, pool, &credit2), err,
+		       "sched_credit2_params_set", HV_HOST, "pool=%u ratelimit_us=%u", pool,
+		       in->ratelimit_us);
 }
 
 static void rtds_from(struct hv_sched_rtds *out, const struct xen_domctl_sched_rtds *in)
 {
-	*out = (struct hv_sched_rtds){ in->period, in->budget, in->flags & XEN_DOMCTL_SCHEDRT_extra };
+	*out = (struct hv_sched_rtds){ in->period, in->budget,
+				       in->flags & XEN_DOMCTL_SCHEDRT_extra };
 }
 
 static struct xen_domctl_sched_rtds rtds_to(const struct hv_sched_rtds *in)
@@ -98,29 +104,30 @@ int hv_sched_rtds_get(struct hv *hv, uint32_t domid, struct hv_sched_rtds *out, 
 {
 	struct xen_domctl_sched_rtds s = { 0 };
 
-	if (hv_done(hv, xc_sched_rtds_domain_get(hv->xc, domid, &s), err, "sched_rtds_get", domid, NULL) < 0)
+	if (hv_done(hv, xc_sched_rtds_domain_get(hv->xc, domid, &s), err, "sched_rtds_get", domid,
+		    NULL) < 0)
 		return -1;
 	rtds_from(out, &s);
 	return 0;
 }
 
-int hv_sched_rtds_vcpu_get(struct hv *hv, uint32_t domid, const uint32_t *vcpus, struct hv_sched_rtds *out,
-			   unsigned nr, struct err *err)
+int hv_sched_rtds_vcpu_get(struct hv *hv, uint32_t domid, const uint32_t *vcpus,
+			   struct hv_sched_rtds *out, unsigned nr, struct err *err)
 {
 	autofree struct xen_domctl_schedparam_vcpu *params = xcalloc(nr, sizeof(*params));
 
 	for (unsigned i = 0; i < nr; i++)
 		params[i].vcpuid = vcpus[i];
-	if (hv_done(hv, xc_sched_rtds_vcpu_get(hv->xc, domid, params, nr), err, "sched_rtds_vcpu_get", domid,
-		    "%u vcpus", nr) < 0)
+	if (hv_done(hv, xc_sched_rtds_vcpu_get(hv->xc, domid, params, nr), err,
+		    "sched_rtds_vcpu_get", domid, "%u vcpus", nr) < 0)
 		return -1;
 	for (unsigned i = 0; i < nr; i++)
 		rtds_from(&out[i], &params[i].u.rtds);
 	return 0;
 }
 
-int hv_sched_rtds_vcpu_set(struct hv *hv, uint32_t domid, const uint32_t *vcpus, const struct hv_sched_rtds *in,
-			   unsigned nr, struct err *err)
+int hv_sched_rtds_vcpu_set(struct hv *hv, uint32_t domid, const uint32_t *vcpus,
+			   const struct hv_sched_rtds *in, unsigned nr, struct err *err)
 {
 	autofree struct xen_domctl_schedparam_vcpu *params = xcalloc(nr, sizeof(*params));
 
@@ -128,11 +135,11 @@ int hv_sched_rtds_vcpu_set(struct hv *hv, uint32_t domid, const uint32_t *vcpus,
 		params[i].vcpuid = vcpus[i];
 		params[i].u.rtds = rtds_to(&in[i]);
 	}
-	return hv_done(hv, xc_sched_rtds_vcpu_set(hv->xc, domid, params, nr), err, "sched_rtds_vcpu_set", domid,
-		       "%u vcpus", nr);
+	return hv_done(hv, xc_sched_rtds_vcpu_set(hv->xc, domid, params, nr), err,
+		       "sched_rtds_vcpu_set", domid, "%u vcpus", nr);
 }
 
-/* --- ARINC 653 ------------------------------------------------------------------------------------------------- */
+/* --- ARINC 653 -------------------------------------------------------------------------------- */
 
 _Static_assert(HV_ARINC653_MAX == ARINC653_MAX_DOMAINS_PER_SCHEDULE, "Xen's table");
 
@@ -141,8 +148,8 @@ int hv_arinc653_get(struct hv *hv, uint32_t pool, struct hv_arinc653_schedule *o
 	struct xen_sysctl_arinc653_schedule s;
 
 	memset(&s, 0, sizeof(s));
-	if (hv_done(hv, xc_sched_arinc653_schedule_get(hv->xc, pool, &s), err, "arinc653_get", HV_HOST, "pool=%u",
-		    pool) < 0)
+	if (hv_done(hv, xc_sched_arinc653_schedule_get(hv->xc, pool, &s), err, "arinc653_get",
+		    HV_HOST, "pool=%u", pool) < 0)
 		return -1;
 	*out = (struct hv_arinc653_schedule){ .major_frame_ns = s.major_frame };
 	out->nr = s.num_sched_entries < HV_ARINC653_MAX ? s.num_sched_entries : HV_ARINC653_MAX;
@@ -154,13 +161,14 @@ int hv_arinc653_get(struct hv *hv, uint32_t pool, struct hv_arinc653_schedule *o
 	return 0;
 }
 
-int hv_arinc653_set(struct hv *hv, uint32_t pool, const struct hv_arinc653_schedule *in, struct err *err)
+int hv_arinc653_set(struct hv *hv, uint32_t pool, const struct hv_arinc653_schedule *in,
+		    struct err *err)
 {
 	struct xen_sysctl_arinc653_schedule s;
 
 	if (in->nr > HV_ARINC653_MAX)
-		return err_set(err, EINVAL, "an ARINC 653 schedule has at most %d entries, not %u", HV_ARINC653_MAX,
-			       in->nr);
+		return err_set(err, EINVAL, "an ARINC 653 schedule has at most %d entries, not %u",
+			       HV_ARINC653_MAX, in->nr);
 	memset(&s, 0, sizeof(s));
 	s.major_frame = in->major_frame_ns;
 	s.num_sched_entries = in->nr;
@@ -169,17 +177,17 @@ int hv_arinc653_set(struct hv *hv, uint32_t pool, const struct hv_arinc653_sched
 		s.sched_entries[i].vcpu_id = in->entries[i].vcpu;
 		s.sched_entries[i].runtime = in->entries[i].runtime_ns;
 	}
-	return hv_done(hv, xc_sched_arinc653_schedule_set(hv->xc, pool, &s), err, "arinc653_set", HV_HOST,
-		       "pool=%u entries=%u", pool, in->nr);
+	return hv_done(hv, xc_sched_arinc653_schedule_set(hv->xc, pool, &s), err, "arinc653_set",
+		       HV_HOST, "pool=%u entries=%u", pool, in->nr);
 }
 
-/* --- cpupools -------------------------------------------------------------------------------------------------- */
+/* --- cpupools --------------------------------------------------------------------------------- */
 
 #define MAP_BYTES (BITMAP_BITS / 8)
 
 /* libxenctrl's own calls first ask for the number of pcpus; a map of fixed size does as well. */
-static int cpupool_map_op(struct hv *hv, const char *call, struct xen_sysctl_cpupool_op *pool, struct bitmap *cpus,
-			  struct err *err)
+static int cpupool_map_op(struct hv *hv, const char *call, struct xen_sysctl_cpupool_op *pool,
+			  struct bitmap *cpus, struct err *err)
 {
 	DECLARE_HYPERCALL_BUFFER(uint8_t, map);
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_cpupool_op };
@@ -222,19 +230,20 @@ int hv_cpupool_free_cpus(struct hv *hv, struct bitmap *cpus, struct err *err)
 
 int hv_cpupool_create(struct hv *hv, enum hv_sched sched, uint32_t *id, struct err *err)
 {
-	return hv_done(hv, xc_cpupool_create(hv->xc, id, sched), err, "cpupool_create", HV_HOST, "sched=%u",
-		       (unsigned)sched);
+	return hv_done(hv, xc_cpupool_create(hv->xc, id, sched), err, "cpupool_create", HV_HOST,
+		       "sched=%u", (unsigned)sched);
 }
 
 int hv_cpupool_destroy(struct hv *hv, uint32_t id, struct err *err)
 {
-	return hv_done(hv, xc_cpupool_destroy(hv->xc, id), err, "cpupool_destroy", HV_HOST, "pool=%u", id);
+	return hv_done(hv, xc_cpupool_destroy(hv->xc, id), err, "cpupool_destroy", HV_HOST,
+		       "pool=%u", id);
 }
 
 int hv_cpupool_add_cpu(struct hv *hv, uint32_t id, int cpu, struct err *err)
 {
-	return hv_done(hv, xc_cpupool_addcpu(hv->xc, id, cpu), err, "cpupool_addcpu", HV_HOST, "pool=%u cpu=%d", id,
-		       cpu);
+	return hv_done(hv, xc_cpupool_addcpu(hv->xc, id, cpu), err, "cpupool_addcpu", HV_HOST,
+		       "pool=%u cpu=%d", id, cpu);
 }
 
 int hv_cpupool_remove_cpu(struct hv *hv, uint32_t id, int cpu, struct err *err)
@@ -245,5 +254,6 @@ int hv_cpupool_remove_cpu(struct hv *hv, uint32_t id, int cpu, struct err *err)
 
 int hv_cpupool_move_domain(struct hv *hv, uint32_t id, uint32_t domid, struct err *err)
 {
-	return hv_done(hv, xc_cpupool_movedomain(hv->xc, id, domid), err, "cpupool_movedomain", domid, "pool=%u", id);
+	return hv_done(hv, xc_cpupool_movedomain(hv->xc, id, domid), err, "cpupool_movedomain",
+		       domid, "pool=%u", id);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Hypercalls about the host: version, physical resources, topology, console ring, runtime parameters, and the security policy
- * (Flask). What is shown of it, and how, is xl's business.
+ * Hypercalls about the host: version, physical resources, topology, console ring, runtime
+ * parameters, and the security policy (Flask). What is shown of it, and how, is xl's business.
  */
 #include <xenhypfs.h>
 #include "base/mem.h"
@@ -9,7 +9,7 @@
 #include "libvmm/hv.h"
 #include "libvmm/hv_call.h"
 
-/* --- version --------------------------------------------------------------------------------------------------- */
+/* --- version ---------------------------------------------------------------------------------- */
 
 static int version_of(struct hv *hv, int cmd, void *arg, const char *what, struct err *err)
 {
@@ -31,7 +31,8 @@ static int release(struct hv *hv, int *major, int *minor, struct err *err)
 #define take_string(dst, src) \
 	snprintf((dst), sizeof(dst), "%.*s", (int)strnlen((src), sizeof(src)), (src))
 
-int hv_capabilities(struct hv *hv, int *major, int *minor, char *caps, size_t caps_size, struct err *err)
+int hv_capabilities(struct hv *hv, int *major, int *minor, char *caps, size_t caps_size,
+		    struct err *err)
 {
 	xen_capabilities_info_t info = "";
 
@@ -116,7 +117,7 @@ int hv_is_direct_mapped(struct hv *hv, bool *is_direct, struct err *err)
 	return 0;
 }
 
-/* --- physical resources ---------------------------------------------------------------------------------------- */
+/* --- physical resources ----------------------------------------------------------------------- */
 
 int hv_physinfo(struct hv *hv, struct hv_physinfo *out, struct err *err)
 {
@@ -173,12 +174,14 @@ int hv_numainfo(struct hv *hv, struct hv_nodeinfo *nodes, unsigned *nr, struct e
 	unsigned room = *nr < MAX_NODES ? *nr : MAX_NODES;
 
 	*nr = room;
-	if (hv_done(hv, xc_numainfo(hv->xc, nr, mem, distance), err, "numainfo", HV_HOST, "%u", room) < 0)
+	if (hv_done(hv, xc_numainfo(hv->xc, nr, mem, distance), err, "numainfo", HV_HOST, "%u",
+		    room) < 0)
 		return -1;
 	if (*nr > room)
 		*nr = room;
 	for (unsigned i = 0; i < *nr; i++) {
-		nodes[i] = (struct hv_nodeinfo){ .memsize = mem[i].memsize, .memfree = mem[i].memfree };
+		nodes[i] = (struct hv_nodeinfo){ .memsize = mem[i].memsize,
+						 .memfree = mem[i].memfree };
 		for (unsigned j = 0; j < *nr; j++)
 			nodes[i].distance[j] = distance[i * *nr + j];
 	}
@@ -190,7 +193,8 @@ int hv_cpu_idle_ns(struct hv *hv, uint64_t *idle_ns, unsigned *nr, struct err *e
 	autofree xc_cpuinfo_t *info = xcalloc(*nr ? *nr : 1, sizeof(*info));
 	int room = *nr, got = 0;
 
-	if (hv_done(hv, xc_getcpuinfo(hv->xc, room, info, &got), err, "getcpuinfo", HV_HOST, "%d", room) < 0)
+	if (hv_done(hv, xc_getcpuinfo(hv->xc, room, info, &got), err, "getcpuinfo", HV_HOST, "%d",
+		    room) < 0)
 		return -1;
 	*nr = got < room ? got : room;
 	for (unsigned i = 0; i < *nr; i++)
@@ -212,15 +216,15 @@ int hv_sharing_pages(struct hv *hv, uint64_t *freed, uint64_t *used, struct err 
 	return 0;
 }
 
-/* --- console, keys, parameters --------------------------------------------------------------------------------- */
+/* --- console, keys, parameters ---------------------------------------------------------------- */
 
-int hv_console_ring(struct hv *hv, char *buf, uint32_t *len, bool clear, bool incremental, uint32_t *index,
-		    struct err *err)
+int hv_console_ring(struct hv *hv, char *buf, uint32_t *len, bool clear, bool incremental,
+		    uint32_t *index, struct err *err)
 {
 	unsigned n = *len;
 
-	if (hv_done(hv, xc_readconsolering(hv->xc, buf, &n, clear, incremental, index), err, "readconsole", HV_HOST,
-		    "%u", *len) < 0)
+	if (hv_done(hv, xc_readconsolering(hv->xc, buf, &n, clear, incremental, index), err,
+		    "readconsole", HV_HOST, "%u", *len) < 0)
 		return -1;
 	*len = n < *len ? n : *len;
 	return 0;
@@ -228,7 +232,8 @@ int hv_console_ring(struct hv *hv, char *buf, uint32_t *len, bool clear, bool in
 
 int hv_debug_keys(struct hv *hv, const char *keys, struct err *err)
 {
-	return hv_done(hv, xc_send_debug_keys(hv->xc, keys), err, "debug_keys", HV_HOST, "%s", keys);
+	return hv_done(hv, xc_send_debug_keys(hv->xc, keys), err, "debug_keys", HV_HOST, "%s",
+		       keys);
 }
 
 int hv_set_param(struct hv *hv, const char *name, const char *value, struct err *err)
@@ -238,22 +243,23 @@ int hv_set_param(struct hv *hv, const char *name, const char *value, struct err 
 	int r;
 
 	if (!fs)
-		return err_set(err, errno ? errno : EIO, "opening Xen's file system of parameters: %s",
-			       strerror(errno));
-	r = hv_done(hv, xenhypfs_write(fs, path, value), err, "hypfs_write", HV_HOST, "%s=%s", path, value);
+		return err_set(err, errno ? errno : EIO,
+			       "opening Xen's file system of parameters: %s", strerror(errno));
+	r = hv_done(hv, xenhypfs_write(fs, path, value), err, "hypfs_write", HV_HOST, "%s=%s", path,
+		    value);
 	xenhypfs_close(fs);
 	return r;
 }
 
-/* --- Flask ----------------------------------------------------------------------------------------------------- */
+/* --- Flask ------------------------------------------------------------------------------------ */
 
 int hv_flask_context(struct hv *hv, uint32_t ssidref, char *buf, size_t size, struct err *err)
 {
 	if (!size)
 		return err_set(err, EINVAL, "no room for a security label");
 	memset(buf, 0, size);
-	if (hv_done(hv, xc_flask_sid_to_context(hv->xc, ssidref, buf, size - 1), err, "flask_sid_to_context",
-		    HV_HOST, "%u", ssidref) < 0)
+	if (hv_done(hv, xc_flask_sid_to_context(hv->xc, ssidref, buf, size - 1), err,
+		    "flask_sid_to_context", HV_HOST, "%u", ssidref) < 0)
 		return -1;
 	buf[size - 1] = '\0';
 	return 0;
@@ -279,19 +285,20 @@ int hv_flask_getenforce(struct hv *hv, int *mode, struct err *err)
 
 int hv_flask_setenforce(struct hv *hv, int mode, struct err *err)
 {
-	return hv_done(hv, xc_flask_setenforce(hv->xc, mode), err, "flask_setenforce", HV_HOST, "%d", mode);
+	return hv_done(hv, xc_flask_setenforce(hv->xc, mode), err, "flask_setenforce", HV_HOST,
+		       "%d", mode);
 }
 
 int hv_flask_load(struct hv *hv, const void *policy, size_t size, struct err *err)
 {
 	if (size > UINT32_MAX)
 		return err_set(err, EFBIG, "a security policy of %zu bytes is too large", size);
-	return hv_done(hv, xc_flask_load(hv->xc, (char *)(uintptr_t)policy, size), err, "flask_load", HV_HOST,
-		       "%zu bytes", size);
+	return hv_done(hv, xc_flask_load(hv->xc, (char *)(uintptr_t)policy, size), err,
+		       "flask_load", HV_HOST, "%zu bytes", size);
 }
 
 int hv_flask_relabel(struct hv *hv, uint32_t domid, uint32_t ssidref, struct err *err)
 {
-	return hv_done(hv, xc_flask_relabel_domain(hv->xc, domid, ssidref), err, "flask_relabel", domid, "%u",
-		       ssidref);
+	return hv_done(hv, xc_flask_relabel_domain(hv->xc, domid, ssidref), err, "flask_relabel",
+		       domid, "%u", ssidref);
 }

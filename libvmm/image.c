@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Understands kernel images and streams them. Every header field is distrusted: sizes are checked against the file and against
- * sane bounds here; whether the result fits the guest is layout.c's question. Knows no domain.
+ * Understands kernel images and streams them. Every header field is distrusted: sizes are checked
+ * against the file and against sane bounds here; whether the result fits the guest is layout.c's
+ * question. Knows no domain.
  */
 #include <endian.h>
 #include <errno.h>
@@ -39,11 +40,12 @@ union header {
 	struct zimage32_header zimage32;
 	uint8_t bytes[64];
 };
-_Static_assert(sizeof(struct arm64_header) == 64 && sizeof(struct zimage32_header) == 0x30, "as the boot protocols say");
+_Static_assert(sizeof(struct arm64_header) == 64 && sizeof(struct zimage32_header) == 0x30,
+	       "as the boot protocols say");
 
 #define MAX_TEXT_OFFSET (1ull << 30)
 
-/* --- files ----------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int open_file(struct image *img, const char *path, struct err *err)
 {
@@ -73,13 +75,14 @@ void image_close(struct image *img)
 	free(steal(img->path));
 }
 
-/* --- gzip ------------------------------------------------------------------------------------------------------ */
+/* --- gzip ------------------------------------------------------------------------------------- */
 
 static int inflate_begin(z_stream *z, const struct image *img, struct err *err)
 {
 	memset(z, 0, sizeof(*z));
 	if (inflateInit2(z, 16 + MAX_WBITS) != Z_OK)
-		return err_set(err, ENOMEM, "%s: starting to decompress: %s", img->path, z->msg ? z->msg : "no memory");
+		return err_set(err, ENOMEM, "%s: starting to decompress: %s", img->path,
+			       z->msg ? z->msg : "no memory");
 	return 0;
 }
 
@@ -91,8 +94,8 @@ struct inflater {
 };
 
 /* Fill `out` as far as the data goes. */
-static int inflate_some(const struct image *img, struct inflater *inf, void *out, size_t size, size_t *got,
-			struct err *err)
+static int inflate_some(const struct image *img, struct inflater *inf, void *out, size_t size,
+			size_t *got, struct err *err)
 {
 	inf->z.next_out = out;
 	inf->z.avail_out = size;
@@ -104,7 +107,8 @@ static int inflate_some(const struct image *img, struct inflater *inf, void *out
 			size_t n = left < sizeof(inf->in) ? left : sizeof(inf->in);
 
 			if (!n)
-				return err_set(err, EINVAL, "%s: the compressed data ends too early", img->path);
+				return err_set(err, EINVAL,
+					       "%s: the compressed data ends too early", img->path);
 			if (file_pread_all(img->fd, inf->in, n, inf->at, img->path, err) < 0)
 				return -1;
 			inf->at += n;
@@ -149,22 +153,25 @@ static int probe_gzip(struct image *img, union header *head, size_t *got, struct
 	uint32_t isize;
 
 	if (img->file_size <= 18)
-		return err_set(err, EINVAL, "%s: a gzip file of %llu bytes holds no kernel", img->path,
-			       (unsigned long long)img->file_size);
-	if (file_pread_all(img->fd, &isize, sizeof(isize), img->file_size - sizeof(isize), img->path, err) < 0)
+		return err_set(err, EINVAL, "%s: a gzip file of %llu bytes holds no kernel",
+			       img->path, (unsigned long long)img->file_size);
+	if (file_pread_all(img->fd, &isize, sizeof(isize), img->file_size - sizeof(isize),
+			   img->path, err) < 0)
 		return -1;
 	img->is_gzip = true;
 	img->load_size = img->mem_size = le32toh(isize);
 	if (!img->load_size || img->load_size > IMAGE_MAX_SIZE)
-		return err_set(err, EFBIG, "%s: decompressed it would be %llu bytes (1 to %llu are possible)", img->path,
-			       (unsigned long long)img->load_size, (unsigned long long)IMAGE_MAX_SIZE);
+		return err_set(err, EFBIG,
+			       "%s: decompressed it would be %llu bytes (1 to %llu are possible)",
+			       img->path, (unsigned long long)img->load_size,
+			       (unsigned long long)IMAGE_MAX_SIZE);
 	inf = inflater_new(img, err);
 	if (!inf)
 		return -1;
 	return inflate_some(img, inf, head, sizeof(*head), got, err);
 }
 
-/* --- probing --------------------------------------------------------------------------------------------------- */
+/* --- probing ---------------------------------------------------------------------------------- */
 
 static int probe_arm64(struct image *img, const struct arm64_header *h, struct err *err)
 {
@@ -175,19 +182,22 @@ static int probe_arm64(struct image *img, const struct arm64_header *h, struct e
 	if (!size && !offset)
 		offset = ARM64_OLD_TEXT_OFFSET;
 	if (offset > MAX_TEXT_OFFSET)
-		return err_set(err, EINVAL, "%s: the arm64 header asks for an offset of %#llx from the start of memory",
-			       img->path, (unsigned long long)offset);
+		return err_set(
+			err, EINVAL,
+			"%s: the arm64 header asks for an offset of %#llx from the start of memory",
+			img->path, (unsigned long long)offset);
 	if (size > LAYOUT_RAM0_SIZE)
-		return err_set(err, EINVAL, "%s: the arm64 header claims a size of %#llx bytes", img->path,
-			       (unsigned long long)size);
+		return err_set(err, EINVAL, "%s: the arm64 header claims a size of %#llx bytes",
+			       img->path, (unsigned long long)size);
 	if (size > img->mem_size)
 		img->mem_size = size;
 	img->base = img->entry = LAYOUT_RAM0 + offset;
 	return 0;
 }
 
-/* FreeRTOS and ERIKA carry the same header with the address they were linked for as `start`; upstream loads to
- * 0x40008000 all the same and enters at `start`. An image linked elsewhere is loaded where it was linked for. */
+/* FreeRTOS and ERIKA carry the same header with the address they were linked for as `start`;
+ * upstream loads to 0x40008000 all the same and enters at `start`. An image linked elsewhere is
+ * loaded where it was linked for. */
 static int probe_zimage32(struct image *img, const struct zimage32_header *h, struct err *err)
 {
 	uint32_t start = le32toh(h->start), end = le32toh(h->end);
@@ -195,9 +205,11 @@ static int probe_zimage32(struct image *img, const struct zimage32_header *h, st
 
 	img->kind = IMAGE_ZIMAGE32;
 	if (end < start)
-		return err_set(err, EINVAL, "%s: the zImage header says it ends at %#x, before its start at %#x",
+		return err_set(err, EINVAL,
+			       "%s: the zImage header says it ends at %#x, before its start at %#x",
 			       img->path, end, start);
-	img->base = start == 0 || (start >= fixed && start - fixed < img->load_size) ? fixed : start;
+	img->base =
+		start == 0 || (start >= fixed && start - fixed < img->load_size) ? fixed : start;
 	img->entry = start ? start : fixed;
 	if (end - start > img->mem_size)
 		img->mem_size = end - start;
@@ -210,9 +222,11 @@ static int probe_raw(struct image *img, const struct vmm_config *cfg, struct err
 	img->base = cfg->load_address == CONFIG_UNSET ? LAYOUT_RAM0 : (uint64_t)cfg->load_address;
 	img->entry = cfg->entry_address == CONFIG_UNSET ? img->base : (uint64_t)cfg->entry_address;
 	if (img->entry < img->base || img->entry - img->base >= img->load_size)
-		return err_set(err, EINVAL, "%s: the entry address %#llx lies outside the image (%#llx, %llu bytes)",
-			       img->path, (unsigned long long)img->entry, (unsigned long long)img->base,
-			       (unsigned long long)img->load_size);
+		return err_set(
+			err, EINVAL,
+			"%s: the entry address %#llx lies outside the image (%#llx, %llu bytes)",
+			img->path, (unsigned long long)img->entry, (unsigned long long)img->base,
+			(unsigned long long)img->load_size);
 	return 0;
 }
 
@@ -237,10 +251,15 @@ static int probe(struct image *img, const struct vmm_config *cfg, struct err *er
 	if (got >= sizeof(head.zimage32) && le32toh(head.zimage32.magic) == ZIMAGE32_MAGIC)
 		return probe_zimage32(img, &head.zimage32, err);
 	if (got >= 4 && !memcmp(head.bytes, "\177ELF", 4))
-		return err_set(err, ENOEXEC, "%s: an ELF file; make a binary of it (objcopy -O binary) and set "
-			       "image_format=\"raw\"", img->path);
-	return err_set(err, ENOEXEC, "%s: neither an arm64 Image nor a zImage, plain or gzip; for a bare binary set "
-		       "image_format=\"raw\"", img->path);
+		return err_set(err, ENOEXEC,
+			       "%s: an ELF file; make a binary of it (objcopy -O binary) and set "
+			       "image_format=\"raw\"",
+			       img->path);
+	return err_set(
+		err, ENOEXEC,
+		"%s: neither an arm64 Image nor a zImage, plain or gzip; for a bare binary set "
+		"image_format=\"raw\"",
+		img->path);
 }
 
 int image_open(struct image *img, const struct vmm_config *cfg, const char *path, struct err *err)
@@ -265,27 +284,31 @@ char *image_describe(const struct image *img)
 		[IMAGE_ARM64] = "arm64 Image", [IMAGE_ZIMAGE32] = "32-bit zImage", [IMAGE_RAW] = "raw binary",
 	};
 
-	return str_printf("%s%s, %llu KiB at %#llx, entry %#llx", kinds[img->kind], img->is_gzip ? ", gzip" : "",
-			  (unsigned long long)(img->mem_size + 1023) / 1024, (unsigned long long)img->base,
-			  (unsigned long long)img->entry);
+	return str_printf("%s%s, %llu KiB at %#llx, entry %#llx", kinds[img->kind],
+			  img->is_gzip ? ", gzip" : "",
+			  (unsigned long long)(img->mem_size + 1023) / 1024,
+			  (unsigned long long)img->base, (unsigned long long)img->entry);
 }
 
-/* --- loading --------------------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
-static int load_plain(const struct image *img, void *chunk, image_put_fn *put, void *arg, struct err *err)
+static int load_plain(const struct image *img, void *chunk, image_put_fn *put, void *arg,
+		      struct err *err)
 {
 	for (uint64_t at = 0; at < img->load_size;) {
 		uint64_t left = img->load_size - at;
 		size_t n = left < IMAGE_CHUNK ? left : IMAGE_CHUNK;
 
-		if (file_pread_all(img->fd, chunk, n, at, img->path, err) < 0 || put(arg, at, chunk, n, err) < 0)
+		if (file_pread_all(img->fd, chunk, n, at, img->path, err) < 0 ||
+		    put(arg, at, chunk, n, err) < 0)
 			return -1;
 		at += n;
 	}
 	return 0;
 }
 
-static int load_gzip(const struct image *img, void *chunk, image_put_fn *put, void *arg, struct err *err)
+static int load_gzip(const struct image *img, void *chunk, image_put_fn *put, void *arg,
+		     struct err *err)
 {
 	autoinflater struct inflater *inf = inflater_new(img, err);
 	uint8_t beyond;
@@ -300,8 +323,11 @@ static int load_gzip(const struct image *img, void *chunk, image_put_fn *put, vo
 		if (inflate_some(img, inf, chunk, n, &got, err) < 0)
 			return -1;
 		if (got < n)
-			return err_set(err, EINVAL, "%s: decompressed it is %llu bytes, but its trailer says %llu",
-				       img->path, (unsigned long long)(at + got), (unsigned long long)img->load_size);
+			return err_set(
+				err, EINVAL,
+				"%s: decompressed it is %llu bytes, but its trailer says %llu",
+				img->path, (unsigned long long)(at + got),
+				(unsigned long long)img->load_size);
 		if (put(arg, at, chunk, n, err) < 0)
 			return -1;
 	}
@@ -309,7 +335,8 @@ static int load_gzip(const struct image *img, void *chunk, image_put_fn *put, vo
 	if (inflate_some(img, inf, &beyond, 1, &got, err) < 0)
 		return -1;
 	if (got)
-		return err_set(err, EFBIG, "%s: decompressed it is larger than the %llu bytes its trailer says",
+		return err_set(err, EFBIG,
+			       "%s: decompressed it is larger than the %llu bytes its trailer says",
 			       img->path, (unsigned long long)img->load_size);
 	return 0;
 }
@@ -318,5 +345,6 @@ int image_load(const struct image *img, image_put_fn *put, void *arg, struct err
 {
 	autofree void *chunk = xmalloc(IMAGE_CHUNK);
 
-	return img->is_gzip ? load_gzip(img, chunk, put, arg, err) : load_plain(img, chunk, put, arg, err);
+	return img->is_gzip ? load_gzip(img, chunk, put, arg, err)
+			    : load_plain(img, chunk, put, arg, err);
 }

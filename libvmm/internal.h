@@ -18,7 +18,8 @@ struct vmm {
 	const struct vmm_defaults *defaults;	/* of devices that are attached; may be NULL */
 };
 
-/* The hypervisor or the store, opened when first asked for. NULL and err when it cannot be reached. */
+/* The hypervisor or the store, opened when first asked for. NULL and err when it cannot be
+ * reached. */
 struct hv *vmm_hv(struct vmm *vmm, struct err *err) must_check;
 struct store *vmm_store(struct vmm *vmm, struct err *err) must_check;
 
@@ -30,7 +31,8 @@ static inline bool vmm_is_interrupted(const struct vmm *vmm)
 /* Say which step begins, and fail with EINTR when an interrupt was asked for. */
 int vmm_step(struct vmm *vmm, struct err *err, const char *fmt, ...) must_check printf_like(3, 4);
 
-/* A note on guests that Xen started: the number of the console that their Linux finds, since it came too late for console 0. */
+/* A note on guests that Xen started: the number of the console that their Linux finds, since it
+ * came too late for console 0. */
 #define VMM_NOTE_LATE_CONSOLE "late-console"
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON text and trees by way of yajl's callbacks: its own tree has no limit on depth and loses large numbers. This file knows
- * nothing of configurations.
+ * JSON text and trees by way of yajl's callbacks: its own tree has no limit on depth and loses
+ * large numbers. This file knows nothing of configurations.
  */
 #include "libvmm/json.h"
 
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* --- reading -------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct reader {
 	struct json *root;
@@ -118,7 +118,8 @@ static const yajl_callbacks callbacks = {
 	.yajl_start_array = on_open_array, .yajl_end_array = on_close,
 };
 
-static int report(yajl_handle h, const struct reader *r, const char *text, size_t len, struct err *err)
+static int report(yajl_handle h, const struct reader *r, const char *text, size_t len,
+		  struct err *err)
 {
 	size_t at = yajl_get_bytes_consumed(h), line = 1;
 	unsigned char *what;
@@ -126,7 +127,8 @@ static int report(yajl_handle h, const struct reader *r, const char *text, size_
 	for (size_t i = 0; i < at && i < len; i++)
 		line += text[i] == '\n';
 	if (r->is_too_deep)
-		return err_set(err, EINVAL, "line %zu: nested more than %u deep", line, JSON_MAX_DEPTH);
+		return err_set(err, EINVAL, "line %zu: nested more than %u deep", line,
+			       JSON_MAX_DEPTH);
 	what = yajl_get_error(h, 0, (const unsigned char *)text, len);
 	what[strcspn((char *)what, "\n")] = '\0';
 	err_set(err, EINVAL, "line %zu: %s", line, (char *)what);
@@ -143,11 +145,13 @@ int json_parse(const char *text, size_t len, struct json **out, struct err *err)
 	if (len > 0 && text[len - 1] == '\0')
 		len--;
 	if (len > JSON_MAX_BYTES)
-		return err_set(err, EFBIG, "%zu bytes of JSON; at most %u are read", len, JSON_MAX_BYTES);
+		return err_set(err, EFBIG, "%zu bytes of JSON; at most %u are read", len,
+			       JSON_MAX_BYTES);
 	h = yajl_alloc(&callbacks, NULL, &r);
 	if (h == NULL)
 		return err_set(err, ENOMEM, "no memory to read JSON");
-	/* What a guest.cfg says in Latin-1 (a path, a kernel's argument) is written as it is and must be read again. */
+	/* What a guest.cfg says in Latin-1 (a path, a kernel's argument) is written as it is and
+	 * must be read again. */
 	yajl_config(h, yajl_dont_validate_strings, 1);
 	if (yajl_parse(h, (const unsigned char *)text, len) != yajl_status_ok ||
 	    yajl_complete_parse(h) != yajl_status_ok)
@@ -192,7 +196,7 @@ const struct json *json_get(const struct json *j, const char *key)
 	return NULL;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct json_writer {
 	yajl_gen gen;
@@ -295,8 +299,10 @@ int json_writer_end(struct json_writer *w, char **out, struct err *err)
 	int ret = 0;
 
 	/* yajl says "generation complete" only to a value too many */
-	if (w->status != yajl_gen_status_ok || yajl_gen_get_buf(w->gen, &text, &len) != yajl_gen_status_ok)
-		ret = err_set(err, EINVAL, "writing JSON: a string is not valid UTF-8, or memory ran out");
+	if (w->status != yajl_gen_status_ok ||
+	    yajl_gen_get_buf(w->gen, &text, &len) != yajl_gen_status_ok)
+		ret = err_set(err, EINVAL,
+			      "writing JSON: a string is not valid UTF-8, or memory ran out");
 	else
 		*out = xstrndup((const char *)text, len);
 	json_writer_free(w);

@@ -10,8 +10,9 @@
 /*
  * JSON text to a tree and values to text. The only door to the JSON library (yajl).
  *
- * Reading is bounded: JSON_MAX_BYTES of text, JSON_MAX_DEPTH nested containers; anything after the value but blanks (and one NUL, which
- * upstream's saved files end in) is refused. Numbers keep their text, so that 64 bits survive.
+ * Reading is bounded: JSON_MAX_BYTES of text, JSON_MAX_DEPTH nested containers; anything after the
+ * value but blanks (and one NUL, which upstream's saved files end in) is refused. Numbers keep
+ * their text, so that 64 bits survive.
  */
 #define JSON_MAX_BYTES (8u << 20)
 #define JSON_MAX_DEPTH 64u
@@ -36,8 +37,8 @@ void json_autofree(struct json **j);
 const struct json *json_get(const struct json *j, const char *key);
 #define json_for_each(pos, j) for (const struct json *pos = (j) == NULL ? NULL : (j)->child; pos != NULL; pos = pos->next)
 
-/* Text being written, indented by four blanks as upstream prints it. A failure is kept and reported by json_writer_end. In an
- * object each value has a key; elsewhere `key` is NULL. */
+/* Text being written, indented by four blanks as upstream prints it. A failure is kept and reported
+ * by json_writer_end. In an object each value has a key; elsewhere `key` is NULL. */
 struct json_writer;
 struct json_writer *json_writer_new(void);
 void json_open_object(struct json_writer *w, const char *key);

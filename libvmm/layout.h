@@ -70,7 +70,7 @@ struct layout_request {
 struct layout {
 	struct layout_range bank[2];
 	struct layout_range kernel, initrd, dtb;
-	struct layout_range extended[2];	/* for foreign mappings, in /hypervisor; size 0: none */
+	struct layout_range extended[2]; /* for foreign mappings, in /hypervisor; size 0: none */
 	unsigned nr_banks, nr_extended;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Carrying out a plan of static partitioning (plan.c), all of it or nothing: how things were is taken down first, and a step that
- * fails leads back there. The plan in force is a file that ends with the boot, so that guests which start later find their
- * place.
+ * Carrying out a plan of static partitioning (plan.c), all of it or nothing: how things were is
+ * taken down first, and a step that fails leads back there. The plan in force is a file that ends
+ * with the boot, so that guests which start later find their place.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,14 +30,15 @@ int vmm_plan_load(struct vmm *vmm, const char *path, struct vmm_plan *out, struc
 	return plan_read(vmm, path ? path : in_force, out, err);
 }
 
-/* --- back ---------------------------------------------------------------------------------------------------------------- */
+/* --- back ------------------------------------------------------------------------------------- */
 
 static void pins_back(struct vmm *vmm, const struct domain_state *d)
 {
 	struct err ignored = ERR_INIT;
 
 	for (size_t v = 0; v < d->nr_vcpus; v++)
-		if (vmm_vcpu_pin(vmm, d->info.domid, (uint32_t)v, &d->vcpus[v].hard, &d->vcpus[v].soft, false, &ignored) < 0)
+		if (vmm_vcpu_pin(vmm, d->info.domid, (uint32_t)v, &d->vcpus[v].hard,
+				 &d->vcpus[v].soft, false, &ignored) < 0)
 			err_clear(&ignored);
 }
 
@@ -63,8 +64,9 @@ static void pool_back(struct vmm *vmm, const struct vmm_cpupool *pool)
 		err_clear(&ignored);
 }
 
-/* To the state taken down: domains leave pools that were not there, those pools go, pcpus return, affinities follow. A pool that
- * cannot go is told; it is in nobody's way but keeps its pcpus, and applying the plan again finds it. */
+/* To the state taken down: domains leave pools that were not there, those pools go, pcpus return,
+ * affinities follow. A pool that cannot go is told; it is in nobody's way but keeps its pcpus, and
+ * applying the plan again finds it. */
 static void go_back(struct vmm *vmm, const struct placement_state *before, struct err *err)
 {
 	struct err ignored = ERR_INIT;
@@ -76,7 +78,8 @@ static void go_back(struct vmm *vmm, const struct placement_state *before, struc
 	if (vmm_cpupool_list(vmm, &now, &nr, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < nr; i++)
-		if (!placement_pool(before, now[i].name) && vmm_cpupool_destroy(vmm, now[i].id, false, &ignored) < 0) {
+		if (!placement_pool(before, now[i].name) &&
+		    vmm_cpupool_destroy(vmm, now[i].id, false, &ignored) < 0) {
 			err_append(err, "cpupool '%s' is left over: %s", now[i].name, ignored.msg);
 			err_clear(&ignored);
 		}
@@ -87,9 +90,10 @@ static void go_back(struct vmm *vmm, const struct placement_state *before, struc
 		domain_back(vmm, &before->domains[i]);
 }
 
-/* --- there --------------------------------------------------------------------------------------------------------------- */
+/* --- there ------------------------------------------------------------------------------------ */
 
-static int make_pool(struct vmm *vmm, const struct placement_state *before, const struct vmm_plan_pool *want, struct err *err)
+static int make_pool(struct vmm *vmm, const struct placement_state *before,
+		     const struct vmm_plan_pool *want, struct err *err)
 {
 	const struct vmm_cpupool *there = placement_pool(before, want->name);
 	struct vmm_cpupool_config cfg = { want->name, true, true, want->sched, want->cpus };
@@ -99,16 +103,20 @@ static int make_pool(struct vmm *vmm, const struct placement_state *before, cons
 	if (there && there->sched == want->sched && bitmap_equal(&there->cpus, &want->cpus))
 		return 0;
 	if (there)
-		return err_set(err, EEXIST, "cpupool '%s' is there and is another; 'xl partition clear' or destroy it first",
+		return err_set(err, EEXIST,
+			       "cpupool '%s' is there and is another; 'xl partition clear' or "
+			       "destroy it first",
 			       want->name);
 	if (vmm_cpupool_free_cpus(vmm, &taken, err) < 0)
 		return -1;
-	/* Only Pool-0 gives: what belongs to somebody else's pool stays there, and creating fails with its name. */
+	/* Only Pool-0 gives: what belongs to somebody else's pool stays there, and creating fails
+	 * with its name. */
 	struct bitmap from_pool0 = want->cpus;
 
 	bitmap_andnot(&from_pool0, &taken);
 	bitmap_and(&from_pool0, &before->pools[0].cpus);
-	if (!bitmap_is_empty(&from_pool0) && vmm_cpupool_remove_cpus(vmm, 0, &from_pool0, false, err) < 0)
+	if (!bitmap_is_empty(&from_pool0) &&
+	    vmm_cpupool_remove_cpus(vmm, 0, &from_pool0, false, err) < 0)
 		return -1;
 	return vmm_cpupool_create(vmm, &cfg, &pool, err);
 }
@@ -123,7 +131,8 @@ static bool is_pinned(const struct vmm_plan *plan, const char *name, uint32_t vc
 }
 
 /* The vcpus that the plan does not pin keep off the exclusive pcpus. */
-static int keep_off(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, const char *name, struct err *err)
+static int keep_off(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, const char *name,
+		    struct err *err)
 {
 	autofree struct vmm_vcpuinfo *vcpus = NULL;
 	size_t nr;
@@ -146,7 +155,8 @@ static int keep_off(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid
 }
 
 /* One domain takes its place. */
-static int place(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, const char *name, struct err *err)
+static int place(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, const char *name,
+		 struct err *err)
 {
 	for (size_t i = 0; i < plan->nr_guests; i++) {
 		uint32_t pool = 0;
@@ -159,12 +169,14 @@ static int place(struct vmm *vmm, const struct vmm_plan *plan, uint32_t domid, c
 	}
 	for (size_t i = 0; i < plan->nr_pins; i++)
 		if (str_eq(plan->pins[i].guest, name) &&
-		    vmm_vcpu_pin(vmm, domid, plan->pins[i].vcpu, &plan->pins[i].cpus, NULL, false, err) < 0)
+		    vmm_vcpu_pin(vmm, domid, plan->pins[i].vcpu, &plan->pins[i].cpus, NULL, false,
+				 err) < 0)
 			return -1;
 	return keep_off(vmm, plan, domid, name, err);
 }
 
-static int carry_out(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *before, struct err *err)
+static int carry_out(struct vmm *vmm, const struct vmm_plan *plan,
+		     const struct placement_state *before, struct err *err)
 {
 	autofree char *path = partition_path();
 
@@ -172,7 +184,8 @@ static int carry_out(struct vmm *vmm, const struct vmm_plan *plan, const struct 
 		if (make_pool(vmm, before, &plan->pools[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < before->nr_domains; i++)
-		if (place(vmm, plan, before->domains[i].info.domid, before->domains[i].name, err) < 0)
+		if (place(vmm, plan, before->domains[i].info.domid, before->domains[i].name, err) <
+		    0)
 			return -1;
 	return file_write_atomic(path, plan->text, strlen(plan->text), 0644, err);
 }
@@ -222,10 +235,11 @@ int partition_join(struct vmm *vmm, uint32_t domid, const char *name, struct err
 	return ret < 0 ? err_wrap(err, "its place in the partition (%s)", path) : 0;
 }
 
-/* --- and away ------------------------------------------------------------------------------------------------------------- */
+/* --- and away --------------------------------------------------------------------------------- */
 
 /* Its pools go, their pcpus to Pool-0. */
-static int pools_away(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s, struct err *err)
+static int pools_away(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s,
+		      struct err *err)
 {
 	struct bitmap back;
 
@@ -242,7 +256,8 @@ static int pools_away(struct vmm *vmm, const struct vmm_plan *plan, const struct
 	return bitmap_is_empty(&back) ? 0 : vmm_cpupool_add_cpus(vmm, 0, &back, err);
 }
 
-static bool is_in_plans_pool(const struct vmm_plan *plan, const struct placement_state *s, const struct domain_state *d)
+static bool is_in_plans_pool(const struct vmm_plan *plan, const struct placement_state *s,
+			     const struct domain_state *d)
 {
 	for (size_t i = 0; i < plan->nr_pools; i++) {
 		const struct vmm_cpupool *there = placement_pool(s, plan->pools[i].name);
@@ -254,9 +269,11 @@ static bool is_in_plans_pool(const struct vmm_plan *plan, const struct placement
 }
 
 /* What the plan pinned or kept off somewhere; other people's pools are left alone. */
-static bool is_bound(const struct vmm_plan *plan, const struct placement_state *s, const struct domain_state *d)
+static bool is_bound(const struct vmm_plan *plan, const struct placement_state *s,
+		     const struct domain_state *d)
 {
-	if (is_in_plans_pool(plan, s, d) || (d->info.cpupool == 0 && !bitmap_is_empty(&plan->exclusive)))
+	if (is_in_plans_pool(plan, s, d) ||
+	    (d->info.cpupool == 0 && !bitmap_is_empty(&plan->exclusive)))
 		return true;
 	for (size_t i = 0; i < plan->nr_pins; i++)
 		if (str_eq(plan->pins[i].guest, d->name))
@@ -264,7 +281,8 @@ static bool is_bound(const struct vmm_plan *plan, const struct placement_state *
 	return false;
 }
 
-static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s, struct err *err)
+static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct placement_state *s,
+		    struct err *err)
 {
 	struct bitmap all;
 	unsigned nr_cpus, nr_nodes;
@@ -286,7 +304,8 @@ static int set_free(struct vmm *vmm, const struct vmm_plan *plan, const struct p
 	bitmap_fill(&all, nr_cpus);
 	for (size_t i = 0; i < s->nr_domains; i++)
 		if (is_bound(plan, s, &s->domains[i]) &&
-		    vmm_vcpu_pin(vmm, s->domains[i].info.domid, VMM_VCPU_ALL, &all, NULL, false, err) < 0)
+		    vmm_vcpu_pin(vmm, s->domains[i].info.domid, VMM_VCPU_ALL, &all, NULL, false,
+				 err) < 0)
 			return -1;
 	return 0;
 }

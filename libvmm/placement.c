@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which vcpu may run on which pcpu: as it is, and as it would be under a plan of static partitioning. Looks, and changes nothing.
+ * Which vcpu may run on which pcpu: as it is, and as it would be under a plan of static
+ * partitioning. Looks, and changes nothing.
  */
 #include <string.h>
 #include "base/str.h"
 #include "libvmm/placement.h"
 
-/* --- how things are ------------------------------------------------------------------------------------------------------ */
+/* --- how things are --------------------------------------------------------------------------- */
 
 void placement_free(struct placement_state *s)
 {
@@ -18,7 +19,8 @@ void placement_free(struct placement_state *s)
 	vmm_cpupools_free(s->pools, s->nr_pools);
 }
 
-static int add_domain(struct vmm *vmm, struct placement_state *s, const struct vmm_dominfo *info, char *take_name, struct err *err)
+static int add_domain(struct vmm *vmm, struct placement_state *s, const struct vmm_dominfo *info,
+		      char *take_name, struct err *err)
 {
 	struct domain_state *d;
 
@@ -36,7 +38,8 @@ int placement_take(struct vmm *vmm, struct placement_state *s, struct err *err)
 	int ret = 0;
 
 	memset(s, 0, sizeof(*s));
-	if (vmm_cpupool_list(vmm, &s->pools, &s->nr_pools, err) < 0 || vmm_domain_list(vmm, &list, &nr, err) < 0)
+	if (vmm_cpupool_list(vmm, &s->pools, &s->nr_pools, err) < 0 ||
+	    vmm_domain_list(vmm, &list, &nr, err) < 0)
 		return -1;
 	names = xcalloc(nr, sizeof(*names));
 	if (vmm_domain_names(vmm, list, nr, names, err) < 0)
@@ -66,22 +69,27 @@ static const struct vmm_cpupool *pool_of(const struct placement_state *s, uint32
 	return NULL;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 struct rows { struct vmm_placement *v; size_t nr; };
 
-static struct vmm_placement *add_row(struct rows *rows, const char *name, const char *pool, const struct bitmap *cpus)
+static struct vmm_placement *add_row(struct rows *rows, const char *name, const char *pool,
+				     const struct bitmap *cpus)
 {
 	struct vmm_placement *row;
 
 	rows->v = xreallocarray(rows->v, rows->nr + 1, sizeof(*rows->v));
 	row = &rows->v[rows->nr++];
-	*row = (struct vmm_placement){ .name = xstrdup(name ? name : "?"), .pool = xstrdup(pool), .domid = UINT32_MAX,
-				       .vcpu = VMM_VCPU_ALL, .cpus = *cpus };
+	*row = (struct vmm_placement){ .name = xstrdup(name ? name : "?"),
+				       .pool = xstrdup(pool),
+				       .domid = UINT32_MAX,
+				       .vcpu = VMM_VCPU_ALL,
+				       .cpus = *cpus };
 	return row;
 }
 
-static void add_vcpu(struct rows *rows, const struct domain_state *d, size_t v, const char *pool, const struct bitmap *cpus)
+static void add_vcpu(struct rows *rows, const struct domain_state *d, size_t v, const char *pool,
+		     const struct bitmap *cpus)
 {
 	struct vmm_placement *row = add_row(rows, d->name, pool, cpus);
 
@@ -124,7 +132,7 @@ int vmm_placement(struct vmm *vmm, struct vmm_placement **out, size_t *nr, struc
 	return 0;
 }
 
-/* --- as a plan would have it --------------------------------------------------------------------------------------------- */
+/* --- as a plan would have it ------------------------------------------------------------------ */
 
 static const struct vmm_plan_guest *planned_guest(const struct vmm_plan *plan, const char *name)
 {
@@ -135,7 +143,8 @@ static const struct vmm_plan_guest *planned_guest(const struct vmm_plan *plan, c
 }
 
 /* A later line overrides an earlier one, as carrying them out in order does. */
-static const struct vmm_plan_pin *planned_pin(const struct vmm_plan *plan, const char *name, uint32_t vcpu)
+static const struct vmm_plan_pin *planned_pin(const struct vmm_plan *plan, const char *name,
+					      uint32_t vcpu)
 {
 	const struct vmm_plan_pin *found = NULL;
 
@@ -147,7 +156,8 @@ static const struct vmm_plan_pin *planned_pin(const struct vmm_plan *plan, const
 }
 
 /* The plan's pools are as it says, Pool-0 has what they leave, others stay what they are. */
-static struct bitmap planned_cpus(const struct vmm_plan *plan, const struct placement_state *s, const char *name)
+static struct bitmap planned_cpus(const struct vmm_plan *plan, const struct placement_state *s,
+				  const char *name)
 {
 	const struct vmm_cpupool *there = placement_pool(s, name);
 	struct bitmap cpus;
@@ -163,8 +173,8 @@ static struct bitmap planned_cpus(const struct vmm_plan *plan, const struct plac
 	return cpus;
 }
 
-static void plan_domain(struct rows *rows, const struct vmm_plan *plan, const struct placement_state *s,
-			const struct domain_state *d)
+static void plan_domain(struct rows *rows, const struct vmm_plan *plan,
+			const struct placement_state *s, const struct domain_state *d)
 {
 	const struct vmm_cpupool *now = pool_of(s, d->info.cpupool);
 	const struct vmm_plan_guest *guest = planned_guest(plan, d->name);
@@ -187,8 +197,8 @@ static void plan_domain(struct rows *rows, const struct vmm_plan *plan, const st
 }
 
 /* A guest that does not run has the vcpus that are pinned, as far as anybody knows. */
-static void plan_absent(struct rows *rows, const struct vmm_plan *plan, const struct placement_state *s,
-			const struct vmm_plan_guest *guest)
+static void plan_absent(struct rows *rows, const struct vmm_plan *plan,
+			const struct placement_state *s, const struct vmm_plan_guest *guest)
 {
 	struct bitmap room = planned_cpus(plan, s, guest->pool);
 	bool is_pinned = false;
@@ -207,7 +217,8 @@ static void plan_absent(struct rows *rows, const struct vmm_plan *plan, const st
 		add_row(rows, guest->name, guest->pool, &room);
 }
 
-int vmm_plan_placement(struct vmm *vmm, const struct vmm_plan *plan, struct vmm_placement **out, size_t *nr, struct err *err)
+int vmm_plan_placement(struct vmm *vmm, const struct vmm_plan *plan, struct vmm_placement **out,
+		       size_t *nr, struct err *err)
 {
 	autostate struct placement_state s;
 	struct rows rows = { NULL, 0 };

@@ -23,6 +23,7 @@ int placement_take(struct vmm *vmm, struct placement_state *s, struct err *err) 
 void placement_free(struct placement_state *s);
 #define autostate __attribute__((cleanup(placement_free)))
 
-const struct vmm_cpupool *placement_pool(const struct placement_state *s, const char *name);	/* NULL: none */
+const struct vmm_cpupool *placement_pool(const struct placement_state *s,
+					 const char *name); /* NULL: none */
 
 #endif

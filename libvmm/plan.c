@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xl-partition(5): the text of a plan, and whether it can be true on this host. Changes nothing; that is partition.c's.
+ * xl-partition(5): the text of a plan, and whether it can be true on this host. Changes nothing;
+ * that is partition.c's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +31,7 @@ static const struct vmm_plan_guest *find_guest(const struct vmm_plan *p, const c
 	return NULL;
 }
 
-/* --- statements --------------------------------------------------------------------------------------------------------- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 /* pool NAME SCHEDULER PCPUS */
 static int take_pool(struct vmm *vmm, struct vmm_plan *p, const struct strlist *w, struct err *err)
@@ -41,7 +42,8 @@ static int take_pool(struct vmm *vmm, struct vmm_plan *p, const struct strlist *
 		return err_set(err, EINVAL, "expected pool NAME SCHEDULER PCPUS");
 	if (find_pool(p, w->v[1]) || str_eq(w->v[1], PLAN_POOL0))
 		return err_set(err, EINVAL, "cpupool '%s' is there already", w->v[1]);
-	if (vmm_sched_find(w->v[2], &pool.sched, err) < 0 || vmm_pcpus_parse(vmm, w->v[3], "pcpus", &pool.cpus, err) < 0)
+	if (vmm_sched_find(w->v[2], &pool.sched, err) < 0 ||
+	    vmm_pcpus_parse(vmm, w->v[3], "pcpus", &pool.cpus, err) < 0)
 		return -1;
 	if (bitmap_is_empty(&pool.cpus))
 		return err_set(err, EINVAL, "cpupool '%s' has no pcpus", w->v[1]);
@@ -50,8 +52,8 @@ static int take_pool(struct vmm *vmm, struct vmm_plan *p, const struct strlist *
 
 		bitmap_and(&both, &pool.cpus);
 		if (!bitmap_is_empty(&both))
-			return err_set(err, EINVAL, "pcpu %d is in cpupool '%s' already", bitmap_first(&both),
-				       p->pools[i].name);
+			return err_set(err, EINVAL, "pcpu %d is in cpupool '%s' already",
+				       bitmap_first(&both), p->pools[i].name);
 	}
 	pool.name = xstrdup(w->v[1]);
 	p->pools = xreallocarray(p->pools, p->nr_pools + 1, sizeof(*p->pools));
@@ -99,7 +101,8 @@ static int take_pin(struct vmm *vmm, struct vmm_plan *p, const struct strlist *w
 
 		bitmap_andnot(&outside, &pool->cpus);
 		if (!bitmap_is_empty(&outside))
-			return err_set(err, EINVAL, "pcpu %d is not in cpupool '%s'", bitmap_first(&outside), pool->name);
+			return err_set(err, EINVAL, "pcpu %d is not in cpupool '%s'",
+				       bitmap_first(&outside), pool->name);
 	}
 	pin.guest = xstrdup(w->v[1]);
 	p->pins = xreallocarray(p->pins, p->nr_pins + 1, sizeof(*p->pins));
@@ -108,7 +111,8 @@ static int take_pin(struct vmm *vmm, struct vmm_plan *p, const struct strlist *w
 }
 
 /* exclusive PCPUS */
-static int take_exclusive(struct vmm *vmm, struct vmm_plan *p, const struct strlist *w, struct err *err)
+static int take_exclusive(struct vmm *vmm, struct vmm_plan *p, const struct strlist *w,
+			  struct err *err)
 {
 	struct bitmap cpus;
 
@@ -142,9 +146,10 @@ static int take_line(struct vmm *vmm, struct vmm_plan *p, char *line, struct err
 	return err_set(err, EINVAL, "'%s' is none of pool, guest, pin and exclusive", words.v[0]);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
-/* An exclusive pcpu belongs to one vcpu, and a host needs a pcpu outside of all pools for Pool-0. */
+/* An exclusive pcpu belongs to one vcpu, and a host needs a pcpu outside of all pools for
+ * Pool-0. */
 static int check_whole(struct vmm *vmm, const struct vmm_plan *p, struct err *err)
 {
 	unsigned nr_cpus, nr_nodes;
@@ -156,14 +161,19 @@ static int check_whole(struct vmm *vmm, const struct vmm_plan *p, struct err *er
 	for (size_t i = 0; i < p->nr_pools; i++)
 		bitmap_andnot(&left, &p->pools[i].cpus);
 	if (bitmap_is_empty(&left))
-		return err_set(err, EINVAL, "no pcpu is left for " PLAN_POOL0 ", where domain 0 is");
-	for (int cpu = bitmap_first(&p->exclusive); cpu >= 0; cpu = bitmap_next(&p->exclusive, cpu)) {
+		return err_set(err, EINVAL,
+			       "no pcpu is left for " PLAN_POOL0 ", where domain 0 is");
+	for (int cpu = bitmap_first(&p->exclusive); cpu >= 0;
+	     cpu = bitmap_next(&p->exclusive, cpu)) {
 		unsigned owners = 0;
 
 		for (size_t i = 0; i < p->nr_pins; i++)
 			owners += bitmap_has(&p->pins[i].cpus, (unsigned)cpu);
 		if (owners != 1)
-			return err_set(err, EINVAL, "pcpu %d is to be exclusive, but %u lines pin something to it", cpu, owners);
+			return err_set(
+				err, EINVAL,
+				"pcpu %d is to be exclusive, but %u lines pin something to it", cpu,
+				owners);
 	}
 	return 0;
 }

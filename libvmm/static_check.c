@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One look at all guests of a board, of both kinds: what was given twice, and, where the board is known, what to nobody. It reads
- * configurations, partial trees and the board's, never the host.
+ * One look at all guests of a board, of both kinds: what was given twice, and, where the board is
+ * known, what to nobody. It reads configurations, partial trees and the board's, never the host.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -54,8 +54,10 @@ static void say(struct check *c, bool is_conflict, const char *fmt, ...)
 	c->report(c->arg, is_conflict, line);
 }
 
-static void conflict(struct check *c, const struct guest *a, const struct guest *b, const char *fmt, ...) printf_like(4, 5);
-static void conflict(struct check *c, const struct guest *a, const struct guest *b, const char *fmt, ...)
+static void conflict(struct check *c, const struct guest *a, const struct guest *b, const char *fmt,
+		     ...) printf_like(4, 5);
+static void conflict(struct check *c, const struct guest *a, const struct guest *b, const char *fmt,
+		     ...)
 {
 	autofree char *what = NULL;
 	va_list ap;
@@ -66,7 +68,7 @@ static void conflict(struct check *c, const struct guest *a, const struct guest 
 	say(c, true, "'%s' and '%s': %s", a->cfg->name, b->cfg->name, what);
 }
 
-/* --- what a guest is given ------------------------------------------------------------------------------------------ */
+/* --- what a guest is given -------------------------------------------------------------------- */
 
 static void add_keys(struct guest *g)
 {
@@ -123,7 +125,7 @@ static int read_guest(struct guest *g, struct err *err)
 	return 0;
 }
 
-/* --- what two guests cannot both have ------------------------------------------------------------------------------- */
+/* --- what two guests cannot both have --------------------------------------------------------- */
 
 static void compare_identity(struct check *c, const struct guest *a, const struct guest *b)
 {
@@ -138,7 +140,8 @@ static void compare_irqs(struct check *c, const struct guest *a, const struct gu
 	for (size_t i = 0; i < a->hw.nr_irqs; i++)
 		for (size_t k = 0; k < b->hw.nr_irqs; k++)
 			if (a->hw.irqs[i] == b->hw.irqs[k])
-				conflict(c, a, b, "irq %" PRIu32 " is given to both", a->hw.irqs[i]);
+				conflict(c, a, b, "irq %" PRIu32 " is given to both",
+					 a->hw.irqs[i]);
 }
 
 /* Without adding, so that nothing wraps. */
@@ -171,8 +174,8 @@ static void compare_memory(struct check *c, const struct guest *a, const struct 
 	for (size_t i = 0; i < a->memory.nr; i++)
 		for (size_t k = 0; k < b->memory.nr; k++)
 			if (overlap(&a->memory.v[i], &b->memory.v[k]))
-				conflict(c, a, b, "static_mem '%s' overlaps '%s'", a->cfg->static_mem.v[i],
-					 b->cfg->static_mem.v[k]);
+				conflict(c, a, b, "static_mem '%s' overlaps '%s'",
+					 a->cfg->static_mem.v[i], b->cfg->static_mem.v[k]);
 }
 
 static void compare(struct check *c, const struct guest *a, const struct guest *b)
@@ -200,12 +203,13 @@ static void check_shared(struct check *c, const struct guest *g)
 		for (size_t k = 0; shm.has_host && k < c->nr; k++)
 			for (size_t n = 0; n < c->guests[k].memory.nr; n++)
 				if (overlap(&range, &c->guests[k].memory.v[n]))
-					conflict(c, g, &c->guests[k], "static_shm '%s' overlaps static_mem '%s'", shm.id,
+					conflict(c, g, &c->guests[k],
+						 "static_shm '%s' overlaps static_mem '%s'", shm.id,
 						 c->guests[k].cfg->static_mem.v[n]);
 	}
 }
 
-/* --- who runs where ---------------------------------------------------------------------------------------------------- */
+/* --- who runs where --------------------------------------------------------------------------- */
 
 static void add_cpus(struct bitmap *all, const char *text)
 {
@@ -236,7 +240,8 @@ static void report_cpus(struct check *c, struct bitmap *used)
 		pinned(c->guests[i].cfg, &mine);
 		bitmap_or(used, &mine);
 		if (bitmap_is_empty(&mine)) {
-			say(c, false, "'%s' may run on any pcpu, those of pinned guests included", c->guests[i].cfg->name);
+			say(c, false, "'%s' may run on any pcpu, those of pinned guests included",
+			    c->guests[i].cfg->name);
 			continue;
 		}
 		for (size_t k = i + 1; k < c->nr; k++) {
@@ -247,7 +252,8 @@ static void report_cpus(struct check *c, struct bitmap *used)
 			if (bitmap_is_empty(&shared))
 				continue;
 			text = bitmap_str(&shared, BITMAP_BITS);
-			say(c, false, "'%s' and '%s' share pcpu %s", c->guests[i].cfg->name, c->guests[k].cfg->name, text);
+			say(c, false, "'%s' and '%s' share pcpu %s", c->guests[i].cfg->name,
+			    c->guests[k].cfg->name, text);
 		}
 	}
 }
@@ -260,11 +266,12 @@ static uint64_t report_totals(struct check *c)
 		kb += c->guests[i].cfg->max_kb;
 		vcpus += c->guests[i].cfg->max_vcpus;
 	}
-	say(c, false, "%zu guests, %" PRIu64 " vcpus, %" PRIu64 " MiB of memory", c->nr, vcpus, (kb + 1023) / 1024);
+	say(c, false, "%zu guests, %" PRIu64 " vcpus, %" PRIu64 " MiB of memory", c->nr, vcpus,
+	    (kb + 1023) / 1024);
 	return kb;
 }
 
-/* --- what the board has ------------------------------------------------------------------------------------------------ */
+/* --- what the board has ----------------------------------------------------------------------- */
 
 static void report_memory(struct check *c, uint64_t want_kb)
 {
@@ -273,19 +280,23 @@ static void report_memory(struct check *c, uint64_t want_kb)
 	for (size_t i = 0; i < c->map.ram.nr; i++)
 		have_kb += c->map.ram.v[i].size / 1024;
 	if (want_kb > have_kb || dom0_kb > have_kb - want_kb)
-		say(c, true, "the guests want %" PRIu64 " MiB and dom0 %" PRIu64 " MiB, the board has %" PRIu64 " MiB", want_kb / 1024,
-		    dom0_kb / 1024, have_kb / 1024);
+		say(c, true,
+		    "the guests want %" PRIu64 " MiB and dom0 %" PRIu64
+		    " MiB, the board has %" PRIu64 " MiB",
+		    want_kb / 1024, dom0_kb / 1024, have_kb / 1024);
 	else
-		say(c, false, "memory of the board: %" PRIu64 " MiB, dom0 %" PRIu64 " MiB%s, guests %" PRIu64 " MiB, %" PRIu64
-		    " MiB left for Xen and others", have_kb / 1024, dom0_kb / 1024, dom0_kb ? "" : " (no dom0_mem=)",
+		say(c, false,
+		    "memory of the board: %" PRIu64 " MiB, dom0 %" PRIu64 " MiB%s, guests %" PRIu64
+		    " MiB, %" PRIu64 " MiB left for Xen and others",
+		    have_kb / 1024, dom0_kb / 1024, dom0_kb ? "" : " (no dom0_mem=)",
 		    want_kb / 1024, (have_kb - want_kb - dom0_kb) / 1024);
 	for (size_t i = 0; i < c->nr; i++)
 		for (size_t k = 0; k < c->guests[i].memory.nr; k++) {
 			const struct layout_range *r = &c->guests[i].memory.v[k];
 
 			if (!boot_is_ram(&c->map, r->base, r->size))
-				say(c, true, "'%s': static_mem '%s' is not memory of this board", c->guests[i].cfg->name,
-				    c->guests[i].cfg->static_mem.v[k]);
+				say(c, true, "'%s': static_mem '%s' is not memory of this board",
+				    c->guests[i].cfg->name, c->guests[i].cfg->static_mem.v[k]);
 		}
 }
 
@@ -303,7 +314,8 @@ static void report_pcpus(struct check *c, const struct bitmap *used)
 	if (last >= 0 && (size_t)last >= c->nr_pcpus)
 		say(c, true, "cpus: the board has %zu pcpus, no pcpu %d", c->nr_pcpus, last);
 	text = bitmap_str(&unused, BITMAP_BITS);
-	say(c, false, "%zu pcpus; pinned to by no guest: %s", c->nr_pcpus, bitmap_is_empty(&unused) ? "none" : text);
+	say(c, false, "%zu pcpus; pinned to by no guest: %s", c->nr_pcpus,
+	    bitmap_is_empty(&unused) ? "none" : text);
 }
 
 static bool has_device(const struct guest *g, const struct hardware *device)
@@ -341,8 +353,8 @@ static void report_device(struct check *c, const struct hardware *device)
 	for (size_t i = 0; i < device->nr_irqs; i++) {
 		if (has_irq(owner, device->irqs[i]))
 			continue;
-		say(c, false, "%s: its irq %" PRIu32 " is not given to '%s'", device->paths.v[0], device->irqs[i],
-		    owner->cfg->name);
+		say(c, false, "%s: its irq %" PRIu32 " is not given to '%s'", device->paths.v[0],
+		    device->irqs[i], owner->cfg->name);
 	}
 }
 
@@ -356,7 +368,9 @@ static void report_pages(struct check *c, const struct guest *g)
 			for (size_t n = 0; n < c->devices.v[k].pages.nr; n++)
 				is_known |= overlap(&g->hw.pages.v[i], &c->devices.v[k].pages.v[n]);
 		if (!is_known)
-			say(c, false, "'%s': page 0x%" PRIx64 " belongs to no device that is kept from dom0 (xen,passthrough)",
+			say(c, false,
+			    "'%s': page 0x%" PRIx64
+			    " belongs to no device that is kept from dom0 (xen,passthrough)",
 			    g->cfg->name, g->hw.pages.v[i].base / PAGE);
 	}
 }
@@ -370,14 +384,15 @@ static int read_board(struct check *c, const char *path, struct err *err)
 		return 0;
 	if (file_read(path, MAX_BOARD, &c->board, &size, err) < 0)
 		return -1;
-	if (dt_boot_map(c->board, size, &c->map, err) < 0 || dt_boot_cpus(c->board, &cpus, &c->nr_pcpus, err) < 0)
+	if (dt_boot_map(c->board, size, &c->map, err) < 0 ||
+	    dt_boot_cpus(c->board, &cpus, &c->nr_pcpus, err) < 0)
 		return err_wrap(err, "%s", path);
 	dt_boot_cpus_free(cpus, c->nr_pcpus);
 	dt_hardware_board(c->board, &c->devices);
 	return 0;
 }
 
-/* --- all together ------------------------------------------------------------------------------------------------------- */
+/* --- all together ----------------------------------------------------------------------------- */
 
 static void report_all(struct check *c)
 {
@@ -401,8 +416,8 @@ static void report_all(struct check *c)
 		report_pages(c, &c->guests[i]);
 }
 
-int vmm_check_static(struct vmm_config *const *guests, size_t nr, const char *board, vmm_static_fn *report, void *arg,
-		     unsigned *nr_conflicts, struct err *err)
+int vmm_check_static(struct vmm_config *const *guests, size_t nr, const char *board,
+		     vmm_static_fn *report, void *arg, unsigned *nr_conflicts, struct err *err)
 {
 	struct check c = { .nr = nr, .report = report, .arg = arg };
 	int r;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The store as libvmm uses it: single requests, batches and transactions over the wire client of xs/, with a
- * time limit on every answer. Knows what requests mean and what their refusal is called; does not know what is kept where in
- * the store.
+ * The store as libvmm uses it: single requests, batches and transactions over the wire client of
+ * xs/, with a time limit on every answer. Knows what requests mean and what their refusal is
+ * called; does not know what is kept where in the store.
  */
 #include "libvmm/store.h"
 
@@ -152,8 +152,8 @@ static char *value_of(const struct xs_reply *reply)
 	return xstrndup(reply->data, reply->len);
 }
 
-static int read_value(struct store *s, uint32_t tx, const char *path, bool is_optional, char **value,
-		      struct err *err)
+static int read_value(struct store *s, uint32_t tx, const char *path, bool is_optional,
+		      char **value, struct err *err)
 {
 	struct request r = { .type = XS_READ, .tx = tx, .path = path };
 	struct xs_reply reply;
@@ -231,7 +231,8 @@ int store_mkdir(struct store *s, const char *path, struct err *err)
 	return demand(s, &r, &reply, err);
 }
 
-int store_read_many(struct store *s, const char *const *paths, size_t nr, char **values, struct err *err)
+int store_read_many(struct store *s, const char *const *paths, size_t nr, char **values,
+		    struct err *err)
 {
 	struct request r = { .type = XS_READ };
 	struct xs_reply reply;
@@ -277,10 +278,12 @@ static void add_names(struct strlist *out, const char *data, size_t len)
 }
 
 /*
- * A directory too large for one message, in parts: "GENERATION\0name\0name\0...", one more NUL at the end of the
- * last. It starts over when the generation changed, as often as the store says something new within the time limit.
+ * A directory too large for one message, in parts: "GENERATION\0name\0name\0...", one more NUL at
+ * the end of the last. It starts over when the generation changed, as often as the store says
+ * something new within the time limit.
  */
-static int list_parts(struct store *s, uint32_t tx, const char *path, struct strbuf *names, struct err *err)
+static int list_parts(struct store *s, uint32_t tx, const char *path, struct strbuf *names,
+		      struct err *err)
 {
 	uint64_t end = time_ms() + STORE_TIMEOUT_MS;
 	char offset[24], generation[24] = "";
@@ -316,7 +319,8 @@ static int list_parts(struct store *s, uint32_t tx, const char *path, struct str
 	return 0;
 }
 
-static int list_children(struct store *s, uint32_t tx, const char *path, struct strlist *out, struct err *err)
+static int list_children(struct store *s, uint32_t tx, const char *path, struct strlist *out,
+			 struct err *err)
 {
 	struct request r = { .type = XS_DIRECTORY, .tx = tx, .path = path };
 	autostrbuf struct strbuf names = STRBUF_INIT;
@@ -356,7 +360,8 @@ static int parse_perm(const char *text, struct store_perm *perm, struct err *err
 	return 0;
 }
 
-int store_get_perms(struct store *s, const char *path, struct store_perm *perms, size_t *nr, struct err *err)
+int store_get_perms(struct store *s, const char *path, struct store_perm *perms, size_t *nr,
+		    struct err *err)
 {
 	struct request r = { .type = XS_GET_PERMS, .path = path };
 	autostrlist struct strlist list = STRLIST_INIT;
@@ -389,8 +394,8 @@ static char *perms_text(const struct store_perm *perms, size_t nr, size_t *len)
 /* --- domains ---------------------------------------------------------------------------------- */
 
 /* A request that names a domain and perhaps numbers, each with its NUL. */
-static int ask_domain(struct store *s, enum xs_type type, uint32_t domid, const char *tail, size_t tail_len,
-		      struct xs_reply *reply, struct err *err)
+static int ask_domain(struct store *s, enum xs_type type, uint32_t domid, const char *tail,
+		      size_t tail_len, struct xs_reply *reply, struct err *err)
 {
 	char text[16];
 	struct request r = { type, 0, text, tail, tail_len, tail };
@@ -403,7 +408,8 @@ int store_introduce(struct store *s, uint32_t domid, uint64_t gfn, uint32_t port
 {
 	char tail[48];
 	int gfn_len = snprintf(tail, sizeof(tail), "%" PRIu64, gfn) + 1;
-	int len = gfn_len + snprintf(tail + gfn_len, sizeof(tail) - (size_t)gfn_len, "%" PRIu32, port) + 1;
+	int len = gfn_len +
+		  snprintf(tail + gfn_len, sizeof(tail) - (size_t)gfn_len, "%" PRIu32, port) + 1;
 	struct xs_reply reply;
 
 	return ask_domain(s, XS_INTRODUCE, domid, tail, (size_t)len, &reply, err);
@@ -464,7 +470,8 @@ static void txn_forget(struct store_txn *t)
 	t->tail = NULL;
 }
 
-static void txn_add(struct store_txn *t, enum xs_type type, char *take_path, char *take_tail, size_t tail_len)
+static void txn_add(struct store_txn *t, enum xs_type type, char *take_path, char *take_tail,
+		    size_t tail_len)
 {
 	struct store_change *c = xcalloc(1, sizeof(*c));
 	struct store_change **tail = t->tail ? t->tail : &t->head;
@@ -477,7 +484,8 @@ static void txn_add(struct store_txn *t, enum xs_type type, char *take_path, cha
 	t->tail = &c->next;
 }
 
-static void txn_add_perms(struct store_txn *t, char *take_path, const struct store_perm *perms, size_t nr)
+static void txn_add_perms(struct store_txn *t, char *take_path, const struct store_perm *perms,
+			  size_t nr)
 {
 	size_t len;
 	char *text = perms_text(perms, nr, &len);
@@ -495,7 +503,8 @@ void store_txn_write(struct store_txn *t, const char *value, const char *path, .
 	txn_add(t, XS_WRITE, p, xstrdup(value), strlen(value));
 }
 
-void store_txn_mkdir(struct store_txn *t, const struct store_perm *perms, size_t nr, const char *path, ...)
+void store_txn_mkdir(struct store_txn *t, const struct store_perm *perms, size_t nr,
+		     const char *path, ...)
 {
 	va_list ap;
 
@@ -507,7 +516,8 @@ void store_txn_mkdir(struct store_txn *t, const struct store_perm *perms, size_t
 		txn_add_perms(t, xstrdup(p), perms, nr);
 }
 
-void store_txn_perms(struct store_txn *t, const struct store_perm *perms, size_t nr, const char *path, ...)
+void store_txn_perms(struct store_txn *t, const struct store_perm *perms, size_t nr,
+		     const char *path, ...)
 {
 	va_list ap;
 
@@ -559,7 +569,8 @@ static int txn_end(struct store_txn *t, bool commit, struct err *err)
 		return -1;
 	if (!reply.error)
 		return 0;
-	return err_set(err, reply.error, "xenstore: committing a transaction: %s", strerror(reply.error));
+	return err_set(err, reply.error, "xenstore: committing a transaction: %s",
+		       strerror(reply.error));
 }
 
 int store_txn_read_opt(struct store_txn *t, char **value, struct err *err, const char *path, ...)
@@ -632,8 +643,9 @@ static int txn_try(struct store_txn *t, struct err *err)
 }
 
 /*
- * Three round trips: start, the changes, the end. The end does not travel with the changes, for the store would commit what
- * is left when it has refused one of them. A single change is atomic as it is.
+ * Three round trips: start, the changes, the end. The end does not travel with the changes, for the
+ * store would commit what is left when it has refused one of them. A single change is atomic as it
+ * is.
  */
 int store_txn_commit(struct store_txn *t, struct err *err)
 {
@@ -668,7 +680,8 @@ int store_fd(const struct store *s)
 	return xs_client_fd(s->client);
 }
 
-static int ask_watch(struct store *s, enum xs_type type, const char *path, const char *token, struct err *err)
+static int ask_watch(struct store *s, enum xs_type type, const char *path, const char *token,
+		     struct err *err)
 {
 	struct request r = { type, 0, path, token, strlen(token) + 1, token };
 	struct xs_reply reply;

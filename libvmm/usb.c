@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The host's USB devices on the ports of guests' controllers: found in sysfs, taken from their drivers for the kernel's backend
- * (usbback) or left to QEMU's (qusb), and written to the controller's nodes. It knows nothing of what a device does.
+ * The host's USB devices on the ports of guests' controllers: found in sysfs, taken from their
+ * drivers for the kernel's backend (usbback) or left to QEMU's (qusb), and written to the
+ * controller's nodes. It knows nothing of what a device does.
  *
- * Which device is on which port stands in the toolstack's record of the controller, as everything decided here does.
+ * Which device is on which port stands in the toolstack's record of the controller, as everything
+ * decided here does.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -32,21 +34,24 @@ static const char *sysfs(void)
 	return dir != NULL && dir[0] != '\0' ? dir : "/sys";
 }
 
-/* --- the host --------------------------------------------------------------------------------------------------- */
+/* --- the host --------------------------------------------------------------------------------- */
 
 static bool read_number(const char *busid, const char *name, uint32_t *out)
 {
-	autofree char *path = str_printf("%s/bus/usb/devices/%s/%s", sysfs(), busid, name), *text = NULL;
+	autofree char *path = str_printf("%s/bus/usb/devices/%s/%s", sysfs(), busid, name),
+		      *text = NULL;
 	struct err ignored = ERR_INIT;
 	uint64_t n;
 
-	if (file_read(path, 64, &text, NULL, &ignored) < 0 || num_dec(str_trim(text), 4096, name, &n, &ignored) < 0)
+	if (file_read(path, 64, &text, NULL, &ignored) < 0 ||
+	    num_dec(str_trim(text), 4096, name, &n, &ignored) < 0)
 		return false;
 	*out = (uint32_t)n;
 	return true;
 }
 
-/* "1-2.3": what the kernel calls the device with this number on this bus; no hubs' own interfaces ("1-0:1.0", "usb1"). */
+/* "1-2.3": what the kernel calls the device with this number on this bus; no hubs' own interfaces
+ * ("1-0:1.0", "usb1"). */
 static int find_busid(uint32_t bus, uint32_t addr, char **busid, struct err *err)
 {
 	autofree char *path = str_printf("%s/bus/usb/devices", sysfs());
@@ -55,28 +60,33 @@ static int find_busid(uint32_t bus, uint32_t addr, char **busid, struct err *err
 
 	*busid = NULL;
 	if (dir == NULL)
-		return err_set(err, errno, "%s: %s (does this machine have USB?)", path, strerror(errno));
+		return err_set(err, errno, "%s: %s (does this machine have USB?)", path,
+			       strerror(errno));
 	while (*busid == NULL && (e = readdir(dir)) != NULL) {
 		uint32_t b, a;
 
 		if (e->d_name[0] == '.' || strchr(e->d_name, ':') != NULL)
 			continue;
-		if (read_number(e->d_name, "busnum", &b) && read_number(e->d_name, "devnum", &a) && b == bus && a == addr)
+		if (read_number(e->d_name, "busnum", &b) && read_number(e->d_name, "devnum", &a) &&
+		    b == bus && a == addr)
 			*busid = xstrdup(e->d_name);
 	}
 	closedir(dir);
 	if (*busid == NULL)
-		return err_set(err, ENOENT, "there is no USB device %u on bus %u (lsusb shows them)", addr, bus);
+		return err_set(err, ENOENT,
+			       "there is no USB device %u on bus %u (lsusb shows them)", addr, bus);
 	if (str_starts(*busid, "usb")) {
 		free(steal(*busid));
-		return err_set(err, EINVAL, "USB device %u on bus %u is the bus's own hub", addr, bus);
+		return err_set(err, EINVAL, "USB device %u on bus %u is the bus's own hub", addr,
+			       bus);
 	}
 	return 0;
 }
 
 bool vmm_usb_address(const char *busid, uint32_t *bus, uint32_t *addr)
 {
-	return strchr(busid, '/') == NULL && read_number(busid, "busnum", bus) && read_number(busid, "devnum", addr);
+	return strchr(busid, '/') == NULL && read_number(busid, "busnum", bus) &&
+	       read_number(busid, "devnum", addr);
 }
 
 static int write_to(const char *path, const char *text, struct err *err)
@@ -91,7 +101,8 @@ static int write_to(const char *path, const char *text, struct err *err)
 /* "1-2:1.0", ...: what drivers bind to. */
 static void list_interfaces(const char *busid, struct strlist *out)
 {
-	autofree char *path = str_printf("%s/bus/usb/devices", sysfs()), *head = str_printf("%s:", busid);
+	autofree char *path = str_printf("%s/bus/usb/devices", sysfs()),
+		      *head = str_printf("%s:", busid);
 	DIR *dir = opendir(path);
 	struct dirent *e;
 
@@ -122,7 +133,9 @@ static int seize(struct vmm *vmm, const char *busid, struct err *err)
 	autostrlist struct strlist interfaces = STRLIST_INIT;
 
 	if (access(usbback, F_OK) < 0)
-		return err_set(err, ENOTSUP, "the kernel of this domain has no driver usbback, which serves a controller of type pv; one of "
+		return err_set(err, ENOTSUP,
+			       "the kernel of this domain has no driver usbback, which serves a "
+			       "controller of type pv; one of "
 			       "type qusb is served by QEMU");
 	list_interfaces(busid, &interfaces);
 	for (size_t i = 0; i < interfaces.n; i++) {
@@ -133,7 +146,8 @@ static int seize(struct vmm *vmm, const char *busid, struct err *err)
 		if (driver != NULL) {
 			note = str_printf(NOTES "/%s/%s/driver_path", busid, interfaces.v[i]);
 			unbind = str_printf("%s/unbind", driver);
-			if (store_write(vmm->store, note, driver, err) < 0 || write_to(unbind, interfaces.v[i], err) < 0)
+			if (store_write(vmm->store, note, driver, err) < 0 ||
+			    write_to(unbind, interfaces.v[i], err) < 0)
 				return -1;
 		}
 		if (write_to(bind, interfaces.v[i], err) < 0)
@@ -145,7 +159,8 @@ static int seize(struct vmm *vmm, const char *busid, struct err *err)
 /* Back to its drivers. What cannot be given back stays without one, and that is said. */
 static int give_back(struct vmm *vmm, const char *busid, struct err *err)
 {
-	autofree char *usbback = usbback_dir(), *unbind = str_printf("%s/unbind", usbback), *notes = str_printf(NOTES "/%s", busid);
+	autofree char *usbback = usbback_dir(), *unbind = str_printf("%s/unbind", usbback),
+		      *notes = str_printf(NOTES "/%s", busid);
 	autostrlist struct strlist interfaces = STRLIST_INIT;
 	int ret = 0;
 
@@ -156,7 +171,8 @@ static int give_back(struct vmm *vmm, const char *busid, struct err *err)
 
 		if (now == NULL || strcmp(now, usbback) != 0)
 			continue;
-		if (store_read_opt(vmm->store, &was, &one, NOTES "/%s/%s/driver_path", busid, interfaces.v[i]) < 0 ||
+		if (store_read_opt(vmm->store, &was, &one, NOTES "/%s/%s/driver_path", busid,
+				   interfaces.v[i]) < 0 ||
 		    write_to(unbind, interfaces.v[i], &one) < 0)
 			ret = err_set(err, one.code, "%s", one.msg);
 		bind = was != NULL ? str_printf("%s/bind", was) : NULL;
@@ -168,7 +184,7 @@ static int give_back(struct vmm *vmm, const char *busid, struct err *err)
 	return ret;
 }
 
-/* --- controllers ------------------------------------------------------------------------------------------------ */
+/* --- controllers ------------------------------------------------------------------------------ */
 
 struct controller {
 	const struct device_record *r;
@@ -192,15 +208,16 @@ static int read_ports(struct vmm *vmm, struct controller *c, struct err *err)
 	if (store_read_u64(vmm->store, &nr, err, "%s/num-ports", c->r->record) < 0)
 		return -1;
 	if (nr > MAX_PORTS)
-		return err_set(err, EINVAL, "%s/num-ports: %llu is out of range", c->r->record, (unsigned long long)nr);
+		return err_set(err, EINVAL, "%s/num-ports: %llu is out of range", c->r->record,
+			       (unsigned long long)nr);
 	for (uint32_t p = 1; p <= nr; p++)
 		strlist_take(&paths, str_printf("%s/port/%u", c->r->record, p));
 	c->nr_ports = (uint32_t)nr;
 	return store_read_many(vmm->store, (const char *const *)paths.v, paths.n, c->port + 1, err);
 }
 
-static int read_controllers(struct vmm *vmm, uint32_t domid, struct device_records *records, struct controller **out,
-			    struct err *err)
+static int read_controllers(struct vmm *vmm, uint32_t domid, struct device_records *records,
+			    struct controller **out, struct err *err)
 {
 	struct controller *c;
 
@@ -237,14 +254,15 @@ static int check_unassigned(struct vmm *vmm, const char *busid, struct err *err)
 				has |= c[i].port[p] != NULL && strcmp(c[i].port[p], busid) == 0;
 		controllers_free(c, records.nr);
 		if (has)
-			return err_set(err, EBUSY, "USB device %s is given to domain %u already", busid, domains[d].domid);
+			return err_set(err, EBUSY, "USB device %s is given to domain %u already",
+				       busid, domains[d].domid);
 	}
 	return 0;
 }
 
 /* The place that was asked for, or the first free one. */
-static int choose_place(const struct controller *c, size_t nr, const struct usb_place *want, size_t *ctrl,
-			uint32_t *port, struct err *err)
+static int choose_place(const struct controller *c, size_t nr, const struct usb_place *want,
+			size_t *ctrl, uint32_t *port, struct err *err)
 {
 	for (size_t i = 0; i < nr; i++) {
 		if (want->ctrl >= 0 && c[i].r->devid != want->ctrl)
@@ -254,7 +272,10 @@ static int choose_place(const struct controller *c, size_t nr, const struct usb_
 				continue;
 			if (c[i].port[p] != NULL && c[i].port[p][0] != '\0') {
 				if (want->port >= 0 && want->ctrl >= 0)
-					return err_set(err, EBUSY, "port %u of controller %d has a device already", p, want->ctrl);
+					return err_set(
+						err, EBUSY,
+						"port %u of controller %d has a device already", p,
+						want->ctrl);
 				continue;
 			}
 			*ctrl = i;
@@ -262,10 +283,13 @@ static int choose_place(const struct controller *c, size_t nr, const struct usb_
 			return 0;
 		}
 	}
-	return err_set(err, ENOENT, "the domain has no such free port: give it a controller (xl usbctrl-attach)");
+	return err_set(
+		err, ENOENT,
+		"the domain has no such free port: give it a controller (xl usbctrl-attach)");
 }
 
-static int set_port(struct vmm *vmm, const struct device_record *r, uint32_t port, const char *busid, struct err *err)
+static int set_port(struct vmm *vmm, const struct device_record *r, uint32_t port,
+		    const char *busid, struct err *err)
 {
 	autotxn struct store_txn t = STORE_TXN(vmm->store);
 
@@ -279,7 +303,7 @@ static bool is_for_kernel(const struct device_record *r)
 	return strcmp(r->back_kind, devclass_usbctrl.backend) == 0;
 }
 
-/* --- attach and detach ------------------------------------------------------------------------------------------ */
+/* --- attach and detach ------------------------------------------------------------------------ */
 
 static int put(struct vmm *vmm, uint32_t domid, const struct usb_place *want, struct err *err)
 {
@@ -291,7 +315,8 @@ static int put(struct vmm *vmm, uint32_t domid, const struct usb_place *want, st
 	size_t at = 0;
 	int ret;
 
-	if (find_busid(want->hostbus, want->hostaddr, &busid, err) < 0 || check_unassigned(vmm, busid, err) < 0 ||
+	if (find_busid(want->hostbus, want->hostaddr, &busid, err) < 0 ||
+	    check_unassigned(vmm, busid, err) < 0 ||
 	    read_controllers(vmm, domid, &records, &c, err) < 0)
 		return -1;
 	ret = choose_place(c, records.nr, want, &at, &port, err);
@@ -334,7 +359,8 @@ int vmm_usbdev_detach(struct vmm *vmm, uint32_t domid, int32_t ctrl, uint32_t po
 		if (store_read_opt(vmm->store, &busid, err, "%s/port/%u", r->record, port) < 0)
 			return -1;
 		if (busid == NULL || busid[0] == '\0')
-			return err_set(err, ENOENT, "port %u of USB controller %d has no device", port, ctrl);
+			return err_set(err, ENOENT, "port %u of USB controller %d has no device",
+				       port, ctrl);
 		if (set_port(vmm, r, port, "", err) < 0)
 			return -1;
 		return is_for_kernel(r) ? give_back(vmm, busid, err) : 0;
@@ -342,7 +368,8 @@ int vmm_usbdev_detach(struct vmm *vmm, uint32_t domid, int32_t ctrl, uint32_t po
 	return err_set(err, ENOENT, "domain %u has no USB controller %d", domid, ctrl);
 }
 
-int device_usb_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, struct err *err)
+int device_usb_attach_all(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg,
+			  struct err *err)
 {
 	struct vmm_device *dev;
 

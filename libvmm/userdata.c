@@ -45,8 +45,8 @@ static char *path_of(char kind, uint32_t domid, const uint8_t uuid[16], const ch
 	return str_printf("%s/userdata-%c.%u.%s.%s", state_dir(), kind, domid, text, what);
 }
 
-int userdata_write(uint32_t domid, const uint8_t uuid[16], const char *what, const void *data, size_t len,
-		   struct err *err)
+int userdata_write(uint32_t domid, const uint8_t uuid[16], const char *what, const void *data,
+		   size_t len, struct err *err)
 {
 	autofree char *path = path_of('d', domid, uuid, what);
 
@@ -62,8 +62,10 @@ int userdata_read(uint32_t domid, const uint8_t uuid[16], const char *what, char
 	return file_read(path, USERDATA_MAX, out, len, err);
 }
 
-/* The holder removes the file when it leaves, so what was locked must still be what the path names. */
-int userdata_lock(uint32_t domid, const uint8_t uuid[16], struct userdata_lock *lock, struct err *err)
+/* The holder removes the file when it leaves, so what was locked must still be what the path
+ * names. */
+int userdata_lock(uint32_t domid, const uint8_t uuid[16], struct userdata_lock *lock,
+		  struct err *err)
 {
 	autofree char *path = path_of('l', domid, uuid, "domain-userdata-lock");
 
@@ -78,7 +80,8 @@ int userdata_lock(uint32_t domid, const uint8_t uuid[16], struct userdata_lock *
 				return err_set(err, errno, "locking %s: %s", path, strerror(errno));
 		if (fstat(fd, &ours) < 0)
 			return err_set(err, errno, "%s: %s", path, strerror(errno));
-		if (stat(path, &named) == 0 && named.st_dev == ours.st_dev && named.st_ino == ours.st_ino) {
+		if (stat(path, &named) == 0 && named.st_dev == ours.st_dev &&
+		    named.st_ino == ours.st_ino) {
 			lock->fd = steal_fd(fd);
 			lock->path = steal(path);
 			return 0;
@@ -101,7 +104,8 @@ static bool is_of(const char *name, const char *tail)
 {
 	static const char head[] = "userdata-";
 
-	return str_starts(name, head) && name[sizeof(head) - 1] && str_starts(name + sizeof(head), tail);
+	return str_starts(name, head) && name[sizeof(head) - 1] &&
+	       str_starts(name + sizeof(head), tail);
 }
 
 int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err)
@@ -113,14 +117,17 @@ int userdata_remove(uint32_t domid, const uint8_t uuid[16], struct err *err)
 	int ret = 0;
 
 	if (!dir)
-		return errno == ENOENT ? 0 : err_set(err, errno, "%s: %s", state_dir(), strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : err_set(err, errno, "%s: %s", state_dir(), strerror(errno));
 	vmm_uuid_text(uuid, text);
 	tail = str_printf(".%u.%s.", domid, text);
 	while ((entry = readdir(dir))) {
 		if (!is_of(entry->d_name, tail))
 			continue;
 		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-			ret = err_set(err, errno, "%s/%s: %s", state_dir(), entry->d_name, strerror(errno));
+			ret = err_set(err, errno, "%s/%s: %s", state_dir(), entry->d_name,
+				      strerror(errno));
 	}
 	closedir(dir);
 	return ret;

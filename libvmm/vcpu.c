@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A domain's virtual cpus: how they are, where they run, where they may, how many are online. Knows pcpus only as numbers;
- * schedulers and pools are sched.c's and cpupool.c's.
+ * A domain's virtual cpus: how they are, where they run, where they may, how many are online. Knows
+ * pcpus only as numbers; schedulers and pools are sched.c's and cpupool.c's.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include "base/str.h"
 #include "libvmm/internal.h"
 
-int vmm_vcpu_list(struct vmm *vmm, uint32_t domid, struct vmm_vcpuinfo **out, size_t *nr, struct err *err)
+int vmm_vcpu_list(struct vmm *vmm, uint32_t domid, struct vmm_vcpuinfo **out, size_t *nr,
+		  struct err *err)
 {
 	struct hv *hv = vmm_hv(vmm, err);
 	autofree struct vmm_vcpuinfo *list = NULL;
@@ -43,7 +44,7 @@ int vmm_node_affinity(struct vmm *vmm, uint32_t domid, struct bitmap *nodes, str
 	return hv ? hv_node_get_affinity(hv, domid, nodes, err) : -1;
 }
 
-/* --- lists of pcpus ---------------------------------------------------------------------------------------------------- */
+/* --- lists of pcpus --------------------------------------------------------------------------- */
 
 struct nodes {
 	struct vmm *vmm;
@@ -66,7 +67,8 @@ static int node_cpus(unsigned node, struct bitmap *out, void *arg)
 	return bitmap_is_empty(out) ? -1 : 0;
 }
 
-int vmm_pcpus_parse(struct vmm *vmm, const char *text, const char *what, struct bitmap *out, struct err *err)
+int vmm_pcpus_parse(struct vmm *vmm, const char *text, const char *what, struct bitmap *out,
+		    struct err *err)
 {
 	struct nodes nodes = { vmm, NULL, 0 };
 	unsigned nr_cpus, nr_nodes;
@@ -81,11 +83,11 @@ int vmm_pcpus_parse(struct vmm *vmm, const char *text, const char *what, struct 
 	return ret;
 }
 
-/* --- pinning ----------------------------------------------------------------------------------------------------------- */
+/* --- pinning ---------------------------------------------------------------------------------- */
 
 /* One vcpu; what it was before comes back in *old, for putting it back. */
-static int pin_one(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct bitmap *hard, const struct bitmap *soft,
-		   bool force, struct vmm_vcpuinfo *old, struct err *err)
+static int pin_one(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct bitmap *hard,
+		   const struct bitmap *soft, bool force, struct vmm_vcpuinfo *old, struct err *err)
 {
 	struct bitmap h, s;
 
@@ -95,17 +97,19 @@ static int pin_one(struct hv *hv, uint32_t domid, uint32_t vcpu, const struct bi
 		h = *hard;
 	if (soft)
 		s = *soft;
-	return hv_vcpu_set_affinity(hv, domid, vcpu, hard ? &h : NULL, soft ? &s : NULL, force, err);
+	return hv_vcpu_set_affinity(hv, domid, vcpu, hard ? &h : NULL, soft ? &s : NULL, force,
+				    err);
 }
 
-static int check_pin(struct hv *hv, const struct hv_dominfo *dom, uint32_t vcpu, const struct bitmap *hard, bool force,
-		     struct err *err)
+static int check_pin(struct hv *hv, const struct hv_dominfo *dom, uint32_t vcpu,
+		     const struct bitmap *hard, bool force, struct err *err)
 {
 	struct hv_cpupool pool;
 	struct bitmap usable;
 
 	if (vcpu != VMM_VCPU_ALL && vcpu >= dom->nr_vcpus)
-		return err_set(err, EINVAL, "there is no vcpu %" PRIu32 ": it has %" PRIu32, vcpu, dom->nr_vcpus);
+		return err_set(err, EINVAL, "there is no vcpu %" PRIu32 ": it has %" PRIu32, vcpu,
+			       dom->nr_vcpus);
 	if (force && vcpu == VMM_VCPU_ALL)
 		return err_set(err, EINVAL, "force is for one vcpu, not for all");
 	if (!hard)
@@ -119,22 +123,25 @@ static int check_pin(struct hv *hv, const struct hv_dominfo *dom, uint32_t vcpu,
 	if (bitmap_is_empty(&usable)) {
 		autofree char *there = bitmap_str(&pool.cpus, BITMAP_BITS);
 
-		return err_set(err, EINVAL, "none of these pcpus is in its cpupool, which has %s", there);
+		return err_set(err, EINVAL, "none of these pcpus is in its cpupool, which has %s",
+			       there);
 	}
 	return 0;
 }
 
-static void put_back(struct hv *hv, uint32_t domid, uint32_t first, struct vmm_vcpuinfo *old, uint32_t nr)
+static void put_back(struct hv *hv, uint32_t domid, uint32_t first, struct vmm_vcpuinfo *old,
+		     uint32_t nr)
 {
 	struct err ignored = ERR_INIT;
 
 	for (uint32_t i = 0; i < nr; i++)
-		if (hv_vcpu_set_affinity(hv, domid, first + i, &old[i].hard, &old[i].soft, false, &ignored) < 0)
+		if (hv_vcpu_set_affinity(hv, domid, first + i, &old[i].hard, &old[i].soft, false,
+					 &ignored) < 0)
 			err_clear(&ignored);
 }
 
-int vmm_vcpu_pin(struct vmm *vmm, uint32_t domid, uint32_t vcpu, const struct bitmap *hard, const struct bitmap *soft,
-		 bool force, struct err *err)
+int vmm_vcpu_pin(struct vmm *vmm, uint32_t domid, uint32_t vcpu, const struct bitmap *hard,
+		 const struct bitmap *soft, bool force, struct err *err)
 {
 	struct hv *hv = vmm_hv(vmm, err);
 	autofree struct vmm_vcpuinfo *old = NULL;
@@ -151,13 +158,14 @@ int vmm_vcpu_pin(struct vmm *vmm, uint32_t domid, uint32_t vcpu, const struct bi
 	for (uint32_t i = 0; i < nr; i++) {
 		if (pin_one(hv, domid, first + i, hard, soft, force, &old[i], err) < 0) {
 			put_back(hv, domid, first, old, i);
-			return err_wrap(err, "pinning vcpu %" PRIu32 " of domain %" PRIu32, first + i, domid);
+			return err_wrap(err, "pinning vcpu %" PRIu32 " of domain %" PRIu32,
+					first + i, domid);
 		}
 	}
 	return 0;
 }
 
-/* --- online and offline ------------------------------------------------------------------------------------------------ */
+/* --- online and offline ----------------------------------------------------------------------- */
 
 int vmm_vcpu_set_online(struct vmm *vmm, uint32_t domid, uint32_t nr, struct err *err)
 {
@@ -168,7 +176,9 @@ int vmm_vcpu_set_online(struct vmm *vmm, uint32_t domid, uint32_t nr, struct err
 	if (!store || hv_domain_info(hv, domid, &dom, err) < 0)
 		return -1;
 	if (nr < 1 || nr > dom.nr_vcpus)
-		return err_set(err, EINVAL, "domain %" PRIu32 " can have 1 to %" PRIu32 " vcpus online, not %" PRIu32,
+		return err_set(err, EINVAL,
+			       "domain %" PRIu32 " can have 1 to %" PRIu32
+			       " vcpus online, not %" PRIu32,
 			       domid, dom.nr_vcpus, nr);
 	autotxn struct store_txn t = STORE_TXN(store);
 	for (uint32_t i = 0; i < dom.nr_vcpus; i++)

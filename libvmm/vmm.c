@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The context: opens the hypervisor and the store when they are first needed, passes the trace on as text, tells of progress
- * and asks whether to stop. Knows nothing of domains.
+ * The context: opens the hypervisor and the store when they are first needed, passes the trace on
+ * as text, tells of progress and asks whether to stop. Knows nothing of domains.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,21 +25,24 @@ void vmm_close(struct vmm *vmm)
 	free(vmm);
 }
 
-static void trace_hypercall(void *arg, const char *call, uint32_t domid, const char *args, int result)
+static void trace_hypercall(void *arg, const char *call, uint32_t domid, const char *args,
+			    int result)
 {
 	struct vmm *vmm = arg;
 	char who[24] = "", line[256];
 
 	if (domid != UINT32_MAX)
 		snprintf(who, sizeof(who), " domain %u", domid);
-	snprintf(line, sizeof(line), "%s%s%s%s%s = %d", call, who, *args ? " (" : "", args, *args ? ")" : "", result);
+	snprintf(line, sizeof(line), "%s%s%s%s%s = %d", call, who, *args ? " (" : "", args,
+		 *args ? ")" : "", result);
 	vmm->trace(vmm->trace_arg, 'h', line);
 }
 
 static void trace_store(void *arg, const char *op, const char *path, const char *value)
 {
 	struct vmm *vmm = arg;
-	autofree char *line = value ? str_printf("%s %s = \"%s\"", op, path, value) : str_printf("%s %s", op, path);
+	autofree char *line = value ? str_printf("%s %s = \"%s\"", op, path, value)
+				    : str_printf("%s %s", op, path);
 
 	vmm->trace(vmm->trace_arg, 's', line);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Room for a new domain over the fakes: who is asked for memory, who is not and why, and that a creation that fails leaves dom0's
- * target as it was.
+ * Room for a new domain over the fakes: who is asked for memory, who is not and why, and that a
+ * creation that fails leaves dom0's target as it was.
  */
 #include "tests/test.h"
 
@@ -76,10 +76,18 @@ END_TEST
 
 START_TEST(who_is_not_asked)
 {
-	static const struct { const char *commandline; bool is_movable; enum vmm_balloon mode; uint64_t need; const char *why; } cases[] = {
+	static const struct {
+		const char *commandline;
+		bool is_movable;
+		enum vmm_balloon mode;
+		uint64_t need;
+		const char *why;
+	} cases[] = {
 		{ NULL, true, VMM_BALLOON_OFF, 300, "autoballoon is off" },
-		{ "sync_console dom0_mem=1024M", true, VMM_BALLOON_AUTO, 300, "since dom0_mem= is on Xen's command line" },
-		{ "dom0_mem=1024M", true, VMM_BALLOON_AUTO, 300, "since dom0_mem= is on Xen's command line" },
+		{ "sync_console dom0_mem=1024M", true, VMM_BALLOON_AUTO, 300,
+		  "since dom0_mem= is on Xen's command line" },
+		{ "dom0_mem=1024M", true, VMM_BALLOON_AUTO, 300,
+		  "since dom0_mem= is on Xen's command line" },
 		{ "xdom0_mem=1", false, VMM_BALLOON_AUTO, 300, "Xen maps it 1:1" },
 		{ NULL, false, VMM_BALLOON_ON, 300, "Xen maps it 1:1" },
 		{ NULL, true, VMM_BALLOON_ON, 100 + 1024 - 127, "less than 128 MiB" },
@@ -89,7 +97,8 @@ START_TEST(who_is_not_asked)
 	for (size_t i = 0; i < array_size(cases); i++) {
 		fake_host.commandline = cases[i].commandline;
 		fake_host.is_dom0_movable = cases[i].is_movable;
-		ck_fails(balloon_make_room(vmm, cases[i].mode, cases[i].need * MIB, &dom0_kb, &err), &err, ENOMEM, cases[i].why);
+		ck_fails(balloon_make_room(vmm, cases[i].mode, cases[i].need * MIB, &dom0_kb, &err),
+			 &err, ENOMEM, cases[i].why);
 		ck_assert_msg(strstr(err.msg, "the host has 100 MiB free"), "%s", err.msg);
 		target_is("1048576");
 	}
@@ -111,7 +120,8 @@ START_TEST(interrupted_means_as_before)
 	start(NULL, true);
 	vmm_set_interrupt(vmm, &stop);
 	fake_store_on_change(interrupt);
-	ck_fails(balloon_make_room(vmm, VMM_BALLOON_ON, 300 * MIB, &dom0_kb, &err), &err, EINTR, "interrupted");
+	ck_fails(balloon_make_room(vmm, VMM_BALLOON_ON, 300 * MIB, &dom0_kb, &err), &err, EINTR,
+		 "interrupted");
 	ck_assert_uint_eq(dom0_kb, 0);
 	target_is("1048576");
 	finish();
@@ -144,5 +154,5 @@ START_TEST(every_fault_leaves_dom0_alone)
 }
 END_TEST
 
-TEST_MAIN("balloon", enough_is_enough, dom0_gives_what_is_missing, who_is_not_asked, interrupted_means_as_before,
-	  every_fault_leaves_dom0_alone)
+TEST_MAIN("balloon", enough_is_enough, dom0_gives_what_is_missing, who_is_not_asked,
+	  interrupted_means_as_before, every_fault_leaves_dom0_alone)

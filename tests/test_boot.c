@@ -17,7 +17,7 @@ static struct err err;
 static char dir[] = "/tmp/test_boot.XXXXXX";
 static char said[2048];
 
-/* --- placing ---------------------------------------------------------------------------------------------------------- */
+/* --- placing ---------------------------------------------------------------------------------- */
 
 START_TEST(modules_go_to_the_lowest_free_place)
 {
@@ -63,7 +63,7 @@ START_TEST(claims_are_exact_and_exclusive)
 }
 END_TEST
 
-/* --- exporting -------------------------------------------------------------------------------------------------------- */
+/* --- exporting -------------------------------------------------------------------------------- */
 
 static void put(const char *name, const void *data, size_t len)
 {
@@ -126,7 +126,8 @@ static void collect(void *arg, const char *where, const char *message)
 
 static struct vmm_config *guest(const char *name, const char *more)
 {
-	autofree char *text = str_printf("name=\"%s\"\nkernel=\"%s/Image\"\nmemory=64\n%s", name, dir, more);
+	autofree char *text =
+		str_printf("name=\"%s\"\nkernel=\"%s/Image\"\nmemory=64\n%s", name, dir, more);
 	struct vmm_config_source src = { .path = "test", .text = text };
 	struct vmm_config *cfg = NULL;
 
@@ -134,10 +135,15 @@ static struct vmm_config *guest(const char *name, const char *more)
 	return cfg;
 }
 
-static int export(struct vmm_config **cfgs, size_t nr, enum vmm_boot_form form, unsigned minor, char **out, size_t *len)
+static int export(struct vmm_config **cfgs, size_t nr, enum vmm_boot_form form, unsigned minor,
+		  char **out, size_t *len)
 {
 	autofree char *board = str_printf("%s/board.dtb", dir);
-	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .form = form, .xen_minor = minor, .board = board,
+	struct vmm_boot_export req = { .guests = cfgs,
+				       .nr_guests = nr,
+				       .form = form,
+				       .xen_minor = minor,
+				       .board = board,
 				       .warn = collect };
 
 	said[0] = '\0';
@@ -202,7 +208,10 @@ START_TEST(dom0_knows_guests_whose_nodes_are_hidden)
 	ck_assert(nodes[1].is_static && !nodes[1].has_ring_memory);
 	boot_nodes_free(nodes, nr);
 	/* A domain that is named twice: no table. */
-	ck_assert_int_eq(fdt_setprop_inplace_u32(blob, fdt_path_offset(blob, "/chosen/libvmm-guests/second"), "libvmm,domid", 1), 0);
+	ck_assert_int_eq(
+		fdt_setprop_inplace_u32(blob, fdt_path_offset(blob, "/chosen/libvmm-guests/second"),
+					"libvmm,domid", 1),
+		0);
 	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
 	ck_assert_uint_eq(nr, 0);
 	vmm_config_free(cfgs[0]);
@@ -224,7 +233,8 @@ START_TEST(source_and_commands_say_the_same)
 	ck_assert_ptr_nonnull(strstr(dts, "memory = <0x0 0x10000>;"));
 	ck_assert_ptr_nonnull(strstr(dts, "bootargs = \"console=hvc0 x=\\\\\";"));
 	ck_assert_ptr_nonnull(strstr(cmd, "fdt set /chosen/web memory <0x0 0x10000>"));
-	ck_assert_ptr_nonnull(strstr(cmd, "load ${devtype} ${devnum}:${distro_bootpart} 0x50000000 Image"));
+	ck_assert_ptr_nonnull(
+		strstr(cmd, "load ${devtype} ${devnum}:${distro_bootpart} 0x50000000 Image"));
 	vmm_config_free(cfg);
 }
 END_TEST
@@ -236,7 +246,8 @@ START_TEST(what_a_boot_cannot_do_is_said_key_by_key)
 	size_t len;
 
 	set_up();
-	cfg = guest("all", "cpus=\"1\"\ncpu_weight=512\nmax_grant_frames=32\nvif=[\"bridge=br0\"]\npool=\"rt\"\n");
+	cfg = guest("all", "cpus=\"1\"\ncpu_weight=512\nmax_grant_frames=32\nvif=[\"bridge=br0\"]"
+			   "\npool=\"rt\"\n");
 	ck_ok(export(&cfg, 1, VMM_BOOT_DTS, 17, &out, &len), &err);
 	ck_assert_ptr_nonnull(strstr(said, "all: cpus, cpus_soft: "));
 	ck_assert_ptr_nonnull(strstr(said, "xl init-dom0less"));
@@ -271,7 +282,8 @@ START_TEST(bad_plans_are_refused)
 	for (size_t i = 0; i < array_size(bad); i++) {
 		struct vmm_config *cfg = guest(bad[i].name, bad[i].more);
 
-		ck_fails(export(&cfg, 1, VMM_BOOT_DTS, 20, &out, &len), &err, bad[i].code, bad[i].words);
+		ck_fails(export(&cfg, 1, VMM_BOOT_DTS, 20, &out, &len), &err, bad[i].code,
+			 bad[i].words);
 		ck_assert_ptr_null(out);
 		vmm_config_free(cfg);
 	}
@@ -291,13 +303,14 @@ START_TEST(two_guests_of_one_name_and_a_narrow_board_are_refused)
 	put_board(1);
 	ck_fails(export(cfgs, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL, "#address-cells");
 	put("board.dtb", "no tree at all", 14);
-	ck_fails(export(cfgs, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL, "not a sound device tree");
+	ck_fails(export(cfgs, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL,
+		 "not a sound device tree");
 	vmm_config_free(cfgs[0]);
 	vmm_config_free(cfgs[1]);
 }
 END_TEST
 
-/* --- what Xen sets up between guests ----------------------------------------------------------------------------------- */
+/* --- what Xen sets up between guests ---------------------------------------------------------- */
 
 static struct vmm_cpupool_config pool(const char *text)
 {
@@ -308,23 +321,34 @@ static struct vmm_cpupool_config pool(const char *text)
 	return cfg;
 }
 
-static int export_all(struct vmm_config **cfgs, size_t nr, const struct vmm_cpupool_config *pools, size_t nr_pools,
-		      enum vmm_boot_form form, bool no_config, char **out, size_t *len)
+static int export_all(struct vmm_config **cfgs, size_t nr, const struct vmm_cpupool_config *pools,
+		      size_t nr_pools, enum vmm_boot_form form, bool no_config, char **out,
+		      size_t *len)
 {
 	autofree char *board = str_printf("%s/board.dtb", dir);
-	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .form = form, .xen_minor = 20, .board = board,
-				       .pools = pools, .nr_pools = nr_pools, .no_config = no_config, .warn = collect };
+	struct vmm_boot_export req = { .guests = cfgs,
+				       .nr_guests = nr,
+				       .form = form,
+				       .xen_minor = 20,
+				       .board = board,
+				       .pools = pools,
+				       .nr_pools = nr_pools,
+				       .no_config = no_config,
+				       .warn = collect };
 
 	said[0] = '\0';
 	return vmm_boot_export(&req, out, len, &err);
 }
 
 static const char first_keys[] =
-	"vcpus=2\nvuart=\"sbsa_uart\"\ncmdline=\"a \\\"b\\\" \\\\\"\npool=\"fast\"\nmax_grant_frames=40\nshadow_memory=4\n"
+	"vcpus=2\nvuart=\"sbsa_uart\"\ncmdline=\"a \\\"b\\\" "
+	"\\\\\"\npool=\"fast\"\nmax_grant_frames=40\nshadow_memory=4\n"
 	"static_evtchn=[\"10,second,11\",\"12,Domain-0,13\"]\nllc_colors=[\"0-3\",\"6\"]\n"
-	"static_shm=[\"id=ring,address=0x50000000,size=2m,role=owner\",\"id=log,address=0x51000000,size=64k,dom0\"]\n";
+	"static_shm=[\"id=ring,address=0x50000000,size=2m,role=owner\",\"id=log,address=0x51000000,"
+	"size=64k,dom0\"]\n";
 static const char second_keys[] =
-	"static_mem=[\"0x70000000,32m\",\"0x7a000000,32m\"]\ndirect_map=1\nstatic_evtchn=[\"11,first,10\"]\nnr_spis=64\nsve=\"hw\"\n"
+	"static_mem=[\"0x70000000,32m\",\"0x7a000000,32m\"]\ndirect_map=1\nstatic_evtchn=[\"11,"
+	"first,10\"]\nnr_spis=64\nsve=\"hw\"\n"
 	"static_shm=[\"id=ring,address=0x52000000,size=2m,host=0x60000000,role=borrower\"]\n";
 static const char pool_keys[] = "name=\"fast\"\nsched=\"null\"\ncpus=\"1,3\"\n";
 
@@ -355,7 +379,8 @@ START_TEST(a_board_with_everything_goes_there_and_back)
 		ck_assert_ptr_null(files[i].stored);
 	}
 	ck_assert_uint_eq(nr_again, 2);
-	ck_ok(export_all(again, 2, pools_again, 1, VMM_BOOT_DTB, true, &blob_again, &len_again), &err);
+	ck_ok(export_all(again, 2, pools_again, 1, VMM_BOOT_DTB, true, &blob_again, &len_again),
+	      &err);
 	ck_assert_uint_eq(len, len_again);
 	ck_assert_mem_eq(blob, blob_again, len);
 	vmm_boot_files_free(files, nr);
@@ -371,14 +396,29 @@ END_TEST
 START_TEST(a_board_with_everything_says_this)
 {
 	static const char *const words[] = {
-		"xen,evtchn = <0xa 0x8005>;", "xen,evtchn = <0xb 0x8004>;", "compatible = \"xen,evtchn-v1\";",
-		"xen,evtchn = <0xc 0x8007>;", "xen,evtchn = <0xd 0x8006>;",
-		"xen,shm-id = \"ring\";", "xen,shared-mem = <0x0 0x60000000 0x0 0x50000000 0x0 0x200000>;", "role = \"owner\";",
-		"xen,shared-mem = <0x0 0x60000000 0x0 0x52000000 0x0 0x200000>;", "role = \"borrower\";",
-		"xen,static-mem = <0x0 0x70000000 0x0 0x2000000 0x0 0x7a000000 0x0 0x2000000>;", "direct-map;",
-		"compatible = \"xen,cpupool\";", "cpupool-cpus = <0x8001 0x8002>;", "cpupool-sched = \"null\";",
-		"domain-cpupool = <0x", "libvmm,cpus = \"1,3\";", "max_grant_frames = <0x28>;", "xen,domain-p2m-mem-mb = <0x4>;",
-		"llc-colors = \"0-3,6\";", "sve;", "nr_spis = <0x40>;", "libvmm,config = \"name=\\\"first\\\"\\n",
+		"xen,evtchn = <0xa 0x8005>;",
+		"xen,evtchn = <0xb 0x8004>;",
+		"compatible = \"xen,evtchn-v1\";",
+		"xen,evtchn = <0xc 0x8007>;",
+		"xen,evtchn = <0xd 0x8006>;",
+		"xen,shm-id = \"ring\";",
+		"xen,shared-mem = <0x0 0x60000000 0x0 0x50000000 0x0 0x200000>;",
+		"role = \"owner\";",
+		"xen,shared-mem = <0x0 0x60000000 0x0 0x52000000 0x0 0x200000>;",
+		"role = \"borrower\";",
+		"xen,static-mem = <0x0 0x70000000 0x0 0x2000000 0x0 0x7a000000 0x0 0x2000000>;",
+		"direct-map;",
+		"compatible = \"xen,cpupool\";",
+		"cpupool-cpus = <0x8001 0x8002>;",
+		"cpupool-sched = \"null\";",
+		"domain-cpupool = <0x",
+		"libvmm,cpus = \"1,3\";",
+		"max_grant_frames = <0x28>;",
+		"xen,domain-p2m-mem-mb = <0x4>;",
+		"llc-colors = \"0-3,6\";",
+		"sve;",
+		"nr_spis = <0x40>;",
+		"libvmm,config = \"name=\\\"first\\\"\\n",
 		"/ { cpus { cpu@3 { phandle = <0x8002>; }; }; };",
 	};
 	struct vmm_config *cfgs[2];
@@ -407,7 +447,8 @@ END_TEST
 /* What dtc says of a source; NULL: there is no dtc here. */
 static const char *dtc(const char *in)
 {
-	autofree char *command = str_printf("dtc -I dts -O dtb -o %s/dtc.out %s/%s 2>&1", dir, dir, in);
+	autofree char *command =
+		str_printf("dtc -I dts -O dtb -o %s/dtc.out %s/%s 2>&1", dir, dir, in);
 	static char text[4096];
 	FILE *f;
 
@@ -425,10 +466,13 @@ static const char board_source[] =
 	"/ { #address-cells = <2>; #size-cells = <2>;\n"
 	"memory@40000000 { device_type = \"memory\"; reg = <0 0x40000000 0 0x40000000>; };\n"
 	"cpus { #address-cells = <1>; #size-cells = <0>;\n"
-	"cpu@0 { device_type = \"cpu\"; reg = <0>; }; cpu@1 { device_type = \"cpu\"; reg = <1>; phandle = <0x8001>; };\n"
-	"cpu@2 { device_type = \"cpu\"; reg = <2>; }; cpu@3 { device_type = \"cpu\"; reg = <3>; }; };\n"
+	"cpu@0 { device_type = \"cpu\"; reg = <0>; }; cpu@1 { device_type = \"cpu\"; reg = <1>; "
+	"phandle = <0x8001>; };\n"
+	"cpu@2 { device_type = \"cpu\"; reg = <2>; }; cpu@3 { device_type = \"cpu\"; reg = <3>; }; "
+	"};\n"
 	"chosen { #address-cells = <2>; #size-cells = <2>;\n"
-	"module@48000000 { compatible = \"multiboot,kernel\", \"multiboot,module\"; reg = <0 0x48000000 0 0x1000>; }; }; };\n";
+	"module@48000000 { compatible = \"multiboot,kernel\", \"multiboot,module\"; reg = <0 "
+	"0x48000000 0 0x1000>; }; }; };\n";
 
 START_TEST(dtc_has_nothing_to_say)
 {
@@ -461,27 +505,37 @@ END_TEST
 
 START_TEST(what_guests_share_must_fit)
 {
-	static const struct { const char *a, *b; int code; const char *words; } bad[] = {
+	static const struct { const char *a, *b; int code; const char *words;
+	} bad[] = {
 		{ "static_evtchn=[\"10,b\"]\n", "", EINVAL, "port,guest,port" },
 		{ "static_evtchn=[\"10,c,11\"]\n", "", ENOENT, "called 'c'" },
 		{ "static_evtchn=[\"10,a,11\"]\n", "", EINVAL, "same guest" },
 		{ "static_evtchn=[\"1,b,11\"]\n", "", ERANGE, "static_evtchn" },
 		{ "static_evtchn=[\"10,b,1024\"]\n", "", ERANGE, "static_evtchn" },
-		{ "static_evtchn=[\"10,b,11\"]\n", "static_evtchn=[\"12,a,10\"]\n", EBUSY, "port 10 of 'a'" },
+		{ "static_evtchn=[\"10,b,11\"]\n", "static_evtchn=[\"12,a,10\"]\n", EBUSY,
+		  "port 10 of 'a'" },
 		{ "static_evtchn=[\"10,b,11\",\"12,b,11\"]\n", "", EBUSY, "port 11 of 'b'" },
 		{ "static_shm=[\"id=x,address=0x50000000\"]\n", "", EINVAL, "size= are needed" },
-		{ "static_shm=[\"id=x,address=0x50000000,size=2m,speed=3\"]\n", "", EINVAL, "speed=3" },
+		{ "static_shm=[\"id=x,address=0x50000000,size=2m,speed=3\"]\n", "", EINVAL,
+		  "speed=3" },
 		{ "static_shm=[\"id=x,address=0x50000100,size=2m\"]\n", "", EINVAL, "page" },
-		{ "static_shm=[\"id=far-too-long-an-id,address=0x50000000,size=2m\"]\n", "", EINVAL, "15 characters" },
-		{ "static_shm=[\"id=x,address=0x50000000,size=2m\",\"id=x,address=0x60000000,size=2m\"]\n", "", EEXIST, "twice" },
-		{ "static_shm=[\"id=x,address=0x50000000,size=2m\"]\n", "static_shm=[\"id=x,address=0x50000000,size=4m\"]\n", EINVAL,
-		  "do not agree" },
+		{ "static_shm=[\"id=far-too-long-an-id,address=0x50000000,size=2m\"]\n", "", EINVAL,
+		  "15 characters" },
+		{ "static_shm=[\"id=x,address=0x50000000,size=2m\",\"id=x,address=0x60000000,size="
+		  "2m\"]\n",
+		  "", EEXIST, "twice" },
+		{ "static_shm=[\"id=x,address=0x50000000,size=2m\"]\n",
+		  "static_shm=[\"id=x,address=0x50000000,size=4m\"]\n", EINVAL, "do not agree" },
 		{ "static_shm=[\"id=x,address=0x50000000,size=2m,role=owner\"]\n",
-		  "static_shm=[\"id=x,address=0x50000000,size=2m,role=owner\"]\n", EINVAL, "own it" },
-		{ "static_shm=[\"id=x,address=0x50000000,size=2m,host=0x10000000\"]\n", "", EINVAL, "not memory" },
-		{ "static_mem=[\"0x70000000,64m\"]\n", "static_shm=[\"id=x,address=0x50000000,size=2m,host=0x71000000\"]\n", EBUSY,
+		  "static_shm=[\"id=x,address=0x50000000,size=2m,role=owner\"]\n", EINVAL,
+		  "own it" },
+		{ "static_shm=[\"id=x,address=0x50000000,size=2m,host=0x10000000\"]\n", "", EINVAL,
+		  "not memory" },
+		{ "static_mem=[\"0x70000000,64m\"]\n",
+		  "static_shm=[\"id=x,address=0x50000000,size=2m,host=0x71000000\"]\n", EBUSY,
 		  "overlaps" },
-		{ "static_mem=[\"0x70000000,64m\"]\nllc_colors=[\"1\"]\n", "", EINVAL, "one or the other" },
+		{ "static_mem=[\"0x70000000,64m\"]\nllc_colors=[\"1\"]\n", "", EINVAL,
+		  "one or the other" },
 	};
 	char *out = NULL;
 	size_t len;
@@ -490,7 +544,8 @@ START_TEST(what_guests_share_must_fit)
 	for (size_t i = 0; i < array_size(bad); i++) {
 		struct vmm_config *cfgs[2] = { guest("a", bad[i].a), guest("b", bad[i].b) };
 
-		ck_fails(export_all(cfgs, 2, NULL, 0, VMM_BOOT_DTS, false, &out, &len), &err, bad[i].code, bad[i].words);
+		ck_fails(export_all(cfgs, 2, NULL, 0, VMM_BOOT_DTS, false, &out, &len), &err,
+			 bad[i].code, bad[i].words);
 		ck_assert_ptr_null(out);
 		vmm_config_free(cfgs[0]);
 		vmm_config_free(cfgs[1]);
@@ -509,7 +564,11 @@ START_TEST(pools_must_fit_the_board)
 		{ "name=\"a\"\ncpus=\"1\"\n", NULL, EEXIST, "both called 'a'" },
 	};
 	struct vmm_config *cfg;
-	struct vmm_boot_export blind = { .form = VMM_BOOT_DTS, .xen_minor = 20, .load_base = 0x50000000, .nr_pools = 1, .nr_guests = 1 };
+	struct vmm_boot_export blind = { .form = VMM_BOOT_DTS,
+					 .xen_minor = 20,
+					 .load_base = 0x50000000,
+					 .nr_pools = 1,
+					 .nr_guests = 1 };
 	struct vmm_cpupool_config one;
 	char *out = NULL;
 	size_t len;
@@ -521,8 +580,9 @@ START_TEST(pools_must_fit_the_board)
 
 		if (bad[i].b)
 			pools[1] = pool(bad[i].b);
-		ck_fails(export_all(&cfg, 1, pools, bad[i].b ? 2 : 1, VMM_BOOT_DTS, false, &out, &len), &err, bad[i].code,
-			 bad[i].words);
+		ck_fails(export_all(&cfg, 1, pools, bad[i].b ? 2 : 1, VMM_BOOT_DTS, false, &out,
+				    &len),
+			 &err, bad[i].code, bad[i].words);
 		free(pools[0].name);
 		free(pools[1].name);
 	}
@@ -543,7 +603,8 @@ START_TEST(more_than_the_board_has_is_refused)
 
 	set_up();
 	cfg = guest("big", "memory=600\n");
-	ck_fails(export(&cfg, 1, VMM_BOOT_DTS, 20, &out, &len), &err, ENOSPC, "the guests want 600 MiB and dom0 512 MiB");
+	ck_fails(export(&cfg, 1, VMM_BOOT_DTS, 20, &out, &len), &err, ENOSPC,
+		 "the guests want 600 MiB and dom0 512 MiB");
 	vmm_config_free(cfg);
 }
 END_TEST
@@ -582,12 +643,13 @@ START_TEST(trees_without_guests_and_no_trees_are_told_apart)
 	board = str_printf("%s/board.dtb", dir);
 	ck_fails(vmm_boot_import(board, &files, &nr, &err), &err, ENOENT, "no guest");
 	put("board.dtb", "no tree at all", 14);
-	ck_fails(vmm_boot_import(board, &files, &nr, &err), &err, EINVAL, "not a sound device tree");
+	ck_fails(vmm_boot_import(board, &files, &nr, &err), &err, EINVAL,
+		 "not a sound device tree");
 	ck_fails(vmm_boot_import("/nonexistent", &files, &nr, &err), &err, ENOENT, "/nonexistent");
 }
 END_TEST
 
-/* --- a board as a whole ------------------------------------------------------------------------------------------------ */
+/* --- a board as a whole ----------------------------------------------------------------------- */
 
 static void finding(void *arg, bool is_conflict, const char *line)
 {
@@ -608,20 +670,23 @@ static unsigned check(const char *a, const char *b)
 
 START_TEST(what_two_guests_are_given_is_found)
 {
-	static const struct { const char *a, *b, *words; } bad[] = {
+	static const struct { const char *a, *b, *words;
+	} bad[] = {
 		{ "irqs=[40,41]\n", "irqs=[41]\n", "irq 41" },
 		{ "iomem=[\"9010,4\"]\n", "iomem=[\"9012,1\"]\n", "page 0x9012" },
 		{ "iomem=[\"9012,1\"]\n", "iomem=[\"9010,4\"]\n", "page 0x9012" },
 		{ "dtdev=[\"/soc/can\"]\n", "dtdev=[\"/soc/can\"]\n", "/soc/can" },
-		{ "static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x63fff000,64m\"]\n", "overlaps" },
-		{ "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n", "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n",
-		  "same uuid" },
+		{ "static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x63fff000,64m\"]\n",
+		  "overlaps" },
+		{ "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n",
+		  "uuid=\"01234567-89ab-cdef-0123-456789abcdef\"\n", "same uuid" },
 	};
 
 	set_up();
 	for (size_t i = 0; i < array_size(bad); i++) {
 		ck_assert_uint_eq(check(bad[i].a, bad[i].b), 1);
-		ck_assert_msg(strstr(said, "conflict: 'a' and 'b'") && strstr(said, bad[i].words), "%s", said);
+		ck_assert_msg(strstr(said, "conflict: 'a' and 'b'") && strstr(said, bad[i].words),
+			      "%s", said);
 	}
 }
 END_TEST
@@ -629,7 +694,8 @@ END_TEST
 START_TEST(neighbours_are_no_conflict)
 {
 	set_up();
-	ck_assert_uint_eq(check("iomem=[\"9010,2\"]\nirqs=[40]\ncpus=\"1\"\n", "iomem=[\"9012,1\"]\nirqs=[41]\ncpus=\"2\"\n"),
+	ck_assert_uint_eq(check("iomem=[\"9010,2\"]\nirqs=[40]\ncpus=\"1\"\n",
+				"iomem=[\"9012,1\"]\nirqs=[41]\ncpus=\"2\"\n"),
 			  0);
 	ck_assert_ptr_null(strstr(said, "share"));
 	ck_assert_ptr_nonnull(strstr(said, "2 guests, 2 vcpus, 128 MiB"));
@@ -637,7 +703,8 @@ START_TEST(neighbours_are_no_conflict)
 	ck_assert_ptr_nonnull(strstr(said, "'a' and 'b' share pcpu 2"));
 	ck_assert_uint_eq(check("cpus=\"1\"\n", ""), 0);
 	ck_assert_ptr_nonnull(strstr(said, "'b' may run on any pcpu"));
-	ck_assert_uint_eq(check("static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x64000000,64m\"]\n"), 0);
+	ck_assert_uint_eq(
+		check("static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x64000000,64m\"]\n"), 0);
 }
 END_TEST
 
@@ -715,7 +782,8 @@ START_TEST(a_board_tells_what_nobody_has)
 	put_partial();
 	partial = str_printf("device_tree=\"%s/rtc.dtb\"\ncpus=\"1\"\n", dir);
 	ck_assert_uint_eq(check_board(board, partial, "cpus=\"2\"\niomem=[\"9020,1\"]\n"), 0);
-	was_said("remark: memory of the board: 1024 MiB, dom0 512 MiB, guests 128 MiB, 384 MiB left");
+	was_said("remark: memory of the board: 1024 MiB, dom0 512 MiB, guests 128 MiB, 384 MiB "
+		 "left");
 	was_said("remark: 4 pcpus; pinned to by no guest: 0,3");
 	was_said("remark: /rtc@9010000 is given to 'a'");
 	was_said("remark: /can@9000000 is kept from dom0 and given to nobody");
@@ -746,22 +814,26 @@ START_TEST(a_board_tells_what_it_has_not)
 	was_said("no pcpu 5");
 	ck_assert_uint_eq(check_board(board, "static_mem=[\"0x90000000,64m\"]\n", ""), 1);
 	was_said("not memory of this board");
-	ck_assert_uint_eq(check_board(board, "static_mem=[\"0x60000000,64m\"]\n",
-				      "static_shm=[\"id=x,address=0x50000000,size=1m,host=0x63f00000\"]\n"), 1);
+	ck_assert_uint_eq(
+		check_board(board, "static_mem=[\"0x60000000,64m\"]\n",
+			    "static_shm=[\"id=x,address=0x50000000,size=1m,host=0x63f00000\"]\n"),
+		1);
 	was_said("static_shm 'x' overlaps static_mem '0x60000000,64m'");
 	cfg = guest("a", "");
 	put("board.dtb", "no tree at all", 14);
-	ck_fails(vmm_check_static(&cfg, 1, board, finding, NULL, &nr, &err), &err, EINVAL, "not a sound device tree");
+	ck_fails(vmm_check_static(&cfg, 1, board, finding, NULL, &nr, &err), &err, EINVAL,
+		 "not a sound device tree");
 	vmm_config_free(cfg);
 }
 END_TEST
 
-TEST_MAIN("boot", dom0_knows_guests_whose_nodes_are_hidden, a_board_tells_what_nobody_has, a_board_tells_what_it_has_not,
-	  what_two_guests_are_given_is_found, neighbours_are_no_conflict,
-	  modules_go_to_the_lowest_free_place, the_ends_of_the_address_space_do_not_wrap,
-	  claims_are_exact_and_exclusive, a_blob_names_its_guests_in_order,
-	  source_and_commands_say_the_same, what_a_boot_cannot_do_is_said_key_by_key,
-	  bad_plans_are_refused, two_guests_of_one_name_and_a_narrow_board_are_refused,
+TEST_MAIN("boot", dom0_knows_guests_whose_nodes_are_hidden, a_board_tells_what_nobody_has,
+	  a_board_tells_what_it_has_not, what_two_guests_are_given_is_found,
+	  neighbours_are_no_conflict, modules_go_to_the_lowest_free_place,
+	  the_ends_of_the_address_space_do_not_wrap, claims_are_exact_and_exclusive,
+	  a_blob_names_its_guests_in_order, source_and_commands_say_the_same,
+	  what_a_boot_cannot_do_is_said_key_by_key, bad_plans_are_refused,
+	  two_guests_of_one_name_and_a_narrow_board_are_refused,
 	  a_board_with_everything_goes_there_and_back, a_board_with_everything_says_this,
 	  dtc_has_nothing_to_say, what_guests_share_must_fit, pools_must_fit_the_board,
 	  more_than_the_board_has_is_refused, modules_keep_off_the_loader,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Guests that Xen started, over the fakes: what they find, what stays as it was, and that whatever fails, the next attempt
- * takes them in.
+ * Guests that Xen started, over the fakes: what they find, what stays as it was, and that whatever
+ * fails, the next attempt takes them in.
  */
 #include "tests/test.h"
 
@@ -93,7 +93,8 @@ static void destroy(uint32_t domid)
 
 static void check_node(const char *root, uint32_t domid, const char *node, const char *value)
 {
-	autofree char *path = str_printf("%s/%u/%s", root, domid, node), *got = fake_store_get(path);
+	autofree char *path = str_printf("%s/%u/%s", root, domid, node),
+		      *got = fake_store_get(path);
 
 	ck_assert_msg(got && strcmp(got, value) == 0, "%s is %s", path, got ? got : "not there");
 }
@@ -178,7 +179,8 @@ START_TEST(one_without_interfaces_has_a_name)
 }
 END_TEST
 
-/* It runs on whatever fails; and once nothing fails any more it is taken in as if nothing had been. */
+/* It runs on whatever fails; and once nothing fails any more it is taken in as if nothing had
+ * been. */
 static int fail_and_try_again(struct err *e)
 {
 	uint32_t domid = boot_guest(true);
@@ -209,5 +211,6 @@ START_TEST(one_fault_and_the_next_attempt_takes_it_in)
 }
 END_TEST
 
-TEST_MAIN("boot_guests", a_guest_finds_clean_rings_and_its_console, a_ring_that_is_there_is_left_as_it_is,
-	  one_without_interfaces_has_a_name, one_fault_and_the_next_attempt_takes_it_in)
+TEST_MAIN("boot_guests", a_guest_finds_clean_rings_and_its_console,
+	  a_ring_that_is_there_is_left_as_it_is, one_without_interfaces_has_a_name,
+	  one_fault_and_the_next_attempt_takes_it_in)

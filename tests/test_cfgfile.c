@@ -34,7 +34,8 @@ static void reset(void)
 
 START_TEST(test_scalars)
 {
-	ck_assert_int_eq(parse("a = 1\nb='two' ; c = \"th\\\"ree\" # four\r\n\n;;d=0x10\ne = -5"), 0);
+	ck_assert_int_eq(parse("a = 1\nb='two' ; c = \"th\\\"ree\" # four\r\n\n;;d=0x10\ne = -5"),
+			 0);
 	ck_assert_str_eq(value("a")->text, "1");
 	ck_assert_int_eq(value("a")->type, CFG_NUMBER);
 	ck_assert_str_eq(value("b")->text, "two");
@@ -69,7 +70,8 @@ END_TEST
 
 START_TEST(test_append_and_replace)
 {
-	ck_assert_int_eq(parse("a='x'\na += 'y'\nb=['1']\nb += ['2','3']\nc = 1\nc = 2\nd += 'new'"), 0);
+	ck_assert_int_eq(
+		parse("a='x'\na += 'y'\nb=['1']\nb += ['2','3']\nc = 1\nc = 2\nd += 'new'"), 0);
 	ck_assert_str_eq(value("a")->text, "xy");
 	ck_assert_uint_eq(value("b")->nr, 3);
 	ck_assert_str_eq(value("b")->items[2].text, "3");

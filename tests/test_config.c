@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guest.cfg to values: every kind of key, its bounds, what keys must agree on, and what the user is told. */
+/* guest.cfg to values: every kind of key, its bounds, what keys must agree on, and what the user is
+ * told. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -70,11 +71,16 @@ END_TEST
 
 START_TEST(test_every_kind)
 {
-	ck_assert_msg(load(BASE "memory = 128\nmaxmem = '256'\nvcpus = 2\nmaxvcpus = 0x4\nextra = 'a b'\nroot='/dev/xvda'\n"
-			   "on_crash = 'coredump-restart'\ncpus = ['0', '1-2']\ncpus_soft = '3'\nllc_colors = '0-3'\n"
-			   "iomem = ['9010,1', '9030,2@22100']\nirqs = [34, 39]\nsve = 256\ngic_version = 'v3'\n"
-			   "vuart = 'sbsa_uart'\nuuid = '12345678-1234-4321-8765-1234567890AB'\nvpmu = 1\n"
-			   "image_format='raw'\nload_address=0x40000000\npassthrough = 'enabled'\ntype='pvh'") == 0,
+	ck_assert_msg(load(BASE "memory = 128\nmaxmem = '256'\nvcpus = 2\nmaxvcpus = 0x4\nextra = "
+				"'a b'\nroot='/dev/xvda'\n"
+				"on_crash = 'coredump-restart'\ncpus = ['0', '1-2']\ncpus_soft = "
+				"'3'\nllc_colors = '0-3'\n"
+				"iomem = ['9010,1', '9030,2@22100']\nirqs = [34, 39]\nsve = "
+				"256\ngic_version = 'v3'\n"
+				"vuart = 'sbsa_uart'\nuuid = "
+				"'12345678-1234-4321-8765-1234567890AB'\nvpmu = 1\n"
+				"image_format='raw'\nload_address=0x40000000\npassthrough = "
+				"'enabled'\ntype='pvh'") == 0,
 		      "%s", err.msg);
 	ck_assert_uint_eq(cfg->target_kb, 128u << 10);
 	ck_assert_uint_eq(cfg->max_kb, 256u << 10);
@@ -134,7 +140,8 @@ START_TEST(test_warned)
 	autofree char *text = str_printf("%s%s", BASE, warned[_i].text);
 
 	ck_assert_msg(load(text) == 0, "%s", err.msg);
-	ck_assert_msg(warnings.len > 0 && strstr(warnings.data, warned[_i].say) != NULL, "%s", warnings.data);
+	ck_assert_msg(warnings.len > 0 && strstr(warnings.data, warned[_i].say) != NULL, "%s",
+		      warnings.data);
 	ck_assert_ptr_nonnull(strstr(warnings.data, "t.cfg:"));
 	ck_assert_ptr_nonnull(strchr(warnings.data, '^'));
 	reset();
@@ -199,14 +206,18 @@ END_TEST
 START_TEST(test_bare_metal_examples)
 {
 	/* FreeRTOS-Xen's and ERIKA's documents */
-	ck_assert_msg(load("kernel = \"/root/FreeRTOS.bin\"\nmemory = 16\nname = \"FreeRTOS\"\nvcpus = 1\ndisk = [ ]\n") == 0,
+	ck_assert_msg(load("kernel = \"/root/FreeRTOS.bin\"\nmemory = 16\nname = "
+			   "\"FreeRTOS\"\nvcpus = 1\ndisk = [ ]\n") == 0,
 		      "%s", err.msg);
 	reset();
-	ck_assert_msg(load("kernel = '/root/vmlinux.bin'\nmemory = 512\nname = 'erika'\nvcpus = 1\non_crash='destroy'\n"
-			   "iomem = [\"1c20,2\"]\ncpus = \"1\"\n") == 0, "%s", err.msg);
+	ck_assert_msg(load("kernel = '/root/vmlinux.bin'\nmemory = 512\nname = 'erika'\nvcpus = "
+			   "1\non_crash='destroy'\n"
+			   "iomem = [\"1c20,2\"]\ncpus = \"1\"\n") == 0,
+		      "%s", err.msg);
 	reset();
 	/* More entries than vcpus. */
-	ck_assert_msg(load(BASE "cpus = [\"1\", \"2\"]\ncpus_soft = [\"1\", \"2\", \"3\"]\n") == 0, "%s", err.msg);
+	ck_assert_msg(load(BASE "cpus = [\"1\", \"2\"]\ncpus_soft = [\"1\", \"2\", \"3\"]\n") == 0,
+		      "%s", err.msg);
 	ck_assert_uint_eq(cfg->cpus.each.n, 1);
 	ck_assert_str_eq(cfg->cpus.each.v[0], "1");
 	ck_assert_uint_eq(cfg->cpus_soft.each.n, 1);
@@ -243,13 +254,15 @@ END_TEST
 /* Every key is in the manual page, and so is every part of a device's specification. */
 START_TEST(test_manual)
 {
-	static const char *const pages[] = { "xl.cfg.5", "xl-disk-configuration.5", "xl-network-configuration.5" };
+	static const char *const pages[] = { "xl.cfg.5", "xl-disk-configuration.5",
+					     "xl-network-configuration.5" };
 	const char *dir = getenv("srcdir");
 	autostrbuf struct strbuf all = STRBUF_INIT;
 	const struct cfgkey *row;
 
 	for (size_t i = 0; i < array_size(pages); i++) {
-		autofree char *path = str_printf("%s/man/%s", dir != NULL ? dir : ".", pages[i]), *text = NULL;
+		autofree char *path = str_printf("%s/man/%s", dir != NULL ? dir : ".", pages[i]),
+			      *text = NULL;
 
 		ck_assert_msg(file_read(path, 1 << 20, &text, NULL, &err) == 0, "%s", err.msg);
 		strbuf_add(&all, text);
@@ -258,7 +271,8 @@ START_TEST(test_manual)
 		ck_assert_msg(strstr(all.data, row->name) != NULL, "no %s", row->name);
 	for (const struct vmm_devclass *const *c = vmm_devclasses; *c != NULL; c++)
 		for (const struct field *f = (*c)->fields; f->key != NULL || f->json != NULL; f++)
-			ck_assert_msg(f->key == NULL || (f->where & FIELD_SPEC) == 0 || strstr(all.data, f->key) != NULL,
+			ck_assert_msg(f->key == NULL || (f->where & FIELD_SPEC) == 0 ||
+					      strstr(all.data, f->key) != NULL,
 				      "%s: no %s", (*c)->key, f->key);
 }
 END_TEST

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The parts of xenconsoled that need no Xen: rings whose other side writes anything, the history, logs, terminals and sockets.
+ * The parts of xenconsoled that need no Xen: rings whose other side writes anything, the history,
+ * logs, terminals and sockets.
  */
 #include "tests/test.h"
 
@@ -23,7 +24,7 @@
 
 static struct err err;
 
-/* --- rings ------------------------------------------------------------------------------------------------ */
+/* --- rings ------------------------------------------------------------------------------------ */
 
 static struct ring_page page;
 static struct ring ring;
@@ -40,7 +41,8 @@ START_TEST(ring_carries_bytes_around_its_end)
 
 	memset(text, 'x', 1800);
 	text[1800] = '\0';
-	page.in_cons = page.in_prod = page.out_cons = page.out_prod = UINT32_MAX - 1000;	/* they wrap */
+	page.in_cons = page.in_prod = page.out_cons = page.out_prod =
+		UINT32_MAX - 1000; /* they wrap */
 	ring_attach(&ring, &page);
 	for (int i = 0; i < 10; i++) {
 		text[i] = 'a';
@@ -75,11 +77,22 @@ START_TEST(ring_is_taken_up_where_it_was_left)
 }
 END_TEST
 
-/* Whatever a guest writes into its page: no byte outside of it is touched, and no more than a ring is believed. */
+/* Whatever a guest writes into its page: no byte outside of it is touched, and no more than a ring
+ * is believed. */
 START_TEST(ring_survives_any_indices)
 {
-	static const uint32_t values[] = { 0, 1, 1023, 1024, 1025, 2047, 2048, 2049, 0x7fffffff, 0x80000000,
-					   UINT32_MAX - 2047, UINT32_MAX };
+	static const uint32_t values[] = { 0,
+					   1,
+					   1023,
+					   1024,
+					   1025,
+					   2047,
+					   2048,
+					   2049,
+					   0x7fffffff,
+					   0x80000000,
+					   UINT32_MAX - 2047,
+					   UINT32_MAX };
 	char buf[RING_OUT_SIZE];
 	unsigned seed = 1;
 
@@ -87,7 +100,8 @@ START_TEST(ring_survives_any_indices)
 		uint32_t *words = &page.in_cons;
 		unsigned r = (unsigned)rand_r(&seed);
 
-		words[r % 4] = r & 16 ? values[(r >> 8) % array_size(values)] : (uint32_t)rand_r(&seed) << 8;
+		words[r % 4] = r & 16 ? values[(r >> 8) % array_size(values)]
+				      : (uint32_t)rand_r(&seed) << 8;
 		if (r & 32)
 			ring_attach(&ring, &page);
 		else if (!ring.page)
@@ -97,7 +111,8 @@ START_TEST(ring_survives_any_indices)
 		ck_assert_int_le(n, (int)RING_OUT_SIZE);
 		ck_assert_int_ge(n, -1);
 		ck_assert_uint_le(ring_room(&ring), RING_IN_SIZE);
-		ck_assert_uint_le(ring_put(&ring, buf, (size_t)(r >> 3) % (sizeof(buf) + 1)), RING_IN_SIZE);
+		ck_assert_uint_le(ring_put(&ring, buf, (size_t)(r >> 3) % (sizeof(buf) + 1)),
+				  RING_IN_SIZE);
 	}
 	page.out_prod = ring.out_cons + RING_OUT_SIZE + 1;
 	ck_assert_int_eq(ring_take(&ring, buf, sizeof(buf)), -1);
@@ -108,7 +123,7 @@ START_TEST(ring_survives_any_indices)
 }
 END_TEST
 
-/* --- history ---------------------------------------------------------------------------------------------- */
+/* --- history ---------------------------------------------------------------------------------- */
 
 static char *kept(const struct history *h)
 {
@@ -163,13 +178,14 @@ START_TEST(history_starts_small_and_grows)
 	history_add(&h, "x", 1);
 	ck_assert_uint_le(h.size, 2048);
 	for (int i = 0; i < 100; i++)
-		history_add(&h, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 64);
+		history_add(&h, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+			    64);
 	ck_assert_uint_le(h.size, 8192);
 	history_free(&h);
 }
 END_TEST
 
-/* --- logs ------------------------------------------------------------------------------------------------- */
+/* --- logs ------------------------------------------------------------------------------------- */
 
 static char dir[] = "/tmp/consoled-XXXXXX";
 
@@ -303,7 +319,7 @@ START_TEST(tails_are_kept_and_few)
 }
 END_TEST
 
-/* --- terminals -------------------------------------------------------------------------------------------- */
+/* --- terminals -------------------------------------------------------------------------------- */
 
 START_TEST(terminal_is_raw_and_survives_its_reader)
 {
@@ -398,16 +414,18 @@ START_TEST(socket_serves_one_client_at_a_time)
 }
 END_TEST
 
-/* --- privileges ------------------------------------------------------------------------------------------------ */
+/* --- privileges ------------------------------------------------------------------------------- */
 
-/* What the daemon does when it has given up the rest, step by step: the number of the one that fails. */
+/* What the daemon does when it has given up the rest, step by step: the number of the one that
+ * fails. */
 static int work(const char *folder)
 {
 	static const char *const data[2] = { "last", "words" };
 	static const size_t len[2] = { 4, 5 };
 	struct conlog l = CONLOG_INIT;
 	struct tty t = TTY_INIT;
-	autofree char *path = str_printf("%s/socket", folder), *tails = str_printf("%s/tails", folder);
+	autofree char *path = str_printf("%s/socket", folder),
+		      *tails = str_printf("%s/tails", folder);
 	char buf[8];
 	struct err e = ERR_INIT;
 	/* The address sanitizer's own wish. */
@@ -418,7 +436,8 @@ static int work(const char *folder)
 		log_error("%s", e.msg);
 		return 1;
 	}
-	if (tty_open_pty(&t, "/dev/pts/9999", &e) < 0 || tty_write(&t, "x", 1) != 1 || read(t.slave, buf, 1) != 1)
+	if (tty_open_pty(&t, "/dev/pts/9999", &e) < 0 || tty_write(&t, "x", 1) != 1 ||
+	    read(t.slave, buf, 1) != 1)
 		return 2;
 	tty_close(&t);
 	if (tty_open_socket(&t, path, &e) < 0)
@@ -467,8 +486,9 @@ START_TEST(privileges_that_are_left_suffice)
 }
 END_TEST
 
-TEST_MAIN("consoled", privileges_that_are_left_suffice, ring_carries_bytes_around_its_end, ring_is_taken_up_where_it_was_left,
-	  ring_survives_any_indices, history_keeps_the_last, history_starts_small_and_grows,
-	  log_names_stay_in_their_folder, log_is_bounded, log_stamps_each_line_once, log_on_a_full_disk,
-	  tails_are_kept_and_few, terminal_is_raw_and_survives_its_reader, terminal_keeps_its_name_over_a_restart,
+TEST_MAIN("consoled", privileges_that_are_left_suffice, ring_carries_bytes_around_its_end,
+	  ring_is_taken_up_where_it_was_left, ring_survives_any_indices, history_keeps_the_last,
+	  history_starts_small_and_grows, log_names_stay_in_their_folder, log_is_bounded,
+	  log_stamps_each_line_once, log_on_a_full_disk, tails_are_kept_and_few,
+	  terminal_is_raw_and_survives_its_reader, terminal_keeps_its_name_over_a_restart,
 	  socket_serves_one_client_at_a_time)

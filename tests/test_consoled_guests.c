@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xenconsoled over the fake hypervisor and the fake store: guests that come, print, lie, flood, die; a daemon that is killed and
- * another that takes over; a store that goes away.
+ * xenconsoled over the fake hypervisor and the fake store: guests that come, print, lie, flood,
+ * die; a daemon that is killed and another that takes over; a store that goes away.
  */
 #include "tests/test.h"
 
@@ -25,12 +25,15 @@
 static struct err err;
 static char dir[] = "/tmp/consoled-XXXXXX";
 static char log_dir[64], tail_dir[64];
-static struct consoled_options opt = { .log_dir = log_dir, .tail_dir = tail_dir, .logs_guests = true,
-				       .log_max = 1 << 20, .history_limit = HISTORY_LIMIT };
+static struct consoled_options opt = { .log_dir = log_dir,
+				       .tail_dir = tail_dir,
+				       .logs_guests = true,
+				       .log_max = 1 << 20,
+				       .history_limit = HISTORY_LIMIT };
 static struct consoled daemon_parts;
 static struct guests guests;
 
-/* --- daemon and guest ----------------------------------------------------------------------------------------- */
+/* --- daemon and guest ------------------------------------------------------------------------- */
 
 static void set_up(void)
 {
@@ -196,7 +199,7 @@ static bool is_logged(const char *file, const char *text)
 	return file_read(path, 1 << 24, &content, NULL, &ignored) == 0 && strstr(content, text);
 }
 
-/* --- a guest's day ---------------------------------------------------------------------------------------------- */
+/* --- a guest's day ---------------------------------------------------------------------------- */
 
 START_TEST(bytes_go_both_ways)
 {
@@ -288,7 +291,8 @@ START_TEST(garbage_harms_nobody)
 }
 END_TEST
 
-/* A guest that never stops costs a bounded number of events a period, and another's byte comes through meanwhile. */
+/* A guest that never stops costs a bounded number of events a period, and another's byte comes
+ * through meanwhile. */
 START_TEST(a_flood_is_throttled)
 {
 	struct guest_end bad, good;
@@ -312,7 +316,8 @@ START_TEST(a_flood_is_throttled)
 	}
 	took = time_ms() - begin;
 	/* Each event that was served told the guest so. */
-	ck_assert_uint_le(nr_kicks, (took / CONSOLE_PERIOD_MS + 2) * (CONSOLE_EVENTS + 2) + took / CONSOLE_PACE_MS);
+	ck_assert_uint_le(nr_kicks, (took / CONSOLE_PERIOD_MS + 2) * (CONSOLE_EVENTS + 2) +
+					    took / CONSOLE_PACE_MS);
 	prints(&good, "still here\n");
 	until(has_seen(good.fd, "still here\n"));
 	/* And what it printed last is not lost. */
@@ -362,7 +367,7 @@ START_TEST(overflow)
 }
 END_TEST
 
-/* --- restarts ------------------------------------------------------------------------------------------------------ */
+/* --- restarts --------------------------------------------------------------------------------- */
 
 START_TEST(another_daemon_takes_over)
 {
@@ -449,7 +454,7 @@ START_TEST(a_new_port_is_a_new_connection)
 }
 END_TEST
 
-/* --- channels and serial ports ---------------------------------------------------------------------------------------- */
+/* --- channels and serial ports ---------------------------------------------------------------- */
 
 struct channel {
 	char front[64], back[64];
@@ -457,7 +462,8 @@ struct channel {
 	uint32_t port;
 };
 
-static struct channel make_channel(const struct guest_end *g, const char *connection, const char *path)
+static struct channel make_channel(const struct guest_end *g, const char *connection,
+				   const char *path)
 {
 	struct channel c;
 
@@ -600,7 +606,7 @@ START_TEST(serial_port)
 }
 END_TEST
 
-/* --- faults -------------------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static unsigned nr_descriptors(void)
 {
@@ -613,7 +619,8 @@ static unsigned nr_descriptors(void)
 	return n;
 }
 
-/* Whatever fails, alone or with all after it: the daemon refuses to start, or runs and lets go of everything in the end. */
+/* Whatever fails, alone or with all after it: the daemon refuses to start, or runs and lets go of
+ * everything in the end. */
 static void run_with_faults(enum fault_kind kind)
 {
 	set_up();
@@ -628,7 +635,8 @@ static void run_with_faults(enum fault_kind kind)
 		for (int i = 0; r == 0 && i < 20; i++)
 			ck_ok(ev_turn(daemon_parts.ev, 1, &err), &err);
 		has_failed = point_disarm();
-		ck_assert_msg(r == 0 || (has_failed && err.code && err.msg[0]), "point %u: %s", nth, err.msg);
+		ck_assert_msg(r == 0 || (has_failed && err.code && err.msg[0]), "point %u: %s", nth,
+			      err.msg);
 		fake_domain_kill(g.domid);
 		if (r == 0) {
 			fake_store_fire("@releaseDomain");
@@ -636,10 +644,12 @@ static void run_with_faults(enum fault_kind kind)
 			stop_daemon();
 		}
 		leave(&g);
-		ck_assert_msg(!fake_leftover(), "point %u (%s): %s", nth, point_name(), fake_leftover());
+		ck_assert_msg(!fake_leftover(), "point %u (%s): %s", nth, point_name(),
+			      fake_leftover());
 		for (int i = 0; i < 2000 && nr_descriptors() > fds; i++)
 			usleep(1000);
-		ck_assert_msg(nr_descriptors() <= fds, "point %u (%s): a descriptor is left", nth, point_name());
+		ck_assert_msg(nr_descriptors() <= fds, "point %u (%s): a descriptor is left", nth,
+			      point_name());
 	}
 	clean_up();
 }
@@ -656,7 +666,7 @@ START_TEST(faults_from_there_on)
 }
 END_TEST
 
-TEST_MAIN("consoled_guests", bytes_go_both_ways, more_than_the_guest_takes_waits, garbage_harms_nobody,
-	  a_flood_is_throttled, overflow, another_daemon_takes_over, a_store_that_goes_and_comes_back,
-	  a_new_port_is_a_new_connection, channel_as_terminal, channel_as_socket, serial_port, one_fault,
-	  faults_from_there_on)
+TEST_MAIN("consoled_guests", bytes_go_both_ways, more_than_the_guest_takes_waits,
+	  garbage_harms_nobody, a_flood_is_throttled, overflow, another_daemon_takes_over,
+	  a_store_that_goes_and_comes_back, a_new_port_is_a_new_connection, channel_as_terminal,
+	  channel_as_socket, serial_port, one_fault, faults_from_there_on)

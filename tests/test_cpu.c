@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * vcpus, pools, schedulers, memory limits over the fakes: what is asked for is what Xen was told, what cannot be is refused, and
- * whatever fails on the way leaves things as they were.
+ * vcpus, pools, schedulers, memory limits over the fakes: what is asked for is what Xen was told,
+ * what cannot be is refused, and whatever fails on the way leaves things as they were.
  */
 #include "tests/test.h"
 
@@ -62,7 +62,7 @@ static void hard_is(uint32_t domid, uint32_t vcpu, const char *text)
 	ck_assert_str_eq(got, text);
 }
 
-/* --- lists of pcpus against a model --------------------------------------------------------------------------------------- */
+/* --- lists of pcpus against a model ----------------------------------------------------------- */
 
 static unsigned random_below(unsigned n)
 {
@@ -103,13 +103,14 @@ START_TEST(a_thousand_lists)
 		random_list(&text, model, 16);
 		ck_ok(vmm_pcpus_parse(vmm, text.data, "test", &got, &err), &err);
 		for (unsigned i = 0; i < 16; i++)
-			ck_assert_msg(bitmap_has(&got, i) == model[i], "'%s': pcpu %u", text.data, i);
+			ck_assert_msg(bitmap_has(&got, i) == model[i], "'%s': pcpu %u", text.data,
+				      i);
 	}
 	finish();
 }
 END_TEST
 
-/* --- pinning -------------------------------------------------------------------------------------------------------------- */
+/* --- pinning ---------------------------------------------------------------------------------- */
 
 START_TEST(one_vcpu_or_all)
 {
@@ -127,9 +128,11 @@ START_TEST(one_vcpu_or_all)
 	hard_is(domid, 1, "3");
 	hard_is(domid, 2, "1-2");
 	ck_fails(vmm_vcpu_pin(vmm, domid, 3, &one, NULL, false, &err), &err, EINVAL, "no vcpu 3");
-	ck_fails(vmm_vcpu_pin(vmm, domid, VMM_VCPU_ALL, &one, NULL, true, &err), &err, EINVAL, "one vcpu");
+	ck_fails(vmm_vcpu_pin(vmm, domid, VMM_VCPU_ALL, &one, NULL, true, &err), &err, EINVAL,
+		 "one vcpu");
 	bitmap_zero(&one);
-	ck_fails(vmm_vcpu_pin(vmm, domid, 0, &one, NULL, false, &err), &err, EINVAL, "no pcpu is left");
+	ck_fails(vmm_vcpu_pin(vmm, domid, 0, &one, NULL, false, &err), &err, EINVAL,
+		 "no pcpu is left");
 	ck_fails(vmm_vcpu_pin(vmm, 99, 0, &two, NULL, false, &err), &err, ESRCH, "99");
 	finish();
 }
@@ -187,7 +190,7 @@ START_TEST(online_and_offline)
 }
 END_TEST
 
-/* --- pools --------------------------------------------------------------------------------------------------------------- */
+/* --- pools ------------------------------------------------------------------------------------ */
 
 static struct vmm_cpupool_config pool_config(char *name, enum vmm_sched sched, const char *cpus)
 {
@@ -206,7 +209,8 @@ START_TEST(pools_come_and_go)
 	cpus = set_of("2-3");
 	all = set_of("all");
 	cfg = pool_config(rt, VMM_SCHED_CREDIT, "2-3");
-	ck_fails(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err, EBUSY, "pcpu 2-3 belongs to a pool already");
+	ck_fails(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err, EBUSY,
+		 "pcpu 2-3 belongs to a pool already");
 	ck_fails(vmm_cpupool_remove_cpus(vmm, 0, &all, false, &err), &err, EBUSY, "no pcpu left");
 	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
@@ -216,7 +220,8 @@ START_TEST(pools_come_and_go)
 	ck_fails(vmm_cpupool_create(vmm, &cfg, &found, &err), &err, EEXIST, "already");
 	cfg.name = number;
 	ck_fails(vmm_cpupool_create(vmm, &cfg, &found, &err), &err, EINVAL, "cannot be a number");
-	ck_fails(vmm_cpupool_find(vmm, "nosuch", &found, &err), &err, ENOENT, "no cpupool 'nosuch'");
+	ck_fails(vmm_cpupool_find(vmm, "nosuch", &found, &err), &err, ENOENT,
+		 "no cpupool 'nosuch'");
 	ck_fails(vmm_cpupool_find(vmm, "99", &found, &err), &err, ENOENT, "no cpupool '99'");
 	ck_ok(vmm_cpupool_move_domain(vmm, domid, pool, &err), &err);
 	ck_fails(vmm_cpupool_destroy(vmm, pool, false, &err), &err, EBUSY, "1 domains");
@@ -244,7 +249,8 @@ START_TEST(rtds_pools_stay)
 	cfg = pool_config(name, VMM_SCHED_RTDS, "2-3");
 	ck_ok(vmm_cpupool_remove_cpus(vmm, 0, &cpus, false, &err), &err);
 	ck_ok(vmm_cpupool_create(vmm, &cfg, &pool, &err), &err);
-	ck_fails(vmm_cpupool_remove_cpus(vmm, pool, &last, false, &err), &err, EPERM, "Xen 4.17 panics when an rtds pool loses");
+	ck_fails(vmm_cpupool_remove_cpus(vmm, pool, &last, false, &err), &err, EPERM,
+		 "Xen 4.17 panics when an rtds pool loses");
 	ck_fails(vmm_cpupool_destroy(vmm, pool, false, &err), &err, EPERM, "Xen 4.17 panics");
 	ck_ok(vmm_cpupool_remove_cpus(vmm, pool, &last, true, &err), &err);
 	ck_ok(vmm_cpupool_destroy(vmm, pool, true, &err), &err);
@@ -284,8 +290,9 @@ static void pools_unchanged(unsigned nth)
 
 	ck_ok(vmm_cpupool_list(vmm, &list, &nr, &err), &err);
 	cpus = bitmap_str(&list[0].cpus, 4);
-	ck_assert_msg(nr == 1 && str_eq(cpus, "0-1") && !node, "point %u, %s: %zu pools, Pool-0 has %s, %s", nth,
-		      point_name(), nr, cpus, node);
+	ck_assert_msg(nr == 1 && str_eq(cpus, "0-1") && !node,
+		      "point %u, %s: %zu pools, Pool-0 has %s, %s", nth, point_name(), nr, cpus,
+		      node);
 	vmm_cpupools_free(list, nr);
 }
 
@@ -315,8 +322,8 @@ START_TEST(a_pool_is_made_or_not)
 			ck_ok(vmm_cpupool_destroy(vmm, pool, false, &err), &err);
 			continue;
 		}
-		ck_assert_msg(err.code && *err.msg && !strstr(err.msg, "Success"), "point %u, %s: %s", nth, point_name(),
-			      err.msg);
+		ck_assert_msg(err.code && *err.msg && !strstr(err.msg, "Success"),
+			      "point %u, %s: %s", nth, point_name(), err.msg);
 		err_clear(&err);
 		pools_unchanged(nth);
 	}
@@ -324,7 +331,7 @@ START_TEST(a_pool_is_made_or_not)
 }
 END_TEST
 
-/* --- schedulers ------------------------------------------------------------------------------------------------------------ */
+/* --- schedulers ------------------------------------------------------------------------------- */
 
 START_TEST(bounds_are_said_with_their_figures)
 {
@@ -344,9 +351,11 @@ START_TEST(bounds_are_said_with_their_figures)
 	ck_fails(vmm_credit_set(vmm, domid, sched, &c, &err), &err, EINVAL, "a weight of 65536");
 	c = (struct vmm_credit){ 256, 100000 };
 	ck_fails(vmm_credit_set(vmm, domid, sched, &c, &err), &err, EINVAL, "a cap of 100000");
-	ck_fails(vmm_rtds_vcpu_set(vmm, domid, &vcpu, &r, 1, &err), &err, EINVAL, "whose scheduler is");
+	ck_fails(vmm_rtds_vcpu_set(vmm, domid, &vcpu, &r, 1, &err), &err, EINVAL,
+		 "whose scheduler is");
 	p.ratelimit_us = 50;
-	ck_fails(vmm_credit_params_set(vmm, 0, sched, &p, &err), &err, EINVAL, "a rate limit of 50 us");
+	ck_fails(vmm_credit_params_set(vmm, 0, sched, &p, &err), &err, EINVAL,
+		 "a rate limit of 50 us");
 	ck_fails(vmm_sched_find("best", &sched, &err), &err, EINVAL, "'best'");
 	ck_ok(vmm_sched_find("arinc653", &sched, &err), &err);
 	ck_assert_int_eq(sched, VMM_SCHED_ARINC653);
@@ -376,17 +385,19 @@ START_TEST(promises_add_up)
 	ck_ok(vmm_rtds_load(vmm, pool, &permille, &nr_cpus, &err), &err);
 	ck_assert_uint_eq(permille, 1500);
 	ck_assert_uint_eq(nr_cpus, 1);
-	ck_fails(vmm_rtds_load(vmm, 0, &permille, &nr_cpus, &err), &err, EINVAL, "does not run rtds");
+	ck_fails(vmm_rtds_load(vmm, 0, &permille, &nr_cpus, &err), &err, EINVAL,
+		 "does not run rtds");
 	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, each, 3, &err), &err, EINVAL, "no vcpu 2");
 	r = (struct vmm_rtds){ 1000, 2000, false };
-	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, &r, 1, &err), &err, EINVAL, "does not fit into a period");
+	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, &r, 1, &err), &err, EINVAL,
+		 "does not fit into a period");
 	r = (struct vmm_rtds){ 1000, 5, false };
 	ck_fails(vmm_rtds_vcpu_set(vmm, domid, vcpus, &r, 1, &err), &err, EINVAL, "below 10 us");
 	finish();
 }
 END_TEST
 
-/* --- memory -------------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 START_TEST(limits_and_targets_in_step)
 {
@@ -407,7 +418,8 @@ START_TEST(limits_and_targets_in_step)
 	ck_assert_str_eq(target, "131072");
 	ck_ok(vmm_domain_info(vmm, domid, &info, &err), &err);
 	ck_assert_uint_eq(info.max_memory_kb, 131072 + 1024);
-	ck_fails(vmm_memory_set_target(vmm, domid, 262145, &err), &err, EINVAL, "above its maximum of 262144 KiB");
+	ck_fails(vmm_memory_set_target(vmm, domid, 262145, &err), &err, EINVAL,
+		 "above its maximum of 262144 KiB");
 	ck_fails(vmm_memory_set_target(vmm, domid, 0, &err), &err, EINVAL, "too little");
 	ck_fails(vmm_memory_set_max(vmm, domid, 131071, &err), &err, EINVAL, "below its target");
 	ck_ok(vmm_memory_set_max(vmm, domid, 524288, &err), &err);
@@ -418,6 +430,7 @@ START_TEST(limits_and_targets_in_step)
 }
 END_TEST
 
-TEST_MAIN("cpu", a_thousand_lists, one_vcpu_or_all, all_vcpus_or_none, online_and_offline, pools_come_and_go, rtds_pools_stay,
-	  null_has_room_for_one_vcpu_a_pcpu, a_pool_is_made_or_not, bounds_are_said_with_their_figures, promises_add_up,
+TEST_MAIN("cpu", a_thousand_lists, one_vcpu_or_all, all_vcpus_or_none, online_and_offline,
+	  pools_come_and_go, rtds_pools_stay, null_has_room_for_one_vcpu_a_pcpu,
+	  a_pool_is_made_or_not, bounds_are_said_with_their_figures, promises_add_up,
 	  limits_and_targets_in_step)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The commands about vcpus, pools, schedulers, memory and partitions as a whole, over both fakes: lists of pcpus against a model, bad
- * input in one clear line, and whatever fails underneath leaves the host as it was.
+ * The commands about vcpus, pools, schedulers, memory and partitions as a whole, over both fakes:
+ * lists of pcpus against a model, bad input in one clear line, and whatever fails underneath leaves
+ * the host as it was.
  */
 #include "tests/test.h"
 
@@ -106,7 +107,7 @@ static void finish(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
-/* --- lists of pcpus against a model -------------------------------------------------------------------------------------------- */
+/* --- lists of pcpus against a model ----------------------------------------------------------- */
 
 #define NR 16
 
@@ -124,7 +125,8 @@ static void random_list(struct strbuf *text, bool *model)
 	unsigned words = 1 + random_below(6);
 
 	for (unsigned w = 0; w < words; w++) {
-		bool is_taken_out = random_below(3) == 0, is_all = random_below(12) == 0, is_node = random_below(12) == 0;
+		bool is_taken_out = random_below(3) == 0, is_all = random_below(12) == 0,
+		     is_node = random_below(12) == 0;
 		unsigned a = random_below(NR), b = a + random_below(NR - a);
 
 		if (w == 0 && is_taken_out && !is_all)
@@ -140,7 +142,8 @@ static void random_list(struct strbuf *text, bool *model)
 			if (b > a)
 				strbuf_printf(text, "-%u", b);
 		}
-		for (unsigned i = is_all || is_node ? 0 : a; i <= (is_all || is_node ? NR - 1 : b); i++)
+		for (unsigned i = is_all || is_node ? 0 : a; i <= (is_all || is_node ? NR - 1 : b);
+		     i++)
 			model[i] = !is_taken_out;
 	}
 }
@@ -182,11 +185,13 @@ START_TEST(a_thousand_pins)
 
 		random_list(&hard, hard_model);
 		random_list(&soft, soft_model);
-		autofree char *words = str_printf("-N|vcpu-pin|g|%u|%s%s%s", random_below(2), has_hard ? hard.data : "-",
-						  has_soft ? "|" : "", has_soft ? soft.data : "");
+		autofree char *words = str_printf("-N|vcpu-pin|g|%u|%s%s%s", random_below(2),
+						  has_hard ? hard.data : "-", has_soft ? "|" : "",
+						  has_soft ? soft.data : "");
 		autofree char *hard_text = has_hard ? shown(hard_model) : xstrdup("-");
 		autofree char *soft_text = has_soft ? shown(soft_model) : xstrdup("");
-		autofree char *wanted = str_printf("cpumap: %s%s%s\n", hard_text, has_soft ? " " : "", soft_text);
+		autofree char *wanted =
+			str_printf("cpumap: %s%s%s\n", hard_text, has_soft ? " " : "", soft_text);
 
 		ck_assert_msg(xl(words) == 0, "%s: %s", words, note);
 		ck_assert_msg(str_eq(out, wanted), "%s: %s, not %s", words, out, wanted);
@@ -195,7 +200,7 @@ START_TEST(a_thousand_pins)
 }
 END_TEST
 
-/* --- as it was ------------------------------------------------------------------------------------------------------------------ */
+/* --- as it was -------------------------------------------------------------------------------- */
 
 static void add_file(struct strbuf *b)
 {
@@ -220,16 +225,19 @@ static char *everything(void)
 		autofree char *name = fake_store_get(path);
 		autofree char *cpus = bitmap_str(&p->cpus, BITMAP_BITS);
 
-		strbuf_printf(&b, "pool %u: %s %s\n", i, name ? name : "-", p->is_there ? cpus : "-");
+		strbuf_printf(&b, "pool %u: %s %s\n", i, name ? name : "-",
+			      p->is_there ? cpus : "-");
 		if (p->is_there)
-			strbuf_printf(&b, " %u: %u/%u/%u %u %ju/%u\n", p->sched, p->credit.tslice_ms, p->credit.ratelimit_us,
-				      p->credit.vcpu_migr_delay_us, p->credit2.ratelimit_us, (uintmax_t)p->arinc.major_frame,
-				      p->arinc.num_sched_entries);
+			strbuf_printf(&b, " %u: %u/%u/%u %u %ju/%u\n", p->sched,
+				      p->credit.tslice_ms, p->credit.ratelimit_us,
+				      p->credit.vcpu_migr_delay_us, p->credit2.ratelimit_us,
+				      (uintmax_t)p->arinc.major_frame, p->arinc.num_sched_entries);
 	}
 	list_for_each_entry(d, &fake()->domains, link) {
-		strbuf_printf(&b, "domain %u: pool %u, %ju pages, %u/%u %u/%u %u/%u/%u\n", d->domid, d->pool,
-			      (uintmax_t)d->max_pages, d->credit.weight, d->credit.cap, d->credit2.weight, d->credit2.cap,
-			      d->rtds.period, d->rtds.budget, d->rtds.flags);
+		strbuf_printf(&b, "domain %u: pool %u, %ju pages, %u/%u %u/%u %u/%u/%u\n", d->domid,
+			      d->pool, (uintmax_t)d->max_pages, d->credit.weight, d->credit.cap,
+			      d->credit2.weight, d->credit2.cap, d->rtds.period, d->rtds.budget,
+			      d->rtds.flags);
 		for (unsigned v = 0; v < d->nr_vcpus; v++) {
 			autofree char *hard = bitmap_str(&d->vcpus[v].hard, fake_host.nr_cpus);
 			autofree char *soft = bitmap_str(&d->vcpus[v].soft, fake_host.nr_cpus);
@@ -249,7 +257,7 @@ static bool is_one_line(const char *text)
 	return str_starts(text, "xl: ") && end && end[1] == '\0' && !strstr(text, "Success");
 }
 
-/* --- bad input ------------------------------------------------------------------------------------------------------------------ */
+/* --- bad input -------------------------------------------------------------------------------- */
 
 START_TEST(bad_input_in_one_line)
 {
@@ -290,37 +298,44 @@ START_TEST(bad_input_in_one_line)
 		int status = xl(cases[i].words);
 		autofree char *after = everything();
 
-		ck_assert_msg(status == 1 && is_one_line(note) && strstr(note, cases[i].part), "%s: %d, %s", cases[i].words, status,
-			      note);
-		ck_assert_msg(str_eq(before, after), "%s: changed\n%s\nto\n%s", cases[i].words, before, after);
+		ck_assert_msg(status == 1 && is_one_line(note) && strstr(note, cases[i].part),
+			      "%s: %d, %s", cases[i].words, status, note);
+		ck_assert_msg(str_eq(before, after), "%s: changed\n%s\nto\n%s", cases[i].words,
+			      before, after);
 	}
 	finish();
 }
 END_TEST
 
-/* --- what a partition means for vwfi= ------------------------------------------------------------------------------------------- */
+/* --- what a partition means for vwfi= --------------------------------------------------------- */
 
 START_TEST(native_idling_is_for_pcpus_of_one)
 {
 	fake_host.commandline = "dom0_mem=1G novwfi=native vwfi=native";
 	start(4);
 	ck_assert_int_eq(xl("partition"), 0);
-	ck_assert_msg(strstr(out, "Pcpus with one vcpu: none; shared: 0-3; unused: none.") &&
-		      strstr(out, "would starve vcpus on the shared pcpus; Xen's command line has it"), "%s", out);
-	ck_assert_msg(str_eq(note, "xl: warning: vwfi=native is set and pcpus 0-3 are shared\n"), "%s", note);
+	ck_assert_msg(
+		strstr(out, "Pcpus with one vcpu: none; shared: 0-3; unused: none.") &&
+			strstr(out,
+			       "would starve vcpus on the shared pcpus; Xen's command line has it"),
+		"%s", out);
+	ck_assert_msg(str_eq(note, "xl: warning: vwfi=native is set and pcpus 0-3 are shared\n"),
+		      "%s", note);
 	ck_assert_int_eq(xl("vcpu-pin|0|0|0"), 0);
 	ck_assert_int_eq(xl("vcpu-pin|0|1|1"), 0);
 	ck_assert_int_eq(xl("vcpu-pin|g|all|2"), 0);
 	ck_assert_int_eq(xl("vcpu-pin|g|1|3"), 0);
 	fake_host.commandline = "novwfi=native";
 	ck_assert_int_eq(xl("partition|--json"), 0);
-	ck_assert_msg(strstr(out, "\"shared\": \"none\"") && strstr(out, "\"vwfi_native_possible\": true") &&
-		      strstr(out, "\"vwfi_native_set\": false"), "%s", out);
+	ck_assert_msg(strstr(out, "\"shared\": \"none\"") &&
+			      strstr(out, "\"vwfi_native_possible\": true") &&
+			      strstr(out, "\"vwfi_native_set\": false"),
+		      "%s", out);
 	finish();
 }
 END_TEST
 
-/* --- faults --------------------------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 /* A change done twice is refused; everything else may be repeated until no fault is met. */
 static void fail_everywhere(const char *words, bool is_repeatable)
@@ -340,8 +355,10 @@ static void fail_everywhere(const char *words, bool is_repeatable)
 		if (status == 0)	/* tried again inside, or could do without */
 			continue;
 		after = everything();
-		ck_assert_msg(status == 1 && is_one_line(note), "%s, point %u, %s: %d, %s", words, nth, point_name(), status, note);
-		ck_assert_msg(str_eq(before, after), "%s, point %u, %s: changed\n%s\nto\n%s", words, nth, point_name(), before, after);
+		ck_assert_msg(status == 1 && is_one_line(note), "%s, point %u, %s: %d, %s", words,
+			      nth, point_name(), status, note);
+		ck_assert_msg(str_eq(before, after), "%s, point %u, %s: changed\n%s\nto\n%s", words,
+			      nth, point_name(), before, after);
 	}
 }
 
@@ -367,7 +384,8 @@ START_TEST(faults_change_nothing)
 		{ "sched-rtds|-d|g|-v|0|-v|1|-p|2000|-b|100", true }, { "sched-rtds", true }, { "sched-rtds|-v|all", true },
 	};
 	/* g has two vcpus, and null wants two pcpus for them. */
-	static const char plan_text[] = "pool solo null 2-3\nguest g solo\npin g 0 2\npin g 1 3\nexclusive 2-3\n";
+	static const char plan_text[] =
+		"pool solo null 2-3\nguest g solo\npin g 0 2\npin g 1 3\nexclusive 2-3\n";
 	autofree char *plan = NULL;
 
 	start(4);
@@ -375,8 +393,9 @@ START_TEST(faults_change_nothing)
 	ck_ok(file_write_atomic(plan, plan_text, strlen(plan_text), 0600, &err), &err);
 	for (size_t i = 0; i < array_size(commands); i++) {
 		const char *at = strstr(commands[i].words, "PLAN");
-		autofree char *words = at ? str_printf("%.*s%s", (int)(at - commands[i].words), commands[i].words, plan) :
-					    xstrdup(commands[i].words);
+		autofree char *words = at ? str_printf("%.*s%s", (int)(at - commands[i].words),
+						       commands[i].words, plan)
+					  : xstrdup(commands[i].words);
 
 		fail_everywhere(words, commands[i].is_repeatable);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The whole of a domain's creation over the fakes: what is built, and that nothing stays of it whichever call fails, wherever
- * an interrupt comes.
+ * The whole of a domain's creation over the fakes: what is built, and that nothing stays of it
+ * whichever call fails, wherever an interrupt comes.
  */
 #include "tests/test.h"
 
@@ -21,7 +21,7 @@ static struct err err;
 static char dir[] = "/tmp/test_create.XXXXXX";
 static volatile int interrupted;
 
-/* --- a host with images ------------------------------------------------------------------------------------- */
+/* --- a host with images ----------------------------------------------------------------------- */
 
 /* The header of arm64's Image and something behind it. */
 static void make_kernel(const char *path)
@@ -76,8 +76,10 @@ static const char *file_left(void)
 
 static struct vmm_config *config(const char *more)
 {
-	autofree char *text = str_printf("name = 'ada'\nkernel = '%s/Image'\nramdisk = '%s/initrd'\n"
-					 "memory = 64\nvcpus = 2\nextra = 'console=hvc0'\n%s", dir, dir, more);
+	autofree char *text =
+		str_printf("name = 'ada'\nkernel = '%s/Image'\nramdisk = '%s/initrd'\n"
+			   "memory = 64\nvcpus = 2\nextra = 'console=hvc0'\n%s",
+			   dir, dir, more);
 	const struct vmm_config_source source = { .path = "ada.cfg", .text = text };
 	struct vmm_config *cfg = NULL;
 
@@ -85,11 +87,12 @@ static struct vmm_config *config(const char *more)
 	return cfg;
 }
 
-/* --- what is built ------------------------------------------------------------------------------------------ */
+/* --- what is built ---------------------------------------------------------------------------- */
 
 static void check_guest(uint32_t domid)
 {
-	autofree char *name = str_printf("/local/domain/%u/name", domid), *value = fake_store_get(name);
+	autofree char *name = str_printf("/local/domain/%u/name", domid),
+		      *value = fake_store_get(name);
 	struct fake_entry entry;
 	uint8_t magic[4];
 
@@ -137,7 +140,8 @@ START_TEST(a_number_rests)
 }
 END_TEST
 
-/* What is claimed for one that is being built is not there for another, and the one that comes second is told so. */
+/* What is claimed for one that is being built is not there for another, and the one that comes
+ * second is told so. */
 START_TEST(memory_is_given_once)
 {
 	struct vmm_create_options options = { .paused = true };
@@ -150,7 +154,8 @@ START_TEST(memory_is_given_once)
 	other = fake_domain_make(16);
 	ck_ok(vmm_open(&vmm, &err), &err);
 	ck_ok(hv_domain_max_mem(vmm_hv(vmm, &err), other, UINT32_MAX, &err), &err);
-	ck_ok(hv_domain_claim(vmm_hv(vmm, &err), other, fake_free_pages() - 64 * 256 / 2, &err), &err);
+	ck_ok(hv_domain_claim(vmm_hv(vmm, &err), other, fake_free_pages() - 64 * 256 / 2, &err),
+	      &err);
 	ck_assert_int_lt(vmm_domain_create(vmm, cfg, &options, &domid, &err), 0);
 	ck_assert_int_eq(err.code, ENOMEM);
 	ck_assert_ptr_nonnull(strstr(err.msg, "end another domain"));
@@ -182,7 +187,8 @@ START_TEST(a_guest_is_built_and_gone_again)
 	ck_assert_ptr_nonnull(file_left());
 	uint32_t second = 0;
 
-	ck_fails(vmm_domain_create(vmm, cfg, &options, &second, &err), &err, EEXIST, "already in use");
+	ck_fails(vmm_domain_create(vmm, cfg, &options, &second, &err), &err, EEXIST,
+		 "already in use");
 	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
 	ck_assert_ptr_null(fake_leftover());
 	ck_assert_ptr_null(file_left());
@@ -193,7 +199,7 @@ START_TEST(a_guest_is_built_and_gone_again)
 }
 END_TEST
 
-/* --- faults ------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static struct vmm_config *scenario_config;
 
@@ -212,7 +218,10 @@ static int live_and_die(struct err *e)
 		return -1;
 	vmm_set_interrupt(vmm, &interrupted);
 	if (vmm_domain_create(vmm, scenario_config, &options, &domid, e) == 0) {
-		r = vmm_domain_list(vmm, &list, &nr, e) < 0 || vmm_domain_rename(vmm, domid, "eve", e) < 0 ? -1 : 0;
+		r = vmm_domain_list(vmm, &list, &nr, e) < 0 ||
+				    vmm_domain_rename(vmm, domid, "eve", e) < 0
+			    ? -1
+			    : 0;
 		free(list);
 		/* The end has its own loops, in test_domain; here it must not add to the faults. */
 		point_disarm();
@@ -271,21 +280,25 @@ START_TEST(what_cannot_be_is_said_beforehand)
 	for (size_t i = 0; i < array_size(cases); i++) {
 		struct vmm_config *cfg = config(cases[i].settings);
 
-		ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, cases[i].code, cases[i].words);
+		ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, cases[i].code,
+			 cases[i].words);
 		ck_assert_uint_eq(fake_nr_domains(), 0);
 		vmm_config_free(cfg);
 	}
 	err_clear(&err);
-	struct vmm_config *cfg = config("pool = 'rt'\nperiod = 1000\nbudget = 400\nextratime = 0\nmaxmem = 96");
+	struct vmm_config *cfg =
+		config("pool = 'rt'\nperiod = 1000\nbudget = 400\nextratime = 0\nmaxmem = 96");
 	struct vmm_sched_params sched;
 	struct vmm_dominfo info;
 
 	ck_ok(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err);
 	ck_assert_uint_eq(domid, 1);
 	ck_ok(vmm_sched_params(vmm, domid, &sched, &err), &err);
-	ck_assert(sched.has_rtds && sched.rtds.period_us == 1000 && sched.rtds.budget_us == 400 && !sched.rtds.extratime);
+	ck_assert(sched.has_rtds && sched.rtds.period_us == 1000 && sched.rtds.budget_us == 400 &&
+		  !sched.rtds.extratime);
 	ck_ok(vmm_domain_info(vmm, domid, &info, &err), &err);
-	ck_assert_uint_ge(info.memory_kb, 96 * 1024);		/* all of maxmem, for its balloon driver to give back */
+	ck_assert_uint_ge(info.memory_kb,
+			  96 * 1024); /* all of maxmem, for its balloon driver to give back */
 	ck_assert_uint_eq(info.max_memory_kb, 64 * 1024 + 1024);	/* and not to come back */
 	vmm_config_free(cfg);
 	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
@@ -335,9 +348,11 @@ static void drivers(const char *path, const char *value)
 		fake_store_set(path, "6");
 }
 
-#define DEVICES                                                                                                   \
-	"vkb = ['backend-type=linux']\nvdispl = ['connectors=a:1x2']\nchannel = ['name=c,connection=pty']\n"      \
-	"vif = ['mac=00:16:3e:00:00:01,script=%s/hotplug']\ndisk = ['/dev/a,raw,xvda,w,script=%s/hotplug']\n"
+#define DEVICES                                                                   \
+	"vkb = ['backend-type=linux']\nvdispl = ['connectors=a:1x2']\nchannel = " \
+	"['name=c,connection=pty']\n"                                             \
+	"vif = ['mac=00:16:3e:00:00:01,script=%s/hotplug']\ndisk = "              \
+	"['/dev/a,raw,xvda,w,script=%s/hotplug']\n"
 
 START_TEST(one_fault_among_devices_and_nothing_stays)
 {
@@ -397,7 +412,8 @@ START_TEST(destroyed_by_another_while_it_is_made)
 	ck_ok(vmm_open(&vmm, &err), &err);
 	ck_ok(vmm_open(&other, &err), &err);
 	options.arg = other;
-	ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, ECANCELED, "destroyed by somebody else");
+	ck_fails(vmm_domain_create(vmm, cfg, &options, &domid, &err), &err, ECANCELED,
+		 "destroyed by somebody else");
 	ck_assert_ptr_null(fake_leftover());
 	ck_assert_ptr_null(file_left());
 	vmm_close(other);
@@ -407,7 +423,8 @@ START_TEST(destroyed_by_another_while_it_is_made)
 }
 END_TEST
 
-TEST_MAIN("create", a_number_rests, memory_is_given_once, what_cannot_be_is_said_beforehand, a_guest_is_built_and_gone_again,
-	  destroyed_by_another_while_it_is_made, one_fault_and_nothing_stays,
-	  one_fault_among_devices_and_nothing_stays, faults_from_there_on_and_nothing_stays_after_destroy,
+TEST_MAIN("create", a_number_rests, memory_is_given_once, what_cannot_be_is_said_beforehand,
+	  a_guest_is_built_and_gone_again, destroyed_by_another_while_it_is_made,
+	  one_fault_and_nothing_stays, one_fault_among_devices_and_nothing_stays,
+	  faults_from_there_on_and_nothing_stays_after_destroy,
 	  an_interrupt_anywhere_and_nothing_stays)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Driver domains over the fake store: both halves, the one that waits (device_attach.c, device_detach.c) and the one that serves
- * (devd.c), each with the other's hand played here. That they agree is proved on real Xen (tests/testbed/suites/devices-driver.sh).
+ * Driver domains over the fake store: both halves, the one that waits (device_attach.c,
+ * device_detach.c) and the one that serves (devd.c), each with the other's hand played here. That
+ * they agree is proved on real Xen (tests/testbed/suites/devices-driver.sh).
  */
 #include "tests/test.h"
 
@@ -28,14 +29,16 @@ static char dir[] = "/tmp/test_devd.XXXXXX";
 static int stop[2];
 static char *logged;
 
-/* --- the half that serves --------------------------------------------------------------------------------------- */
+/* --- the half that serves --------------------------------------------------------------------- */
 
-/* What happens when devd says so: a text in its message, then nodes that are set (value NULL: removed); "stop" ends it. */
+/* What happens when devd says so: a text in its message, then nodes that are set (value NULL:
+ * removed); "stop" ends it. */
 static struct reaction { const char *text, *path, *value; } const *reactions;
 
 static void heard(void *arg, bool is_error, const char *message)
 {
-	char *all = str_printf("%s%s%s\n", logged != NULL ? logged : "", is_error ? "! " : "", message);
+	char *all =
+		str_printf("%s%s%s\n", logged != NULL ? logged : "", is_error ? "! " : "", message);
 
 	(void)arg;
 	free(logged);
@@ -84,15 +87,16 @@ static void serve(const struct reaction *what)
 
 static void wants_log(const char *text)
 {
-	ck_assert_msg(logged != NULL && strstr(logged, text) != NULL, "no '%s' in:\n%s", text, logged);
+	ck_assert_msg(logged != NULL && strstr(logged, text) != NULL, "no '%s' in:\n%s", text,
+		      logged);
 }
 
 static void wants(const char *path, const char *value)
 {
 	autofree char *got = fake_store_get(path);
 
-	ck_assert_msg((got == NULL) == (value == NULL) && (got == NULL || strcmp(got, value) == 0), "%s: '%s', wanted '%s'",
-		      path, got, value);
+	ck_assert_msg((got == NULL) == (value == NULL) && (got == NULL || strcmp(got, value) == 0),
+		      "%s: '%s', wanted '%s'", path, got, value);
 }
 
 static char *script(const char *name, const char *body)
@@ -134,7 +138,8 @@ START_TEST(connects_and_takes_down_by_script)
 	ck_assert_str_eq(log, expected);
 	wants(DISK, NULL);
 	wants(NOTE, NULL);
-	ck_assert_msg(strstr(strstr(logged, "removed") + 1, "removed") == NULL, "removed twice:\n%s", logged);
+	ck_assert_msg(strstr(strstr(logged, "removed") + 1, "removed") == NULL,
+		      "removed twice:\n%s", logged);
 	end();
 }
 END_TEST
@@ -160,7 +165,8 @@ END_TEST
 
 START_TEST(tells_why_a_script_failed)
 {
-	static const struct reaction what[] = { { "exit status 3", "stop", NULL }, { NULL, NULL, NULL } };
+	static const struct reaction what[] = { { "exit status 3", "stop", NULL },
+						{ NULL, NULL, NULL } };
 	autofree char *path = NULL;
 
 	begin();
@@ -228,13 +234,14 @@ START_TEST(passes_by_what_is_not_its_own)
 	fake_store_set("/local/domain/0/backend/vif/7/0/state", "2");
 	serve(what);
 	wants(DISK "/hotplug-status", NULL);
-	wants("/local/domain/0/backend/vif/7/0/hotplug-error", "script 'relative': expected an absolute path");
+	wants("/local/domain/0/backend/vif/7/0/hotplug-error",
+	      "script 'relative': expected an absolute path");
 	wants("/local/domain/0/backend/vtpm/7/0/hotplug-status", NULL);
 	end();
 }
 END_TEST
 
-/* --- the half that waits ---------------------------------------------------------------------------------------- */
+/* --- the half that waits ---------------------------------------------------------------------- */
 
 static struct vmm_config *cfg;
 static const char *verdict = "connected", *on_close = "gone";
@@ -245,13 +252,15 @@ static void driver_domain(const char *path, const char *value)
 	autofree char *node = xstrdup(path);
 	char *state = strrchr(node, '/');
 
-	if (!str_starts(path, "/local/domain/5/backend/") || value == NULL || strcmp(state, "/state") != 0)
+	if (!str_starts(path, "/local/domain/5/backend/") || value == NULL ||
+	    strcmp(state, "/state") != 0)
 		return;
 	if (strcmp(value, "1") == 0) {
 		fake_store_set(path, "2");
 		*state = '\0';
 		if (verdict != NULL) {
-			autofree char *status = str_printf("%s/hotplug-status", node), *error = str_printf("%s/hotplug-error", node);
+			autofree char *status = str_printf("%s/hotplug-status", node),
+				      *error = str_printf("%s/hotplug-error", node);
 
 			fake_store_set(error, "the bridge burned");
 			fake_store_set(status, verdict);
@@ -325,7 +334,8 @@ START_TEST(says_that_nobody_takes_it_down)
 	start("vif = ['bridge=br0']\n");
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
-	ck_fails(device_detach(vmm, DOMID, &records, true, &err), &err, ETIMEDOUT, "is `xl devd` running in there?");
+	ck_fails(device_detach(vmm, DOMID, &records, true, &err), &err, ETIMEDOUT,
+		 "is `xl devd` running in there?");
 	wants("/local/domain/5/backend/vif/7/0", NULL);
 	wants("/libxl/7/device/vif/0", NULL);
 	finish();
@@ -364,7 +374,8 @@ START_TEST(hears_its_no)
 {
 	verdict = "error";
 	start(BOTH);
-	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, EIO, "in its backend domain 5 failed: the bridge burned");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, EIO,
+		 "in its backend domain 5 failed: the bridge burned");
 	wants("/libxl/7/device/vbd/51712", NULL);
 	wants("/local/domain/5/backend/vif/7/1", NULL);
 	finish();
@@ -381,6 +392,7 @@ START_TEST(notices_that_it_went)
 }
 END_TEST
 
-TEST_MAIN("driver domains", connects_and_takes_down_by_script, sees_what_comes, tells_why_a_script_failed,
-	  tells_what_the_library_could_not_do, finds_what_was_connected, passes_by_what_is_not_its_own, waits_for_the_other_half,
-	  says_that_nobody_takes_it_down, lets_go_of_a_backend_that_is_gone, hears_its_no, notices_that_it_went)
+TEST_MAIN("driver domains", connects_and_takes_down_by_script, sees_what_comes,
+	  tells_why_a_script_failed, tells_what_the_library_could_not_do, finds_what_was_connected,
+	  passes_by_what_is_not_its_own, waits_for_the_other_half, says_that_nobody_takes_it_down,
+	  lets_go_of_a_backend_that_is_gone, hears_its_no, notices_that_it_went)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device engine over the fake store, with a backend that connects, hangs, lies or dies as the test wants it; that real backends
- * agree is proved on real Xen (tests/testbed/suites/devices-*).
+ * The device engine over the fake store, with a backend that connects, hangs, lies or dies as the
+ * test wants it; that real backends agree is proved on real Xen (tests/testbed/suites/devices-*).
  */
 #include "tests/test.h"
 
@@ -79,8 +79,11 @@ static void nothing_left(void)
 {
 	autofree char *left = fake_store_leftover();
 
-	ck_assert_msg(left == NULL || strcmp(left, "/libxl") == 0 || str_starts(left, "/local/domain/0/backend") ||
-		      str_starts(left, "/libxl/7") || strcmp(left, "/local/domain/7") == 0 || str_starts(left, "/local/domain/7/device"),
+	ck_assert_msg(left == NULL || strcmp(left, "/libxl") == 0 ||
+			      str_starts(left, "/local/domain/0/backend") ||
+			      str_starts(left, "/libxl/7") ||
+			      strcmp(left, "/local/domain/7") == 0 ||
+			      str_starts(left, "/local/domain/7/device"),
 		      "%s is left", left);
 }
 
@@ -105,7 +108,8 @@ static void wants(const char *path, const char *value)
 {
 	autofree char *got = fake_store_get(path);
 
-	ck_assert_msg(got != NULL && strcmp(got, value) == 0, "%s: '%s', wanted '%s'", path, got, value);
+	ck_assert_msg(got != NULL && strcmp(got, value) == 0, "%s: '%s', wanted '%s'", path, got,
+		      value);
 }
 
 #define SCRIPT_DISK "disk = ['/dev/x,raw,xvda,w,script=@DIR@/block']\n"
@@ -115,9 +119,12 @@ START_TEST(many_devices_in_one_go)
 	autofree char *ok = NULL;
 	autorecords struct device_records records = { NULL, 0 };
 
-	start("vkb = ['backend-type=linux']\nvdispl = ['connectors=a:1x2']\npvcalls = ['']\nchannel = ['name=c,connection=pty']\n"
-	      "vtpm = ['']\nvif = ['mac=00:16:3e:00:00:01,script=@DIR@/vif,mtu=9000', 'mac=00:16:3e:00:00:02,script=@DIR@/vif']\n"
-	      "disk = ['/dev/a,raw,xvda,w,script=@DIR@/vif', '/dev/b,raw,xvdb,r,script=@DIR@/vif']");
+	start("vkb = ['backend-type=linux']\nvdispl = ['connectors=a:1x2']\npvcalls = "
+	      "['']\nchannel = ['name=c,connection=pty']\n"
+	      "vtpm = ['']\nvif = ['mac=00:16:3e:00:00:01,script=@DIR@/vif,mtu=9000', "
+	      "'mac=00:16:3e:00:00:02,script=@DIR@/vif']\n"
+	      "disk = ['/dev/a,raw,xvda,w,script=@DIR@/vif', "
+	      "'/dev/b,raw,xvdb,r,script=@DIR@/vif']");
 	ok = script("vif", "echo \"$1 $XENBUS_PATH $vif $type_if\" >> $(dirname $0)/log");
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	wants("/local/domain/0/backend/vif/7/0/mac", "00:16:3e:00:00:01");
@@ -165,7 +172,8 @@ START_TEST(script_that_fails_is_quoted_and_undone)
 	autofree char *path = NULL;
 
 	start(SCRIPT_DISK "vtpm = ['']");
-	/* The script's own way of telling is a node in the store: here the fake's hand writes it. */
+	/* The script's own way of telling is a node in the store: here the fake's hand writes
+	 * it. */
 	path = script("block", "[ \"$1\" = remove ] && exit 0; exit 3");
 	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, EIO, "disk xvda: hotplug script");
 	ck_assert_ptr_nonnull(strstr(err.msg, "exit status 3"));
@@ -188,7 +196,8 @@ END_TEST
 START_TEST(image_that_is_not_there)
 {
 	start("disk = ['/nonexistent.img,raw,xvda,w']");
-	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT, "disk xvda: /nonexistent.img");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT,
+		 "disk xvda: /nonexistent.img");
 	no_nodes("vbd");
 	finish();
 }
@@ -198,7 +207,8 @@ START_TEST(backend_that_never_answers)
 {
 	on_init = NULL;
 	start("vtpm = ['']");
-	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT, "vtpm 0: no backend took it up");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT,
+		 "vtpm 0: no backend took it up");
 	no_nodes("vtpm/7/0");
 	finish();
 }
@@ -223,7 +233,8 @@ START_TEST(guest_that_keeps_its_device)
 	start("vtpm = ['']");
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
-	ck_fails(device_detach(vmm, DOMID, &records, false, &err), &err, EBUSY, "the guest does not let go");
+	ck_fails(device_detach(vmm, DOMID, &records, false, &err), &err, EBUSY,
+		 "the guest does not let go");
 	wants("/libxl/7/device/vtpm/0/online", "1");
 	finish();
 }
@@ -257,15 +268,17 @@ START_TEST(attached_twice)
 	start("vtpm = ['']");
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	dev = list_first(&cfg->devices, struct vmm_device, link);
-	ck_fails(device_attach(vmm, DOMID, dev, &err), &err, EEXIST, "vtpm 0: the domain has one already");
+	ck_fails(device_attach(vmm, DOMID, dev, &err), &err, EEXIST,
+		 "vtpm 0: the domain has one already");
 	wants("/libxl/7/device/vtpm/0/online", "1");
 	finish();
 }
 END_TEST
 
-/* --- virtio: the same window and interrupt in the guest's tree and in the store ----------------------------------------- */
+/* --- virtio: the same window and interrupt in the guest's tree and in the store --------------- */
 
-static void has_cells(const void *blob, const char *path, const char *prop, const uint32_t *cells, int nr)
+static void has_cells(const void *blob, const char *path, const char *prop, const uint32_t *cells,
+		      int nr)
 {
 	const fdt32_t *got;
 	int len, node = fdt_path_offset(blob, path);
@@ -278,8 +291,8 @@ static void has_cells(const void *blob, const char *path, const char *prop, cons
 	}
 	ck_assert_msg(got != NULL && len == nr * 4, "%s/%s: %d bytes", path, prop, len);
 	for (int i = 0; i < nr; i++)
-		ck_assert_msg(fdt32_to_cpu(got[i]) == cells[i], "%s/%s: cell %d is %#x, wanted %#x", path, prop, i,
-			      fdt32_to_cpu(got[i]), cells[i]);
+		ck_assert_msg(fdt32_to_cpu(got[i]) == cells[i], "%s/%s: cell %d is %#x, wanted %#x",
+			      path, prop, i, fdt32_to_cpu(got[i]), cells[i]);
 }
 
 #define CELLS(...) (const uint32_t[]){ __VA_ARGS__ }, (int)array_size(((const uint32_t[]){ __VA_ARGS__ }))
@@ -287,11 +300,16 @@ static void has_cells(const void *blob, const char *path, const char *prop, cons
 START_TEST(virtio_in_tree_and_store)
 {
 	struct layout map = { .nr_banks = 1, .bank[0] = { LAYOUT_RAM0, 64 << 20 } };
-	struct dt_guest g = { .layout = &map, .gic_version = HV_GIC_V3, .xen_major = 4, .xen_minor = 17, .is_64bit = true };
+	struct dt_guest g = { .layout = &map,
+			      .gic_version = HV_GIC_V3,
+			      .xen_major = 4,
+			      .xen_minor = 17,
+			      .is_64bit = true };
 	autofree void *blob = NULL;
 	size_t size;
 
-	start("virtio = ['type=virtio,device22,grant_usage=1', 'type=virtio,device29', 'type=virtio,device']\n"
+	start("virtio = ['type=virtio,device22,grant_usage=1', 'type=virtio,device29', "
+	      "'type=virtio,device']\n"
 	      "disk = ['/img,raw,xvda,w,backendtype=standalone,specification=virtio']\n");
 	g.cfg = cfg;
 	ck_ok(dt_guest_build(&g, &blob, &size, &err), &err);
@@ -306,7 +324,8 @@ START_TEST(virtio_in_tree_and_store)
 	has_cells(blob, "/xen_iommu", "phandle", CELLS(LAYOUT_PHANDLE_IOMMU));
 	ck_assert_int_ge(fdt_path_offset(blob, "/virtio@2000200/i2c"), 0);
 	ck_assert_int_ge(fdt_path_offset(blob, "/virtio@2000400/gpio"), 0);
-	ck_assert_int_eq(fdt_first_subnode(blob, fdt_path_offset(blob, "/virtio@2000600")), -FDT_ERR_NOTFOUND);
+	ck_assert_int_eq(fdt_first_subnode(blob, fdt_path_offset(blob, "/virtio@2000600")),
+			 -FDT_ERR_NOTFOUND);
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	wants("/local/domain/0/backend/virtio_disk/7/51712/base", "33554432");
 	wants("/local/domain/0/backend/virtio_disk/7/51712/irq", "33");
@@ -336,7 +355,7 @@ START_TEST(more_virtio_than_interrupts)
 }
 END_TEST
 
-/* --- backends that are programs ----------------------------------------------------------------------------------- */
+/* --- backends that are programs --------------------------------------------------------------- */
 
 static void program_comes_up(const char *path, const char *value)
 {
@@ -398,18 +417,20 @@ START_TEST(a_program_that_is_not_there)
 {
 	start(P9);
 	setenv("LIBVMM_LIBEXEC", "/nonexistent", 1);
-	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT, "p9 0: /nonexistent/xen-9pfsd");
+	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ENOENT,
+		 "p9 0: /nonexistent/xen-9pfsd");
 	no_nodes("xen_9pfs/7");
 	finish();
 }
 END_TEST
 
-/* --- USB ---------------------------------------------------------------------------------------------------------- */
+/* --- USB -------------------------------------------------------------------------------------- */
 
 static void sysfs_device(const char *busid, const char *bus, const char *addr)
 {
 	autofree char *path = str_printf("%s/sys/bus/usb/devices/%s", dir, busid);
-	autofree char *busnum = str_printf("%s/busnum", path), *devnum = str_printf("%s/devnum", path);
+	autofree char *busnum = str_printf("%s/busnum", path),
+		      *devnum = str_printf("%s/devnum", path);
 
 	ck_ok(file_mkdirs(path, 0755, &err), &err);
 	ck_ok(file_write_atomic(busnum, bus, strlen(bus), 0644, &err), &err);
@@ -433,12 +454,17 @@ START_TEST(usb_devices_on_their_ports)
 	ck_ok(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=5", &err), &err);
 	wants("/local/domain/0/backend/qusb/7/0/port/1", "1-2");
 	wants("/libxl/7/device/vusb/0/port/1", "1-2");
-	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=5", &err), &err, EBUSY, "given to domain 7 already");
-	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=0,port=1", &err), &err, EBUSY, "port 1 of controller 0");
-	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=5", &err), &err, ENOENT, "no such free port");
-	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=1", &err), &err, ENOTSUP, "usbback");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=5", &err), &err, EBUSY,
+		 "given to domain 7 already");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=0,port=1", &err),
+		 &err, EBUSY, "port 1 of controller 0");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=5", &err), &err,
+		 ENOENT, "no such free port");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3,controller=1", &err), &err,
+		 ENOTSUP, "usbback");
 	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=1,hostaddr=1", &err), &err, EINVAL, "hub");
-	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=9,hostaddr=9", &err), &err, ENOENT, "no USB device 9 on bus 9");
+	ck_fails(vmm_usbdev_attach(vmm, DOMID, "hostbus=9,hostaddr=9", &err), &err, ENOENT,
+		 "no USB device 9 on bus 9");
 	ck_ok(vmm_usbdev_attach(vmm, DOMID, "hostbus=2,hostaddr=3", &err), &err);
 	wants("/local/domain/0/backend/qusb/7/0/port/2", "2-1");
 	ck_ok(vmm_usbdev_detach(vmm, DOMID, 0, 1, &err), &err);
@@ -448,9 +474,9 @@ START_TEST(usb_devices_on_their_ports)
 }
 END_TEST
 
-TEST_MAIN("device engine",
-	  a_program_is_started_once, a_program_that_ends_at_once, a_program_that_is_not_there,
-	  virtio_in_tree_and_store, more_virtio_than_interrupts, usb_devices_on_their_ports,
-	  many_devices_in_one_go, two_numbers_names_or_addresses_alike, script_that_fails_is_quoted_and_undone,
-	  script_that_is_not_there, image_that_is_not_there, backend_that_never_answers, backend_that_lies,
-	  guest_that_keeps_its_device, records_that_point_elsewhere, attached_twice)
+TEST_MAIN("device engine", a_program_is_started_once, a_program_that_ends_at_once,
+	  a_program_that_is_not_there, virtio_in_tree_and_store, more_virtio_than_interrupts,
+	  usb_devices_on_their_ports, many_devices_in_one_go, two_numbers_names_or_addresses_alike,
+	  script_that_fails_is_quoted_and_undone, script_that_is_not_there, image_that_is_not_there,
+	  backend_that_never_answers, backend_that_lies, guest_that_keeps_its_device,
+	  records_that_point_elsewhere, attached_twice)

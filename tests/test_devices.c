@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Specifications of devices: what each class takes, and that whatever is wrong is refused with the field named. */
+/* Specifications of devices: what each class takes, and that whatever is wrong is refused with the
+ * field named. */
 #include "tests/test.h"
 
 #include <errno.h>
@@ -147,9 +148,11 @@ START_TEST(specifications_that_are_refused)
 		autofree char *json = NULL;
 
 		err_clear(&err);
-		ck_assert_msg(vmm_device_spec_json(the_vmm(), bad[i].class, bad[i].spec, &json, &err) < 0, "%s: %s taken", bad[i].class,
-			      bad[i].spec);
-		ck_assert_msg(strstr(err.msg, bad[i].say) != NULL, "%s: '%s', wanted '%s'", bad[i].spec, err.msg, bad[i].say);
+		ck_assert_msg(
+			vmm_device_spec_json(the_vmm(), bad[i].class, bad[i].spec, &json, &err) < 0,
+			"%s: %s taken", bad[i].class, bad[i].spec);
+		ck_assert_msg(strstr(err.msg, bad[i].say) != NULL, "%s: '%s', wanted '%s'",
+			      bad[i].spec, err.msg, bad[i].say);
 		ck_assert_ptr_null(strchr(err.msg, '\n'));
 	}
 }
@@ -167,7 +170,8 @@ START_TEST(damaged_specifications)
 
 				spec[at] = junk[k];
 				err_clear(&err);
-				if (vmm_device_spec_json(the_vmm(), good[i].class, spec, &json, &err) < 0)
+				if (vmm_device_spec_json(the_vmm(), good[i].class, spec, &json,
+							 &err) < 0)
 					ck_assert(err.msg[0] != '\0');
 			}
 		}
@@ -178,7 +182,9 @@ END_TEST
 /* A word stands in one row of its class only. */
 START_TEST(defaults_of_the_host)
 {
-	static const struct vmm_defaults host = { .vif_script = "vif-route", .vif_bridge = "br7", .vif_gatewaydev = "eth7" };
+	static const struct vmm_defaults host = { .vif_script = "vif-route",
+						  .vif_bridge = "br7",
+						  .vif_gatewaydev = "eth7" };
 	autofree char *got = NULL, *own = NULL;
 
 	vmm_set_defaults(the_vmm(), &host);
@@ -199,9 +205,11 @@ START_TEST(keys_are_unique)
 		ck_assert_ptr_eq(devclass_by_key((*c)->key), *c);
 		for (size_t i = 0; f[i].key != NULL || f[i].json != NULL; i++)
 			for (size_t k = 0; k < i; k++)
-				ck_assert_msg(f[i].key == NULL || f[k].key == NULL || strcmp(f[i].key, f[k].key) != 0 ||
-					      (f[i].where & f[k].where & FIELD_SPEC) == 0 ||
-					      (f[i].type == FIELD_T_WORD) != (f[k].type == FIELD_T_WORD),
+				ck_assert_msg(f[i].key == NULL || f[k].key == NULL ||
+						      strcmp(f[i].key, f[k].key) != 0 ||
+						      (f[i].where & f[k].where & FIELD_SPEC) == 0 ||
+						      (f[i].type == FIELD_T_WORD) !=
+							      (f[k].type == FIELD_T_WORD),
 					      "%s: %s", (*c)->name, f[i].key);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Domains after their creation, over the fake hypervisor and the fake store: finding, asking, renaming, and above all their end, which
- * must leave nothing behind whatever fails on the way.
+ * Domains after their creation, over the fake hypervisor and the fake store: finding, asking,
+ * renaming, and above all their end, which must leave nothing behind whatever fails on the way.
  */
 #include "tests/test.h"
 
@@ -105,7 +105,7 @@ static uint32_t guest(const char *name)
 	return domid;
 }
 
-/* --- finding ----------------------------------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 START_TEST(by_number_and_by_name)
 {
@@ -165,7 +165,7 @@ START_TEST(names_of_many_in_one_go)
 }
 END_TEST
 
-/* --- renaming ---------------------------------------------------------------------------------------------------------- */
+/* --- renaming --------------------------------------------------------------------------------- */
 
 START_TEST(a_new_name_is_everywhere)
 {
@@ -192,7 +192,7 @@ START_TEST(a_new_name_is_everywhere)
 }
 END_TEST
 
-/* --- asking ------------------------------------------------------------------------------------------------------------ */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void guest_answers(const char *path, const char *value)
 {
@@ -225,14 +225,17 @@ START_TEST(a_guest_that_does_not)
 	ck_ok(vmm_domain_pause(vmm, domid, &err), &err);
 	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 60000, &err), &err, EINVAL, "paused");
 	ck_ok(vmm_domain_unpause(vmm, domid, &err), &err);
-	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 0, &err), &err, ETIMEDOUT, "did not answer");
+	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 0, &err), &err, ETIMEDOUT,
+		 "did not answer");
 	left = child_of(domid, "control/shutdown");
 	ck_assert_str_eq(left, "");	/* taken back */
-	ck_fails(vmm_domain_wait(vmm, domid, false, 0, &info, &err), &err, ETIMEDOUT, "still running");
+	ck_fails(vmm_domain_wait(vmm, domid, false, 0, &info, &err), &err, ETIMEDOUT,
+		 "still running");
 	fake_guest_shutdown(domid, VMM_SHUTDOWN_CRASH);
 	ck_ok(vmm_domain_wait(vmm, domid, false, 0, &info, &err), &err);
 	ck_assert(info.is_shutdown && info.shutdown_reason == VMM_SHUTDOWN_CRASH);
-	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 0, &err), &err, EINVAL, "already shut down");
+	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 0, &err), &err, EINVAL,
+		 "already shut down");
 	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
 	err_clear(&err);
 	ck_ok(vmm_domain_wait(vmm, domid, true, 0, &info, &err), &err);
@@ -276,11 +279,12 @@ START_TEST(many_are_asked_side_by_side)
 }
 END_TEST
 
-/* --- the end ----------------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void backend_closes(const char *path, const char *value)
 {
-	if (str_starts(path, "/local/domain/0/backend/") && str_ends(path, "/state") && str_eq(value, "5"))
+	if (str_starts(path, "/local/domain/0/backend/") && str_ends(path, "/state") &&
+	    str_eq(value, "5"))
 		fake_store_set(path, "6");
 }
 
@@ -358,12 +362,16 @@ static void destroy_with_faults(enum fault_kind kind)
 
 		if (ret < 0)
 			ck_assert_msg(failed && err.code && *err.msg && !strstr(err.msg, "Success"),
-				      "point %u, %s: %d '%s'", nth, point_name(), err.code, err.msg);
-		/* A failed watch or read may have left the connection's events behind, as a killed command would. */
+				      "point %u, %s: %d '%s'", nth, point_name(), err.code,
+				      err.msg);
+		/* A failed watch or read may have left the connection's events behind, as a killed
+		 * command would. */
 		err_clear(&err);
 		if (vmm_domain_destroy(vmm, domid, &err) < 0)
-			ck_assert_msg(err.code == ESRCH, "point %u, %s: again: %s", nth, point_name(), err.msg);
-		ck_assert_msg(!fake_leftover(), "point %u, %s: %s is left", nth, point_name(), fake_leftover());
+			ck_assert_msg(err.code == ESRCH, "point %u, %s: again: %s", nth,
+				      point_name(), err.msg);
+		ck_assert_msg(!fake_leftover(), "point %u, %s: %s is left", nth, point_name(),
+			      fake_leftover());
 		fake_store_set("/local/domain/0/backend", NULL);
 		autofree char *left = fake_store_leftover();
 
@@ -386,7 +394,7 @@ START_TEST(faults_from_there_on)
 }
 END_TEST
 
-/* --- consoles ---------------------------------------------------------------------------------------------------------- */
+/* --- consoles --------------------------------------------------------------------------------- */
 
 START_TEST(only_a_terminal_is_a_console)
 {
@@ -396,21 +404,25 @@ START_TEST(only_a_terminal_is_a_console)
 
 	start();
 	domid = guest("alpha");
-	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, 0, &none, &err), &err, ETIMEDOUT, "xenconsoled");
+	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, 0, &none, &err), &err, ETIMEDOUT,
+		 "xenconsoled");
 	node("/dev/pts/3", "/local/domain/%u/console/tty", domid);
 	ck_ok(vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, 0, &tty, &err), &err);
 	ck_assert_str_eq(tty, "/dev/pts/3");
 	node("/etc/shadow", "/local/domain/%u/device/console/1/tty", domid);
-	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 1, 0, &none, &err), &err, EPERM, "no terminal");
+	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 1, 0, &none, &err), &err, EPERM,
+		 "no terminal");
 	node("/dev/../etc/shadow", "/local/domain/%u/vuart/0/tty", domid);
-	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_VUART, 0, 0, &none, &err), &err, EPERM, "no terminal");
+	ck_fails(vmm_console_tty(vmm, domid, VMM_CONSOLE_VUART, 0, 0, &none, &err), &err, EPERM,
+		 "no terminal");
 	ck_fails(vmm_console_tty(vmm, 99, VMM_CONSOLE_PV, 0, 0, &none, &err), &err, ESRCH, "");
 	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
 	finish();
 }
 END_TEST
 
-TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_is_everywhere, a_guest_that_answers,
-	  a_guest_that_does_not, many_are_asked_side_by_side, devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
+TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_is_everywhere,
+	  a_guest_that_answers, a_guest_that_does_not, many_are_asked_side_by_side,
+	  devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
 	  what_xen_forgot_is_still_cleaned_up, one_fault_on_the_way, faults_from_there_on,
 	  only_a_terminal_is_a_console)

@@ -73,7 +73,8 @@ START_TEST(it_grows)
 
 		snprintf(name, sizeof(name), "node%u", i);
 		got = fdt_getprop(blob, fdt_subnode_offset(blob, 0, name), name, &len);
-		ck_assert(got && len == sizeof(value) && got[0] == (uint8_t)i && got[999] == (uint8_t)i);
+		ck_assert(got && len == sizeof(value) && got[0] == (uint8_t)i &&
+			  got[999] == (uint8_t)i);
 	}
 	free(blob);
 }
@@ -94,11 +95,12 @@ START_TEST(too_much)
 }
 END_TEST
 
-/* --- the guest's tree ------------------------------------------------------------------------------------------- */
+/* --- the guest's tree ------------------------------------------------------------------------- */
 
 struct guest {
-	/* tests/golden/dt-NAME.dts, from the stock toolstack of Xen 4.17; tee and c128, which it could not make on the board at hand, ours as
-	 * they were first read through. WRITE_GOLDEN in the environment writes missing ones. */
+	/* tests/golden/dt-NAME.dts, from the stock toolstack of Xen 4.17; tee and c128, which it
+	 * could not make on the board at hand, ours as they were first read through. WRITE_GOLDEN
+	 * in the environment writes missing ones. */
 	const char *golden;
 	uint64_t memory;
 	uint32_t vcpus;
@@ -112,13 +114,26 @@ struct guest {
 
 static const struct guest guests[] = {
 	{ .golden = "plain", .memory = 256 * MIB, .vcpus = 1 },
-	{ .golden = "full", .memory = 256 * MIB, .vcpus = 4, .initrd_size = 1563935, .cmdline = "console=hvc0 foo=1" },
+	{ .golden = "full",
+	  .memory = 256 * MIB,
+	  .vcpus = 4,
+	  .initrd_size = 1563935,
+	  .cmdline = "console=hvc0 foo=1" },
 	{ .golden = "vuart", .memory = 128 * MIB, .vcpus = 1, .vuart = CONFIG_VUART_SBSA },
-	{ .golden = "g32", .memory = 128 * MIB, .vcpus = 1, .is_32bit = true, .initrd_size = 1353443 },
+	{ .golden = "g32",
+	  .memory = 128 * MIB,
+	  .vcpus = 1,
+	  .is_32bit = true,
+	  .initrd_size = 1353443 },
 	{ .golden = "c18", .memory = 256 * MIB, .vcpus = 18 },
 	{ .golden = "big", .memory = 2500 * MIB, .vcpus = 1, .initrd_size = 1563935 },
-	{ .golden = "gicv2", .memory = 128 * MIB, .vcpus = 2, .is_32bit = true, .initrd_size = 1353443,
-	  .cmdline = "console=hvc0", .gic = HV_GIC_V2 },
+	{ .golden = "gicv2",
+	  .memory = 128 * MIB,
+	  .vcpus = 2,
+	  .is_32bit = true,
+	  .initrd_size = 1353443,
+	  .cmdline = "console=hvc0",
+	  .gic = HV_GIC_V2 },
 	{ .golden = "tee", .memory = 64 * MIB, .vcpus = 1, .tee = CONFIG_TEE_OPTEE },
 	{ .golden = "c128", .memory = 64 * MIB, .vcpus = 128 },
 };
@@ -169,7 +184,8 @@ static char *decompile(const void *blob, size_t size)
 	ck_assert_ptr_nonnull(p);
 	while ((n = fread(piece, 1, sizeof(piece), p)) > 0)
 		strbuf_addn(&out, piece, n);
-	ck_assert_msg(pclose(p) == 0, "dtc failed: it must be installed (package device-tree-compiler)");
+	ck_assert_msg(pclose(p) == 0,
+		      "dtc failed: it must be installed (package device-tree-compiler)");
 	unlink(path);
 	return strbuf_steal(&out);
 }
@@ -179,7 +195,8 @@ START_TEST(as_upstream_describes_them)
 	const char *srcdir = getenv("srcdir") ? getenv("srcdir") : ".";
 
 	for (size_t i = 0; i < array_size(guests); i++) {
-		autofree char *path = str_printf("%s/tests/golden/dt-%s.dts", srcdir, guests[i].golden);
+		autofree char *path =
+			str_printf("%s/tests/golden/dt-%s.dts", srcdir, guests[i].golden);
 		autofree char *want = NULL, *got = NULL;
 		autofree void *blob = NULL;
 		size_t size;
@@ -189,7 +206,8 @@ START_TEST(as_upstream_describes_them)
 		if (getenv("WRITE_GOLDEN") && access(path, F_OK) < 0)
 			ck_ok(file_write_atomic(path, got, strlen(got), 0644, &err), &err);
 		ck_ok(file_read(path, 1 << 20, &want, NULL, &err), &err);
-		ck_assert_msg(str_eq(got, want), "%s: got\n%s\nwanted\n%s", guests[i].golden, got, want);
+		ck_assert_msg(str_eq(got, want), "%s: got\n%s\nwanted\n%s", guests[i].golden, got,
+			      want);
 	}
 }
 END_TEST
@@ -204,7 +222,9 @@ START_TEST(size_does_not_depend_on_addresses)
 	size_t sizes[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct dt_guest g = { .cfg = &cfg, .layout = &maps[i], .gic_version = HV_GIC_V3, .xen_major = 4 };
+		struct dt_guest g = {
+			.cfg = &cfg, .layout = &maps[i], .gic_version = HV_GIC_V3, .xen_major = 4
+		};
 		autofree void *blob = NULL;
 
 		ck_ok(dt_guest_build(&g, &blob, &sizes[i], &err), &err);
@@ -227,7 +247,8 @@ START_TEST(one_to_128_vcpus)
 		{
 			const fdt32_t *reg = fdt_getprop(blob, node, "reg", NULL);
 
-			/* dtc and Linux take them in any order; a vcpu is found by its number, sixteen to a cluster. */
+			/* dtc and Linux take them in any order; a vcpu is found by its number,
+			 * sixteen to a cluster. */
 			ck_assert_ptr_nonnull(reg);
 			ck_assert_uint_eq(fdt32_to_cpu(*reg), (uint32_t)((nr / 16) << 8 | nr % 16));
 			nr++;
@@ -237,5 +258,5 @@ START_TEST(one_to_128_vcpus)
 }
 END_TEST
 
-TEST_MAIN("dt", a_first_failure_sticks, nodes_that_are_not_closed, it_grows, too_much, as_upstream_describes_them,
-	  size_does_not_depend_on_addresses, one_to_128_vcpus)
+TEST_MAIN("dt", a_first_failure_sticks, nodes_that_are_not_closed, it_grows, too_much,
+	  as_upstream_describes_them, size_does_not_depend_on_addresses, one_to_128_vcpus)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libvmm/dt_host, dt_device, dt_derive, dt_dir, dt_text: what a host's tree says of its devices, what a guest is told of them, and that no
- * tree, however damaged, is trusted. */
+/* libvmm/dt_host, dt_device, dt_derive, dt_dir, dt_text: what a host's tree says of its devices,
+ * what a guest is told of them, and that no tree, however damaged, is trusted. */
 #include "libvmm/dt_derive.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static struct err err;
 
-/* --- a board ---------------------------------------------------------------------------------------------------------- */
+/* --- a board ---------------------------------------------------------------------------------- */
 
 enum { GIC = 1, OSC, DOUBLED, CLOCKS, RESETS, PINS, GPIO, ROUND };
 
@@ -201,7 +201,7 @@ static struct dt_host *open_board(const struct board *b)
 	return h;
 }
 
-/* --- what the tree says ------------------------------------------------------------------------------------------------- */
+/* --- what the tree says ----------------------------------------------------------------------- */
 
 START_TEST(nodes_are_found)
 {
@@ -215,7 +215,8 @@ START_TEST(nodes_are_found)
 	ck_assert_uint_eq(dt_host_find(h, "soc"), DT_HOST_NONE);
 	ck_assert_uint_eq(dt_host_by_phandle(h, GPIO), dt_host_find(h, "/soc/gpio@5000"));
 	ck_assert_uint_eq(dt_host_by_phandle(h, 99), DT_HOST_NONE);
-	ck_assert(dt_host_is_below(h, uart, soc) && dt_host_is_below(h, uart, uart) && !dt_host_is_below(h, soc, uart));
+	ck_assert(dt_host_is_below(h, uart, soc) && dt_host_is_below(h, uart, uart) &&
+		  !dt_host_is_below(h, soc, uart));
 	ck_assert(!dt_host_is_below(h, DT_HOST_NONE, soc));
 }
 END_TEST
@@ -244,7 +245,8 @@ static void device_fails(const struct board *b, const char *path, int code, cons
 	err_clear(&err);
 	if (dt_host_device(h, dt_host_find(h, path), &dev, &err) == 0)
 		err = dev.obstacle;
-	ck_assert_msg(err.code == code && strstr(err.msg, part), "%s: got %d '%s', wanted '%s'", path, err.code, err.msg, part);
+	ck_assert_msg(err.code == code && strstr(err.msg, part), "%s: got %d '%s', wanted '%s'",
+		      path, err.code, err.msg, part);
 }
 
 START_TEST(what_no_guest_can_have)
@@ -255,7 +257,8 @@ START_TEST(what_no_guest_can_have)
 	device_fails(&sound, "/soc/private@8000", ENOTSUP, "not a shared one (SPI)");
 	device_fails(&sound, "/soc/far@90000000", ENOTSUP, "node /soc: its ranges do not cover");
 	device_fails(&sound, "/osc", ENOTSUP, "no registers in memory");
-	device_fails(&sound, "/interrupt-controller@8000000", ENOTSUP, "a part of the machine itself");
+	device_fails(&sound, "/interrupt-controller@8000000", ENOTSUP,
+		     "a part of the machine itself");
 	b.is_bus_unmapped = true;
 	device_fails(&b, "/soc/uart@1000", ENOTSUP, "the bus has no ranges");
 	b = sound;
@@ -292,18 +295,23 @@ START_TEST(signs)
 }
 END_TEST
 
-/* --- what a guest is told ------------------------------------------------------------------------------------------------ */
+/* --- what a guest is told --------------------------------------------------------------------- */
 
-static int derive(const struct dt_host *h, const char *const *paths, const struct dt_move *move, const void *partial,
-		  struct strlist *notes, void **blob)
+static int derive(const struct dt_host *h, const char *const *paths, const struct dt_move *move,
+		  const void *partial, struct strlist *notes, void **blob)
 {
 	struct dt_pick picks[4];
 	size_t nr = 0, size;
-	struct dt_derive d = { .host = h, .picks = picks, .moves = move, .nr_moves = move ? 1 : 0, .partial = partial,
+	struct dt_derive d = { .host = h,
+			       .picks = picks,
+			       .moves = move,
+			       .nr_moves = move ? 1 : 0,
+			       .partial = partial,
 			       .notes = notes };
 
 	for (; paths[nr]; nr++)
-		picks[nr] = (struct dt_pick){ .node = dt_host_find(h, paths[nr]), .alias = nr == 1 ? "hub0" : NULL };
+		picks[nr] = (struct dt_pick){ .node = dt_host_find(h, paths[nr]),
+					      .alias = nr == 1 ? "hub0" : NULL };
 	d.nr_picks = nr;
 	return dt_derive(&d, blob, &size, &err);
 }
@@ -326,8 +334,11 @@ START_TEST(as_it_always_was)
 	ck_ok(file_read(golden, 1 << 20, &want, NULL, &err), &err);
 	ck_assert_str_eq(text, want);
 	ck_assert_uint_eq(notes.n, 4);
-	ck_assert_str_eq(notes.v[0], "/soc/uart@1000: resets left out: it must be out of reset when the guest starts");
-	ck_assert(strstr(notes.v[1], "pinctrl-0 left out") && strstr(notes.v[2], "cts-gpios left out"));
+	ck_assert_str_eq(
+		notes.v[0],
+		"/soc/uart@1000: resets left out: it must be out of reset when the guest starts");
+	ck_assert(strstr(notes.v[1], "pinctrl-0 left out") &&
+		  strstr(notes.v[2], "cts-gpios left out"));
 }
 END_TEST
 
@@ -362,25 +373,30 @@ END_TEST
 
 START_TEST(what_cannot_be_told)
 {
-	const char *const can[] = { "/soc/can@6000", NULL }, *const uart[] = { "/soc/uart@1000", NULL };
+	const char *const can[] = { "/soc/can@6000", NULL }, *const uart[] = { "/soc/uart@1000",
+									       NULL };
 	struct board b = sound;
 	struct dt_host *h = open_board(&b);
 	void *blob;
 
-	ck_fails(derive(h, can, NULL, NULL, NULL, &blob), &err, ENODATA, "rate of its clock /clock-controller");
+	ck_fails(derive(h, can, NULL, NULL, NULL, &blob), &err, ENODATA,
+		 "rate of its clock /clock-controller");
 	dt_host_close(h);
 	b.uart_clock = 77;
 	h = open_board(&b);
-	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, ENOENT, "node /soc/uart@1000: clocks refers to phandle 77");
+	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, ENOENT,
+		 "node /soc/uart@1000: clocks refers to phandle 77");
 	dt_host_close(h);
 	b.uart_clock = ROUND;
 	h = open_board(&b);
-	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, ENODATA, "rate of its clock /round");
+	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, ENODATA,
+		 "rate of its clock /round");
 	dt_host_close(h);
 	b = sound;
 	b.uart_phandle = 65000;
 	h = open_board(&b);
-	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, EINVAL, "its phandle 65000 is one of the guest's own");
+	ck_fails(derive(h, uart, NULL, NULL, NULL, &blob), &err, EINVAL,
+		 "its phandle 65000 is one of the guest's own");
 	dt_host_close(h);
 }
 END_TEST
@@ -399,7 +415,7 @@ START_TEST(two_nodes_with_one_phandle)
 }
 END_TEST
 
-/* --- hostile ones ----------------------------------------------------------------------------------------------------------- */
+/* --- hostile ones ----------------------------------------------------------------------------- */
 
 /* Everything that is asked of a tree. */
 static void ask_all(void *blob, size_t size)
@@ -412,14 +428,17 @@ static void ask_all(void *blob, size_t size)
 		autodtdevice struct dt_device dev = { .regs = NULL };
 		const struct dt_pick pick = { .node = i, .clock_hz = i % 2 };
 		autostrlist struct strlist notes = STRLIST_INIT;
-		const struct dt_derive d = { .host = h, .picks = &pick, .nr_picks = 1, .notes = &notes };
+		const struct dt_derive d = {
+			.host = h, .picks = &pick, .nr_picks = 1, .notes = &notes
+		};
 		autofree void *made = NULL;
 		autofree char *text = NULL;
 		size_t made_size;
 
 		dt_host_is_device(h, i);
 		dt_host_dma_sign(h, i);
-		if (dt_host_device(h, i, &dev, &err) < 0 || dt_derive(&d, &made, &made_size, &err) < 0)
+		if (dt_host_device(h, i, &dev, &err) < 0 ||
+		    dt_derive(&d, &made, &made_size, &err) < 0)
 			continue;
 		ck_assert_int_eq(fdt_check_full(made, made_size), 0);
 		ck_ok(dt_text(made, &text, &err), &err);
@@ -448,7 +467,8 @@ START_TEST(damaged_ones)
 		uint8_t *bad = xmalloc(size);
 
 		memcpy(bad, blob, size);
-		ck_fails(dt_host_open(bad, cut, "x", &h, &err), &err, EINVAL, "x: not a sound device tree blob");
+		ck_fails(dt_host_open(bad, cut, "x", &h, &err), &err, EINVAL,
+			 "x: not a sound device tree blob");
 	}
 }
 END_TEST
@@ -471,7 +491,7 @@ START_TEST(too_deep)
 }
 END_TEST
 
-/* --- folders ---------------------------------------------------------------------------------------------------------------- */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 static void put_file(const char *dir, const char *name, const void *data, size_t len)
 {
@@ -497,8 +517,9 @@ START_TEST(a_tree_of_folders)
 	put_file(node, "empty", "", 0);
 	ck_ok(dt_dir_read(top, &blob, &size, &err), &err);
 	ck_ok(dt_text(blob, &text, &err), &err);
-	ck_assert_str_eq(text, "/dts-v1/;\n\n/ {\n\t#address-cells = <0x1>;\n\tname = [00];\n\n\tuart@0 {\n"
-			       "\t\tcompatible = \"a,b\", \"c,d\";\n\t\tempty;\n\t};\n};\n");
+	ck_assert_str_eq(
+		text, "/dts-v1/;\n\n/ {\n\t#address-cells = <0x1>;\n\tname = [00];\n\n\tuart@0 {\n"
+		      "\t\tcompatible = \"a,b\", \"c,d\";\n\t\tempty;\n\t};\n};\n");
 	/* A circle is no folder, and is passed by. */
 	command = str_printf("%s/round", node);
 	ck_assert_int_eq(symlink(top, command), 0);
@@ -513,5 +534,7 @@ START_TEST(a_tree_of_folders)
 }
 END_TEST
 
-TEST_MAIN("dt_host", nodes_are_found, a_device_is_its_registers_and_interrupts, what_no_guest_can_have, signs, as_it_always_was,
-	  with_a_handwritten_part, what_cannot_be_told, two_nodes_with_one_phandle, damaged_ones, too_deep, a_tree_of_folders)
+TEST_MAIN("dt_host", nodes_are_found, a_device_is_its_registers_and_interrupts,
+	  what_no_guest_can_have, signs, as_it_always_was, with_a_handwritten_part,
+	  what_cannot_be_told, two_nodes_with_one_phandle, damaged_ones, too_deep,
+	  a_tree_of_folders)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libvmm/dt_partial: what may be copied is copied whole, what cannot work is refused by the node's path, and no blob is trusted. */
+/* libvmm/dt_partial: what may be copied is copied whole, what cannot work is refused by the node's
+ * path, and no blob is trusted. */
 #include "libvmm/dt_partial.h"
 
 #include <errno.h>
@@ -20,7 +21,9 @@ struct tree {
 	unsigned nr_clocks;
 };
 
-static const struct tree sound = { .clock_phandle = 7, .uart_clock = 7, .parent = 65000, .alias = "/passthrough/uart@9000" };
+static const struct tree sound = {
+	.clock_phandle = 7, .uart_clock = 7, .parent = 65000, .alias = "/passthrough/uart@9000"
+};
 
 static void clock_node(struct dt *dt, const struct tree *t, const char *name)
 {
@@ -86,7 +89,8 @@ START_TEST(a_sound_one_is_copied_whole)
 	ck_assert_int_eq(fdt_check_full(copy, copy_size), 0);
 	node = fdt_path_offset(copy, "/passthrough/uart@9000");
 	ck_assert_int_ge(node, 0);
-	ck_assert_ptr_nonnull(fdt_getprop(copy, fdt_path_offset(copy, "/passthrough"), "ranges", NULL));
+	ck_assert_ptr_nonnull(
+		fdt_getprop(copy, fdt_path_offset(copy, "/passthrough"), "ranges", NULL));
 	alias = fdt_getprop(copy, fdt_path_offset(copy, "/aliases"), "serial1", NULL);
 	ck_assert_str_eq(alias, "/passthrough/uart@9000");
 	ck_assert_int_eq(fdt_path_offset(copy, "serial1"), node);
@@ -154,12 +158,14 @@ START_TEST(not_a_tree)
 	autofree void *blob = NULL;
 	size_t size;
 
-	ck_fails(dt_partial_check(text, sizeof(text), "x", &err), &err, EINVAL, "x: not a sound device tree blob");
+	ck_fails(dt_partial_check(text, sizeof(text), "x", &err), &err, EINVAL,
+		 "x: not a sound device tree blob");
 	ck_fails(dt_partial_check(text, 0, "x", &err), &err, EINVAL, "not a sound");
 	make(&sound, &blob, &size);
 	for (size_t cut = 0; cut < size; cut++)
 		ck_fails(dt_partial_check(blob, cut, "x", &err), &err, EINVAL, "not a sound");
-	ck_fails(dt_partial_load("/nowhere.dtb", &blob, &size, &err), &err, ENOENT, "device_tree: /nowhere.dtb");
+	ck_fails(dt_partial_load("/nowhere.dtb", &blob, &size, &err), &err, ENOENT,
+		 "device_tree: /nowhere.dtb");
 }
 END_TEST
 

@@ -97,7 +97,8 @@ START_TEST(descriptors)
 }
 END_TEST
 
-/* Each of two ready sources takes out the other: one callback runs, the memory of the other is not touched. */
+/* Each of two ready sources takes out the other: one callback runs, the memory of the other is not
+ * touched. */
 START_TEST(taken_out_in_the_same_batch)
 {
 	struct source *a = xmalloc(sizeof(*a)), *b = xmalloc(sizeof(*b)), *left;

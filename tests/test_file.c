@@ -83,7 +83,8 @@ START_TEST(what_cannot_be_read)
 
 	ck_fails(file_read("/nowhere/f", 9, &out, NULL, &err), &err, ENOENT,
 		 "/nowhere/f: cannot open: No such file");
-	ck_fails(file_read("/tmp", 9, &out, NULL, &err), &err, EISDIR, "/tmp: cannot read: Is a dir");
+	ck_fails(file_read("/tmp", 9, &out, NULL, &err), &err, EISDIR,
+		 "/tmp: cannot read: Is a dir");
 	fd = open("/dev/zero", O_RDONLY);
 	dup2(fd, STDIN_FILENO);
 	ck_fails(file_read("-", 100000, &out, NULL, &err), &err, EFBIG, "standard input: larger");
@@ -100,7 +101,8 @@ START_TEST(a_failed_write_leaves_the_old_contents)
 	ck_ok(file_write_atomic("f", "old", 3, 0600, &err), &err);
 	ck_assert_int_eq(mkdir("d", 0700), 0);
 	ck_fails(file_write_atomic("d", "new", 3, 0600, &err), &err, EISDIR, "d: cannot put");
-	ck_fails(file_write_atomic("none/f", "new", 3, 0600, &err), &err, ENOENT, "none/f: cannot create");
+	ck_fails(file_write_atomic("none/f", "new", 3, 0600, &err), &err, ENOENT,
+		 "none/f: cannot create");
 	ck_fails(file_write_all(full, "x", 1, &err), &err, ENOSPC, "No space");
 	ck_ok(file_read("f", 9, &got, NULL, &err), &err);
 	ck_assert_str_eq(got, "old");
@@ -118,7 +120,8 @@ START_TEST(pread_all_or_nothing)
 	fd = open("f", O_RDONLY);
 	ck_ok(file_pread_all(fd, buf, 4, 6, "f", &err), &err);
 	ck_assert_str_eq(buf, "6789");
-	ck_fails(file_pread_all(fd, buf, 5, 6, "f", &err), &err, EIO, "f: it ends at 10, 1 bytes early");
+	ck_fails(file_pread_all(fd, buf, 5, 6, "f", &err), &err, EIO,
+		 "f: it ends at 10, 1 bytes early");
 	ck_fails(file_pread_all(-1, buf, 5, 6, "f", &err), &err, EBADF, "f: cannot read");
 	LEAVE("f");
 }
@@ -229,7 +232,8 @@ START_TEST(pidfile_tells_whose_it_is)
 	ck_assert_str_eq(text, who);
 	reap(pid);
 	ck_ok(file_pidfile("lock", &fd, &err), &err);
-	ck_fails(file_pidfile("none/lock", &(int){ -1 }, &err), &err, ENOENT, "none/lock: cannot open");
+	ck_fails(file_pidfile("none/lock", &(int){ -1 }, &err), &err, ENOENT,
+		 "none/lock: cannot open");
 	close(fd);
 	LEAVE("lock");
 }
@@ -258,4 +262,5 @@ END_TEST
 
 TEST_MAIN("file", read_what_was_written, read_from_proc_pipes_and_standard_input,
 	  what_cannot_be_read, a_failed_write_leaves_the_old_contents, pread_all_or_nothing, mkdirs,
-	  lock_excludes_and_names_the_holder, pidfile_tells_whose_it_is, without_memory_a_read_fails)
+	  lock_excludes_and_names_the_holder, pidfile_tells_whose_it_is,
+	  without_memory_a_read_fails)

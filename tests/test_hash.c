@@ -76,7 +76,8 @@ START_TEST(agrees_with_an_array)
 		ck_assert_uint_eq(hash_count(h), count);
 	}
 	for (int k = 0; k < NR_KEYS; k++)
-		ck_assert_ptr_eq(hash_get(h, keys[k], (size_t)lens[k]), there[k] ? &there[k] : NULL);
+		ck_assert_ptr_eq(hash_get(h, keys[k], (size_t)lens[k]),
+				 there[k] ? &there[k] : NULL);
 	hash_free(h);
 }
 END_TEST

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Devices of the host given to guests by their node alone, over the fakes: which can be given, what the configuration becomes, who is
- * refused, and that nothing stays whichever call fails. And a guest that is asked over memory it shares.
+ * Devices of the host given to guests by their node alone, over the fakes: which can be given, what
+ * the configuration becomes, who is refused, and that nothing stays whichever call fails. And a
+ * guest that is asked over memory it shares.
  */
 #include "tests/test.h"
 
@@ -23,9 +24,10 @@
 static struct err err;
 static char dir[] = "/tmp/test_hostdev.XXXXXX";
 
-/* --- a host ------------------------------------------------------------------------------------------------------------- */
+/* --- a host ----------------------------------------------------------------------------------- */
 
-static void device(struct dt *dt, const char *name, uint64_t base, uint64_t size, uint32_t spi, const char *mark)
+static void device(struct dt *dt, const char *name, uint64_t base, uint64_t size, uint32_t spi,
+		   const char *mark)
 {
 	const uint64_t reg[2] = { base, size };
 	const uint32_t irq[3] = { 0, spi, 4 };
@@ -102,7 +104,8 @@ static void finish(void)
 
 static struct vmm_config *config(const char *name, const char *more)
 {
-	autofree char *text = str_printf("name = '%s'\nkernel = '%s/kernel'\nimage_format = 'raw'\nmemory = 8\nhost_dtb = '%s'\n%s",
+	autofree char *text = str_printf("name = '%s'\nkernel = '%s/kernel'\nimage_format = "
+					 "'raw'\nmemory = 8\nhost_dtb = '%s'\n%s",
 					 name, dir, board, more);
 	const struct vmm_config_source source = { .path = "guest.cfg", .text = text };
 	struct vmm_config *cfg = NULL;
@@ -122,7 +125,7 @@ static int create(struct vmm *vmm, const char *name, const char *more)
 	return r;
 }
 
-/* --- what the configuration becomes ------------------------------------------------------------------------------------- */
+/* --- what the configuration becomes ----------------------------------------------------------- */
 
 START_TEST(one_line_becomes_pages_and_interrupts)
 {
@@ -181,7 +184,10 @@ START_TEST(who_is_refused)
 		ck_assert_ptr_null(fake_leftover());
 	}
 	/* Both at once, or with the user's word for it. */
-	ck_ok(create(vmm, "both", "devices = ['/left@a000000', '/right@a000200', '/one@b000000', '/other@b001000']"), &err);
+	ck_ok(create(vmm, "both",
+		     "devices = ['/left@a000000', '/right@a000200', '/one@b000000', "
+		     "'/other@b001000']"),
+	      &err);
 	ck_ok(vmm_domain_destroy(vmm, 1, &err), &err);
 	ck_ok(create(vmm, "forced", "force_shared_page = 1\ndevices = ['/left@a000000']"), &err);
 	ck_ok(vmm_domain_destroy(vmm, 2, &err), &err);
@@ -203,7 +209,8 @@ START_TEST(one_owner_at_a_time)
 	for (unsigned round = 1; round < 4; round++) {
 		ck_ok(create(vmm, "ada", line), &err);
 		ck_fails(create(vmm, "eve", line), &err, EBUSY, "are its already");
-		ck_fails(create(vmm, "eve", "irqs = [34]"), &err, EBUSY, "interrupt 34 is its already");
+		ck_fails(create(vmm, "eve", "irqs = [34]"), &err, EBUSY,
+			 "interrupt 34 is its already");
 		ck_ok(vmm_hostdev_list(vmm, board, &list, &nr, &err), &err);
 		ck_assert_uint_eq(nr, 9);
 		ck_assert_str_eq(list[0].path, "/rtc@9010000");
@@ -244,7 +251,8 @@ START_TEST(far_up)
 	vmm_config_free(cfg);
 	for (unsigned round = 0; round < 3; round++) {
 		ck_ok(create(vmm, "ada", "devices = ['/high@10080000000']"), &err);
-		ck_fails(create(vmm, "eve", "iomem = ['0x1008003f,1@0x9010']"), &err, EBUSY, "are its already");
+		ck_fails(create(vmm, "eve", "iomem = ['0x1008003f,1@0x9010']"), &err, EBUSY,
+			 "are its already");
 		ck_ok(vmm_domain_destroy(vmm, round + 1, &err), &err);
 		ck_assert_ptr_null(fake_leftover());
 	}
@@ -255,7 +263,8 @@ END_TEST
 
 START_TEST(shown_whoever_has_it)
 {
-	static const char *const paths[] = { "/busy@d000000", NULL }, *const none[] = { "/none", NULL };
+	static const char *const paths[] = { "/busy@d000000", NULL }, *const none[] = { "/none",
+											NULL };
 	static const char *const dma[] = { "/ethernet@c000000", NULL };
 	char *dts = NULL, *notes = NULL;
 	struct vmm *vmm;
@@ -263,23 +272,26 @@ START_TEST(shown_whoever_has_it)
 	start();
 	ck_ok(vmm_open(&vmm, &err), &err);
 	ck_ok(vmm_hostdev_dts(vmm, board, paths, &dts, &notes, &err), &err);
-	ck_assert_ptr_nonnull(strstr(dts, " * iomem = [ \"0xd000,1@0xd000\" ]\n * irqs = [ 40 ]\n */\n/dts-v1/;"));
+	ck_assert_ptr_nonnull(strstr(
+		dts, " * iomem = [ \"0xd000,1@0xd000\" ]\n * irqs = [ 40 ]\n */\n/dts-v1/;"));
 	ck_assert_ptr_nonnull(strstr(dts, "busy@d000000 {"));
 	ck_assert_str_eq(notes, "");
 	free(dts);
 	free(notes);
 	ck_ok(vmm_hostdev_dts(vmm, board, dma, &dts, &notes, &err), &err);
 	ck_assert_ptr_nonnull(strstr(dts, " * dtdev = [ \"/ethernet@c000000\" ]"));
-	ck_assert_ptr_nonnull(strstr(notes, "/ethernet@c000000: it accesses memory by itself (ethernet)"));
+	ck_assert_ptr_nonnull(
+		strstr(notes, "/ethernet@c000000: it accesses memory by itself (ethernet)"));
 	free(dts);
 	free(notes);
-	ck_fails(vmm_hostdev_dts(vmm, board, none, &dts, &notes, &err), &err, ENOENT, "has no node /none");
+	ck_fails(vmm_hostdev_dts(vmm, board, none, &dts, &notes, &err), &err, ENOENT,
+		 "has no node /none");
 	vmm_close(vmm);
 	finish();
 }
 END_TEST
 
-/* --- faults ------------------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static int live_and_die(struct err *e)
 {
@@ -318,7 +330,7 @@ START_TEST(one_fault_and_nothing_stays)
 }
 END_TEST
 
-/* --- overlays ----------------------------------------------------------------------------------------------------------- */
+/* --- overlays --------------------------------------------------------------------------------- */
 
 static void make_overlay(const char *path, const char *target, const char *inside)
 {
@@ -349,22 +361,27 @@ START_TEST(overlays_are_looked_at_first)
 	ck_ok(vmm_open(&vmm, &err), &err);
 	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, ENOENT, "x.dtbo");
 	ck_ok(file_write_atomic(path, "no tree", 7, 0600, &err), &err);
-	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "not a sound device tree blob");
-	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_REMOVE, board, 0, &err), &err, EINVAL, "a device tree, but no overlay");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL,
+		 "not a sound device tree blob");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_REMOVE, board, 0, &err), &err, EINVAL,
+		 "a device tree, but no overlay");
 	make_overlay(path, "/", "overlay");
-	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "a device tree, but no overlay");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL,
+		 "a device tree, but no overlay");
 	make_overlay(path, NULL, "__overlay__");
-	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL, "fragment fragment@0 has neither target");
+	ck_fails(vmm_overlay(vmm, VMM_OVERLAY_ADD, path, 0, &err), &err, EINVAL,
+		 "fragment fragment@0 has neither target");
 	make_overlay(path, "/", "__overlay__");
 	/* A good one: what this Xen says of it, with the file named. */
 	if (vmm_overlay(vmm, VMM_OVERLAY_ATTACH, path, 7, &err) < 0)
-		ck_assert_msg(strstr(err.msg, "attaching overlay") && strstr(err.msg, "x.dtbo"), "%s", err.msg);
+		ck_assert_msg(strstr(err.msg, "attaching overlay") && strstr(err.msg, "x.dtbo"),
+			      "%s", err.msg);
 	vmm_close(vmm);
 	finish();
 }
 END_TEST
 
-/* --- a guest that answers ------------------------------------------------------------------------------------------------- */
+/* --- a guest that answers --------------------------------------------------------------------- */
 
 /* xl(1), message. */
 struct page {
@@ -434,10 +451,13 @@ START_TEST(a_guest_is_asked)
 		free(reply);
 	}
 	ck_fails(ask(vmm, 2049, &reply), &err, EPROTO, "claims 2049 bytes");
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, ETIMEDOUT, "did not answer within 20 ms");
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EBUSY, "not answered yet");
+	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, ETIMEDOUT,
+		 "did not answer within 20 ms");
+	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EBUSY,
+		 "not answered yet");
 	guest.page->magic = 1;
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EPROTO, "not one for messages");
+	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EPROTO,
+		 "not one for messages");
 	vmm_close(vmm);
 	fake_domain_kill(guest.domid);
 	finish();
@@ -446,7 +466,9 @@ END_TEST
 
 START_TEST(what_a_guest_says_of_itself_is_not_trusted)
 {
-	static const char *const refs[] = { "-1", "4294967295", "99999999999", "x", "", "0x8", "9" };
+	static const char *const refs[] = {
+		"-1", "4294967295", "99999999999", "x", "", "0x8", "9"
+	};
 	autofree char *path = NULL, *big = xcalloc(1026, 1);
 	struct vmm *vmm;
 	char *reply;
@@ -461,13 +483,16 @@ START_TEST(what_a_guest_says_of_itself_is_not_trusted)
 		ck_assert_str_ne(err.msg, "");
 	}
 	memset(big, 'x', 1025);
-	ck_fails(vmm_message(vmm, guest.domid, big, 20, &reply, &err), &err, E2BIG, "the request has 1025 bytes");
-	ck_fails(vmm_message(vmm, 0, "hello", 20, &reply, &err), &err, ENOENT, "offers no messages");
+	ck_fails(vmm_message(vmm, guest.domid, big, 20, &reply, &err), &err, E2BIG,
+		 "the request has 1025 bytes");
+	ck_fails(vmm_message(vmm, 0, "hello", 20, &reply, &err), &err, ENOENT,
+		 "offers no messages");
 	vmm_close(vmm);
 	fake_domain_kill(guest.domid);
 	finish();
 }
 END_TEST
 
-TEST_MAIN("hostdev", one_line_becomes_pages_and_interrupts, who_is_refused, one_owner_at_a_time, far_up, shown_whoever_has_it,
-	  one_fault_and_nothing_stays, overlays_are_looked_at_first, a_guest_is_asked, what_a_guest_says_of_itself_is_not_trusted)
+TEST_MAIN("hostdev", one_line_becomes_pages_and_interrupts, who_is_refused, one_owner_at_a_time,
+	  far_up, shown_whoever_has_it, one_fault_and_nothing_stays, overlays_are_looked_at_first,
+	  a_guest_is_asked, what_a_guest_says_of_itself_is_not_trusted)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Every function of hv.h over the fake hypervisor: what goes in comes out again, in our units, and a hypercall that fails is an
- * error that names it.
+ * Every function of hv.h over the fake hypervisor: what goes in comes out again, in our units, and
+ * a hypercall that fails is an error that names it.
  */
 #include "tests/test.h"
 
@@ -39,7 +39,7 @@ static void finish(uint32_t domid)
 	ck_assert_ptr_null(fake_leftover());
 }
 
-/* --- domains ---------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 START_TEST(what_is_created_is_listed)
 {
@@ -121,7 +121,8 @@ START_TEST(vcpu_entry_follows_the_width)
 	ck_assert_uint_eq(seen.sctlr, 0x00c50078);
 	ck_assert(seen.is_online);
 	ck_ok(hv_vcpu_regs(hv, domid, 0, &regs, &err), &err);
-	ck_assert(regs.pc == entry.pc && regs.x[0] == entry.r[0] && regs.x[3] == 3 && regs.cpsr == seen.cpsr);
+	ck_assert(regs.pc == entry.pc && regs.x[0] == entry.r[0] && regs.x[3] == 3 &&
+		  regs.cpsr == seen.cpsr);
 	ck_fails(hv_vcpu_regs(hv, domid, 1, &regs, &err), &err, ENODATA, "getvcpucontext");
 	ck_fails(hv_vcpu_set_entry(hv, domid, 4, &entry, &err), &err, ESRCH, "setvcpucontext");
 	entry.is_64bit = false;
@@ -152,7 +153,8 @@ START_TEST(affinities)
 	ck_assert(bitmap_has(&hard, 2) && bitmap_count(&hard) == 1);
 	ck_assert_uint_eq(bitmap_count(&soft), 4);
 	bitmap_zero(&hard);
-	ck_fails(hv_vcpu_set_affinity(hv, domid, 1, &hard, NULL, false, &err), &err, EINVAL, "setvcpuaffinity");
+	ck_fails(hv_vcpu_set_affinity(hv, domid, 1, &hard, NULL, false, &err), &err, EINVAL,
+		 "setvcpuaffinity");
 	bitmap_zero(&nodes);
 	bitmap_set(&nodes, 0);
 	ck_ok(hv_node_set_affinity(hv, domid, &nodes, &err), &err);
@@ -162,7 +164,7 @@ START_TEST(affinities)
 }
 END_TEST
 
-/* --- memory ----------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 START_TEST(populate_within_pool_and_maximum)
 {
@@ -181,7 +183,8 @@ START_TEST(populate_within_pool_and_maximum)
 	ck_assert_uint_eq(done, 20);
 	ck_ok(hv_max_gpfn(hv, domid, &gfn, &err), &err);
 	ck_assert_uint_eq(gfn, 0x40000 + 32 * 512 - 1);
-	ck_fails(hv_populate(hv, domid, 0x80000, 1, 0, &done, &err), &err, ENOMEM, "populate_physmap");
+	ck_fails(hv_populate(hv, domid, 0x80000, 1, 0, &done, &err), &err, ENOMEM,
+		 "populate_physmap");
 	ck_assert_uint_eq(done, 0);
 	ck_fails(hv_domain_set_address_size(hv, domid, 32, &err), &err, EBUSY, "set_address_size");
 	ck_ok(hv_remove_from_physmap(hv, domid, 0x40000, &err), &err);
@@ -273,13 +276,14 @@ START_TEST(ports_and_parameters)
 }
 END_TEST
 
-/* --- pieces of the host ------------------------------------------------------------------------------------- */
+/* --- pieces of the host ----------------------------------------------------------------------- */
 
 START_TEST(devices)
 {
 	uint32_t domid = start();
 
-	ck_fails(hv_memory_mapping(hv, domid, 0x9010, 0x9010, 1, true, &err), &err, EPERM, "memory_mapping");
+	ck_fails(hv_memory_mapping(hv, domid, 0x9010, 0x9010, 1, true, &err), &err, EPERM,
+		 "memory_mapping");
 	ck_ok(hv_iomem_permission(hv, domid, 0x9000, 200, true, &err), &err);
 	ck_ok(hv_memory_mapping(hv, domid, 0x9000, 0x9000, 200, true, &err), &err);
 	ck_ok(hv_memory_mapping(hv, domid, 0x9000, 0x9000, 200, false, &err), &err);
@@ -305,13 +309,14 @@ START_TEST(half_a_mapping_is_undone)
 	uint32_t domid = start();
 
 	ck_ok(hv_iomem_permission(hv, domid, 0x9000, 64, true, &err), &err);
-	ck_fails(hv_memory_mapping(hv, domid, 0x9000, 0x9000, 65, true, &err), &err, EPERM, "memory_mapping");
+	ck_fails(hv_memory_mapping(hv, domid, 0x9000, 0x9000, 65, true, &err), &err, EPERM,
+		 "memory_mapping");
 	ck_assert_ptr_null(strstr(err.msg, "undoing"));
 	finish(domid);
 }
 END_TEST
 
-/* --- schedulers and pools ----------------------------------------------------------------------------------- */
+/* --- schedulers and pools --------------------------------------------------------------------- */
 
 START_TEST(schedulers)
 {
@@ -326,10 +331,12 @@ START_TEST(schedulers)
 	credit = (struct hv_sched_credit){ 512, 50 };
 	ck_ok(hv_sched_credit_set(hv, domid, HV_SCHED_CREDIT2, &credit, &err), &err);
 	credit.weight = 65536;
-	ck_fails(hv_sched_credit_set(hv, domid, HV_SCHED_CREDIT2, &credit, &err), &err, EINVAL, "65536");
+	ck_fails(hv_sched_credit_set(hv, domid, HV_SCHED_CREDIT2, &credit, &err), &err, EINVAL,
+		 "65536");
 	ck_ok(hv_sched_credit_get(hv, domid, HV_SCHED_CREDIT2, &credit, &err), &err);
 	ck_assert(credit.weight == 512 && credit.cap == 50);
-	ck_fails(hv_sched_credit_get(hv, domid, HV_SCHED_CREDIT, &credit, &err), &err, EINVAL, "credit");
+	ck_fails(hv_sched_credit_get(hv, domid, HV_SCHED_CREDIT, &credit, &err), &err, EINVAL,
+		 "credit");
 	ck_fails(hv_sched_rtds_get(hv, domid, &rtds, &err), &err, EINVAL, "rtds");
 	ck_ok(hv_sched_credit_params_get(hv, 0, HV_SCHED_CREDIT2, &params, &err), &err);
 	params.ratelimit_us = 500;
@@ -365,7 +372,8 @@ START_TEST(cpupools)
 	ck_ok(hv_arinc653_set(hv, id, &schedule, &err), &err);
 	memset(&schedule, 0, sizeof(schedule));
 	ck_ok(hv_arinc653_get(hv, id, &schedule, &err), &err);
-	ck_assert(schedule.nr == 1 && schedule.entries[0].runtime_ns == 5000000 && schedule.entries[0].uuid[0] == 1);
+	ck_assert(schedule.nr == 1 && schedule.entries[0].runtime_ns == 5000000 &&
+		  schedule.entries[0].uuid[0] == 1);
 	ck_fails(hv_cpupool_destroy(hv, id, &err), &err, EBUSY, "cpupool_destroy");
 	ck_ok(hv_cpupool_move_domain(hv, 0, domid, &err), &err);
 	ck_ok(hv_cpupool_remove_cpu(hv, id, 3, &err), &err);
@@ -374,7 +382,7 @@ START_TEST(cpupools)
 }
 END_TEST
 
-/* --- the host ----------------------------------------------------------------------------------------------- */
+/* --- the host --------------------------------------------------------------------------------- */
 
 START_TEST(host)
 {
@@ -415,7 +423,7 @@ START_TEST(host)
 }
 END_TEST
 
-/* --- failures ----------------------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static int scenario(void)
 {
@@ -460,7 +468,7 @@ START_TEST(every_failure_has_a_message)
 }
 END_TEST
 
-TEST_MAIN("hv", what_is_created_is_listed, life_of_a_domain, vcpu_entry_follows_the_width, affinities,
-	  populate_within_pool_and_maximum, mapped_frames_are_the_guests, grants_through_a_resource,
-	  grants_the_old_way, ports_and_parameters, devices, half_a_mapping_is_undone, schedulers, cpupools, host,
-	  every_failure_has_a_message)
+TEST_MAIN("hv", what_is_created_is_listed, life_of_a_domain, vcpu_entry_follows_the_width,
+	  affinities, populate_within_pool_and_maximum, mapped_frames_are_the_guests,
+	  grants_through_a_resource, grants_the_old_way, ports_and_parameters, devices,
+	  half_a_mapping_is_undone, schedulers, cpupools, host, every_failure_has_a_message)

@@ -83,9 +83,13 @@ static uint8_t *zimage32(size_t len, uint32_t start, uint32_t end)
 static uint8_t *gzipped(const void *data, size_t len, size_t *out_len)
 {
 	uint8_t *out = xmalloc(len + 1000);
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)data, .avail_in = len, .next_out = out, .avail_out = len + 1000 };
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)data,
+		       .avail_in = len,
+		       .next_out = out,
+		       .avail_out = len + 1000 };
 
-	ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+			 Z_OK);
 	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
 	*out_len = z.total_out;
 	deflateEnd(&z);
@@ -286,17 +290,20 @@ START_TEST(not_a_kernel)
 	static const char text[100] = "#!/bin/sh\necho I am no kernel\n";
 	static const char elf[100] = "\177ELF\2\1\1";
 
-	ck_fails(open_data(text, sizeof(text)), &err, ENOEXEC, "neither an arm64 Image nor a zImage");
+	ck_fails(open_data(text, sizeof(text)), &err, ENOEXEC,
+		 "neither an arm64 Image nor a zImage");
 	ck_fails(open_data(elf, sizeof(elf)), &err, ENOEXEC, "an ELF file");
 	ck_fails(open_data("", 0), &err, EINVAL, "the file is empty");
 	ck_fails(open_data("a", 1), &err, ENOEXEC, "neither");
 	ck_fails(open_data("\x1f\x8b", 2), &err, EINVAL, "holds no kernel");
-	ck_fails(image_open(&img, &cfg, "/nowhere/at/all", &err), &err, ENOENT, "/nowhere/at/all: No such file");
+	ck_fails(image_open(&img, &cfg, "/nowhere/at/all", &err), &err, ENOENT,
+		 "/nowhere/at/all: No such file");
 	ck_fails(image_open(&img, &cfg, "/tmp", &err), &err, EINVAL, "not a regular file");
 	ck_fails(image_open_ramdisk(&img, "/dev/null", &err), &err, EINVAL, "not a regular file");
 	/* a pipe nobody writes to must not hang the command */
 	ck_assert_int_eq(mkfifo("/tmp/test_image.fifo", 0600), 0);
-	ck_fails(image_open(&img, &cfg, "/tmp/test_image.fifo", &err), &err, EINVAL, "not a regular file");
+	ck_fails(image_open(&img, &cfg, "/tmp/test_image.fifo", &err), &err, EINVAL,
+		 "not a regular file");
 	unlink("/tmp/test_image.fifo");
 }
 END_TEST
@@ -306,7 +313,8 @@ START_TEST(every_header_byte)
 	/* whatever a header says, probing neither crashes nor claims less memory than it loads */
 	for (unsigned at = 0; at < 64; at++) {
 		for (unsigned value = 0; value < 256; value += 17) {
-			autofree uint8_t *data = at % 2 ? arm64(256, 0, 256) : zimage32(256, 0, 256);
+			autofree uint8_t *data =
+				at % 2 ? arm64(256, 0, 256) : zimage32(256, 0, 256);
 
 			data[at] = value;
 			if (open_data(data, 256) < 0)
@@ -333,5 +341,5 @@ START_TEST(a_file_that_shrinks)
 }
 END_TEST
 
-TEST_MAIN("image", arm64_image, arm64_sizes, zimage, raw, gzip, hostile_gzip, not_a_kernel, every_header_byte,
-	  a_file_that_shrinks)
+TEST_MAIN("image", arm64_image, arm64_sizes, zimage, raw, gzip, hostile_gzip, not_a_kernel,
+	  every_header_byte, a_file_that_shrinks)

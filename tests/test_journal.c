@@ -34,7 +34,8 @@ static void keep(void *arg, const struct wire_header *h, const char *payload)
 	snprintf(s->last, sizeof(s->last), "%.*s", (int)h->len, payload);
 }
 
-/* After a crash nobody lets go of anything; the leak checker is to know that all of it is held until the test's process ends. */
+/* After a crash nobody lets go of anything; the leak checker is to know that all of it is held
+ * until the test's process ends. */
 static struct store held[64];
 static size_t nr_held;
 
@@ -81,7 +82,8 @@ static void put(struct store *s, const char *path, const char *value)
 	char buf[4096];
 	int n = snprintf(buf, sizeof(buf), "%s%c%s", path, 0, value);
 
-	/* No assertion where it holds: each is noted in a file of Check's, which the limit on files would hit. */
+	/* No assertion where it holds: each is noted in a file of Check's, which the limit on files
+	 * would hit. */
 	if (local_request(s->client, WIRE_WRITE, 1, 0, buf, (size_t)n) != 0)
 		ck_abort_msg("writing %s", path);
 }
@@ -156,14 +158,16 @@ static bool crash_with_leftovers(struct store *s)
 	bool rewriting = false;
 
 	for (unsigned i = 0; i < array_size(names); i++) {
-		autofree char *name = str_printf("%s/%s", dir, names[i]), *aside = str_printf("%s.aside", name);
+		autofree char *name = str_printf("%s/%s", dir, names[i]),
+			      *aside = str_printf("%s.aside", name);
 
 		if (link(name, aside) == 0)
 			rewriting |= i == 0;
 	}
 	store_crash(s);
 	for (unsigned i = 0; i < array_size(names); i++) {
-		autofree char *name = str_printf("%s/%s", dir, names[i]), *aside = str_printf("%s.aside", name);
+		autofree char *name = str_printf("%s/%s", dir, names[i]),
+			      *aside = str_printf("%s.aside", name);
 
 		(void)rename(aside, name);
 	}
@@ -196,7 +200,8 @@ static void check_all(struct store *s)
 	}
 }
 
-/* Lives of a daemon that end while a file is begun anew in a former one's place, each a little later. */
+/* Lives of a daemon that end while a file is begun anew in a former one's place, each a little
+ * later. */
 START_TEST(a_crash_while_a_file_is_begun_anew_loses_nothing)
 {
 	autofree char *next = NULL;
@@ -230,7 +235,8 @@ START_TEST(only_one_daemon_has_it)
 	struct store a;
 
 	store_open(&a);
-	ck_fails(journal_open(&other, dir, a.world, NULL, &err), &err, EBUSY, "another store daemon");
+	ck_fails(journal_open(&other, dir, a.world, NULL, &err), &err, EBUSY,
+		 "another store daemon");
 	store_crash(&a);
 	store_end();
 }
@@ -245,7 +251,8 @@ START_TEST(a_damaged_file_is_kept_and_said)
 	store_open(&a);
 	put(&a, "/a", "1");
 	store_crash(&a);
-	autofree char *file = str_printf("%s/journal", dir), *bad = str_printf("%s/journal.bad", dir);
+	autofree char *file = str_printf("%s/journal", dir),
+		      *bad = str_printf("%s/journal.bad", dir);
 	autoclose int fd = open(file, O_RDWR);
 	char noise[64];
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * kill -9 at every instruction. A daemon serves a domain's requests one machine instruction at a time; whenever that changed
- * the journal or the ring page, what a kill would have left behind is kept. A second daemon then takes over from each
- * of these remains, and must give the domain the very bytes that an undisturbed daemon gives, and end with the very same tree.
+ * kill -9 at every instruction. A daemon serves a domain's requests one machine instruction at a
+ * time; whenever that changed the journal or the ring page, what a kill would have left behind is
+ * kept. A second daemon then takes over from each of these remains, and must give the domain the
+ * very bytes that an undisturbed daemon gives, and end with the very same tree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@
 #define FIRST_DOMID 1u
 #define RESULT_BYTES  (256u << 10)
 
-/* --- a machine with one guest ----------------------------------------------------------------------------- */
+/* --- a machine with one guest ----------------------------------------------------------------- */
 
 static uint32_t domid, guest_port;
 static struct ring_page *page;
@@ -52,7 +53,8 @@ static void machine_init(void)
 	ck_assert_ptr_nonnull(page);
 	snprintf(dir, sizeof(dir), "/dev/shm/xs-crash-%d", (int)getpid());
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
-	outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
 	ck_assert_ptr_ne(outcome, MAP_FAILED);
 }
 
@@ -63,7 +65,7 @@ static void machine_end(void)
 	ck_assert_int_eq(system(cmd), 0);
 }
 
-/* --- the guest's side -------------------------------------------------------------------------------------- */
+/* --- the guest's side ------------------------------------------------------------------------- */
 
 /* Requests to send, and how far. */
 struct script {
@@ -83,7 +85,8 @@ static void say(struct script *s, uint32_t type, uint32_t tx, const void *payloa
 	s->len += sizeof(h) + len;
 }
 
-static void say_write(struct script *s, uint32_t tx, const char *path, const void *value, size_t len)
+static void say_write(struct script *s, uint32_t tx, const char *path, const void *value,
+		      size_t len)
 {
 	char buf[4096];
 
@@ -120,7 +123,7 @@ static bool guest_receive(void)
 	return some;
 }
 
-/* --- the daemon -------------------------------------------------------------------------------------------- */
+/* --- the daemon ------------------------------------------------------------------------------- */
 
 struct daemon {
 	struct server server;
@@ -183,7 +186,8 @@ static void *tree_room(void *arg, size_t len, struct err *err)
 	return p;
 }
 
-/* Serve until nothing moves any more, the guest sending the rest of its script and taking what it gets. */
+/* Serve until nothing moves any more, the guest sending the rest of its script and taking what it
+ * gets. */
 static void daemon_finish(struct daemon *d, struct script *s)
 {
 	struct state_sink sink = { tree_room, outcome };
@@ -198,8 +202,9 @@ static void daemon_finish(struct daemon *d, struct script *s)
 		fake_guest_notify(domid, guest_port);
 		turns(d);
 		moved = guest_receive();
-	} while (moved || s->sent != sent ||
-		 (s->sent < s->len && page->req_prod - page->req_cons < RING_BYTES && ++idle < 100));
+	} while (
+		moved || s->sent != sent ||
+		(s->sent < s->len && page->req_prod - page->req_cons < RING_BYTES && ++idle < 100));
 	ck_assert_uint_eq(s->sent, s->len);
 	ck_ok(state_put_tree(&sink, d->world->root, &err), &err);
 	ck_assert_msg(world_audit(d->world, &err), "%s", err.msg);
@@ -219,10 +224,11 @@ static void in_child(void (*fn)(struct script *), struct script *s)
 	}
 	ck_assert_int_gt(pid, 0);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with %x", status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with %x",
+		      status);
 }
 
-/* --- remains ----------------------------------------------------------------------------------------------- */
+/* --- remains ---------------------------------------------------------------------------------- */
 
 struct remains {
 	struct ring_page page;
@@ -301,7 +307,8 @@ static void keep(struct microscope *m)
 	const struct remains *last = m->n ? &m->v[m->n - 1] : NULL;
 	struct remains *r;
 
-	/* Behind what the last one used there are zeros: comparing a little more than it shows any change. */
+	/* Behind what the last one used there are zeros: comparing a little more than it shows any
+	 * change. */
 	if (last && memcmp(&last->page, page, sizeof(*page)) == 0 &&
 	    memcmp(last->journal, m->journal, last->journal_len) == 0 &&
 	    used(m->journal + last->journal_len, 4096) == 0)
@@ -355,12 +362,13 @@ static void look(struct microscope *m, struct script *s)
 		m->steps++;
 		keep(m);
 	}
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with %x", status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with %x",
+		      status);
 	munmap(m->journal, m->journal_size);
 }
 
-/* Copying a value is many changes of which one is like the other; where an index moved or a batch began to count, both sides are
- * always looked at. */
+/* Copying a value is many changes of which one is like the other; where an index moved or a batch
+ * began to count, both sides are always looked at. */
 static bool matters(const struct microscope *m, size_t i)
 {
 	const struct remains *a, *b = &m->v[i];
@@ -371,7 +379,8 @@ static bool matters(const struct microscope *m, size_t i)
 	for (size_t k = i; k <= i + 1; k++) {
 		a = &m->v[k - 1];
 		b = &m->v[k];
-		if (memcmp(&a->page.req_cons, &b->page.req_cons, 16) != 0 || b->journal_len < a->journal_len ||
+		if (memcmp(&a->page.req_cons, &b->page.req_cons, 16) != 0 ||
+		    b->journal_len < a->journal_len ||
 		    memcmp(a->journal, b->journal, a->journal_len) != 0)
 			return true;
 	}
@@ -412,17 +421,20 @@ static void check_script(struct script *s)
 		s->sent = sent;
 		remains_put(&m.v[i]);
 		in_child(take_over, s);
-		ck_assert_msg(outcome->responses_len == expected->responses_len &&
-				      memcmp(outcome->responses, expected->responses,
-					     expected->responses_len) == 0,
-			      "killed at change %zu of %zu: the domain gets other bytes (%zu, not %zu)", i,
-			      m.n, outcome->responses_len, expected->responses_len);
+		ck_assert_msg(
+			outcome->responses_len == expected->responses_len &&
+				memcmp(outcome->responses, expected->responses,
+				       expected->responses_len) == 0,
+			"killed at change %zu of %zu: the domain gets other bytes (%zu, not %zu)",
+			i, m.n, outcome->responses_len, expected->responses_len);
 		ck_assert_msg(outcome->tree_len == expected->tree_len &&
-				      memcmp(outcome->tree, expected->tree, expected->tree_len) == 0,
+				      memcmp(outcome->tree, expected->tree, expected->tree_len) ==
+					      0,
 			      "killed at change %zu of %zu: another tree", i, m.n);
 	}
 	if (getenv("CK_VERBOSE_STEPS"))
-		fprintf(stderr, "%lu instructions, %zu places to die, %u tried\n", m.steps, m.n, tried);
+		fprintf(stderr, "%lu instructions, %zu places to die, %u tried\n", m.steps, m.n,
+			tried);
 	for (size_t i = 0; i < m.n; i++)
 		free(m.v[i].journal);
 	free(m.v);
@@ -430,7 +442,7 @@ static void check_script(struct script *s)
 	machine_end();
 }
 
-/* --- what the domain asks ---------------------------------------------------------------------------------- */
+/* --- what the domain asks --------------------------------------------------------------------- */
 
 static struct script script;
 
@@ -481,7 +493,8 @@ START_TEST(watches_and_their_events_survive)
 }
 END_TEST
 
-/* All of it in one go, so that the transaction begins and ends in one life of the daemon or in none. */
+/* All of it in one go, so that the transaction begins and ends in one life of the daemon or in
+ * none. */
 START_TEST(a_transaction_is_committed_once)
 {
 	say(&script, WIRE_TRANSACTION_START, 0, "", 1);
@@ -530,7 +543,8 @@ START_TEST(refusals_are_said_once)
 }
 END_TEST
 
-/* The domain asks for a fresh ring; whenever the daemon dies, it gets one, and what it asks then is answered once. */
+/* The domain asks for a fresh ring; whenever the daemon dies, it gets one, and what it asks then is
+ * answered once. */
 START_TEST(a_reconnection_is_carried_through)
 {
 	script.reconnects = true;
@@ -540,7 +554,8 @@ START_TEST(a_reconnection_is_carried_through)
 }
 END_TEST
 
-TEST_MAIN("journal_crash", a_write_is_done_once, a_long_message_is_done_once, a_full_ring_loses_nothing,
-	  watches_and_their_events_survive, a_transaction_is_committed_once,
-	  an_abandoned_transaction_stays_abandoned, permissions_and_removals_survive,
-	  refusals_are_said_once, a_reconnection_is_carried_through)
+TEST_MAIN("journal_crash", a_write_is_done_once, a_long_message_is_done_once,
+	  a_full_ring_loses_nothing, watches_and_their_events_survive,
+	  a_transaction_is_committed_once, an_abandoned_transaction_stays_abandoned,
+	  permissions_and_removals_survive, refusals_are_said_once,
+	  a_reconnection_is_carried_through)

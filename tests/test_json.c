@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON: bounds of the reader; configurations in the very text stock xl prints (tests/golden/config, made by `xl create -n` of
- * Xen 4.17 and 4.20 in the testbed), and back again.
+ * JSON: bounds of the reader; configurations in the very text stock xl prints (tests/golden/config,
+ * made by `xl create -n` of Xen 4.17 and 4.20 in the testbed), and back again.
  */
 #include <check.h>
 #include <errno.h>
@@ -20,7 +20,8 @@ static struct err err;
 static char *golden(const char *name, const char *suffix)
 {
 	const char *dir = getenv("srcdir");
-	autofree char *path = str_printf("%s/tests/golden/config/%s%s", dir != NULL ? dir : ".", name, suffix);
+	autofree char *path =
+		str_printf("%s/tests/golden/config/%s%s", dir != NULL ? dir : ".", name, suffix);
 	char *text;
 
 	ck_assert_msg(file_read(path, 1 << 20, &text, NULL, &err) == 0, "%s", err.msg);
@@ -51,7 +52,8 @@ static const char *const names[] = { "min", "full", "tee", "dev", "dev2", "dev18
 
 START_TEST(test_as_stock_prints_it)
 {
-	autofree char *text = golden(names[_i], ".cfg"), *want = golden(names[_i], ".json"), *got = NULL;
+	autofree char *text = golden(names[_i], ".cfg"), *want = golden(names[_i], ".json"),
+		      *got = NULL;
 	struct vmm_config *cfg = load(text);
 
 	ck_assert_msg(vmm_config_to_json(cfg, &got, &err) == 0, "%s", err.msg);
@@ -67,7 +69,8 @@ START_TEST(test_round_trip)
 	struct vmm_config *cfg = load(text), *again;
 
 	ck_assert_int_eq(cfgjson_saved(cfg, NULL, &once, &err), 0);
-	ck_assert_msg(vmm_config_from_json(once, strlen(once) + 1, &again, &err) == 0, "%s", err.msg);
+	ck_assert_msg(vmm_config_from_json(once, strlen(once) + 1, &again, &err) == 0, "%s",
+		      err.msg);
 	ck_assert_int_eq(cfgjson_saved(again, NULL, &twice, &err), 0);
 	same(once, twice);
 	ck_assert_str_eq(vmm_config_name(cfg), vmm_config_name(again));
@@ -91,8 +94,9 @@ END_TEST
 
 START_TEST(test_unknown_members)
 {
-	static const char text[] = "{\"c_info\":{\"name\":\"x\",\"new\":[1,{}]},\"b_info\":{\"type.hvm\":{\"a\":1},\"u\":null},"
-		"\"rdms\":[{}],\"colo\":true}";
+	static const char text[] = "{\"c_info\":{\"name\":\"x\",\"new\":[1,{}]},\"b_info\":{\"type."
+				   "hvm\":{\"a\":1},\"u\":null},"
+				   "\"rdms\":[{}],\"colo\":true}";
 	struct vmm_config *cfg;
 
 	ck_assert_msg(vmm_config_from_json(text, sizeof(text), &cfg, &err) == 0, "%s", err.msg);
@@ -105,7 +109,9 @@ END_TEST
 /* What guest.cfg says in another encoding than UTF-8 comes back as it went. */
 START_TEST(test_latin1)
 {
-	struct vmm_config_source src = { .text = "name = 'x'\nkernel = '/k'\nextra = 'r\xe9gion'\n" };
+	struct vmm_config_source src = {
+		.text = "name = 'x'\nkernel = '/k'\nextra = 'r\xe9gion'\n"
+	};
 	struct vmm_config *cfg, *again;
 	autofree char *once = NULL, *twice = NULL;
 
@@ -134,16 +140,24 @@ START_TEST(test_bad_json)
 END_TEST
 
 static const char *const bad_configs[] = {
-	"[]", "{\"c_info\":{\"name\":5}}", "{\"c_info\":{\"uuid\":\"5\"}}", "{\"b_info\":{\"max_memkb\":\"x\"}}",
-	"{\"b_info\":{\"max_memkb\":-7}}", "{\"b_info\":{\"irqs\":[\"a\"]}}", "{\"on_crash\":\"explode\"}",
-	"{\"disks\":[5]}", "{\"disks\":[{\"vdev\":[1]}]}", "{\"b_info\":{\"arch_arm\":{\"gic_version\":\"v9\"}}}",
+	"[]",
+	"{\"c_info\":{\"name\":5}}",
+	"{\"c_info\":{\"uuid\":\"5\"}}",
+	"{\"b_info\":{\"max_memkb\":\"x\"}}",
+	"{\"b_info\":{\"max_memkb\":-7}}",
+	"{\"b_info\":{\"irqs\":[\"a\"]}}",
+	"{\"on_crash\":\"explode\"}",
+	"{\"disks\":[5]}",
+	"{\"disks\":[{\"vdev\":[1]}]}",
+	"{\"b_info\":{\"arch_arm\":{\"gic_version\":\"v9\"}}}",
 };
 
 START_TEST(test_bad_config)
 {
 	struct vmm_config *cfg;
 
-	ck_assert_int_eq(vmm_config_from_json(bad_configs[_i], strlen(bad_configs[_i]), &cfg, &err), -1);
+	ck_assert_int_eq(vmm_config_from_json(bad_configs[_i], strlen(bad_configs[_i]), &cfg, &err),
+			 -1);
 	ck_assert_msg(str_starts(err.msg, "configuration in JSON: "), "%s", err.msg);
 }
 END_TEST

@@ -33,7 +33,8 @@ static bool overlap(const struct layout_range *a, const struct layout_range *b)
 
 static bool inside(const struct layout_range *part, const struct layout_range *whole)
 {
-	return !part->size || (part->base >= whole->base && part->base + part->size <= whole->base + whole->size);
+	return !part->size ||
+	       (part->base >= whole->base && part->base + part->size <= whole->base + whole->size);
 }
 
 /* What holds for every plan. */
@@ -49,12 +50,14 @@ static void check_plan(const struct layout_request *req)
 	for (size_t i = 0; i < array_size(parts); i++) {
 		ck_assert(inside(parts[i], &map.bank[0]) || inside(parts[i], &map.bank[1]));
 		for (size_t j = 0; j < i; j++)
-			ck_assert_msg(!overlap(parts[i], parts[j]), "parts %zu and %zu overlap at %llu KiB", i, j,
+			ck_assert_msg(!overlap(parts[i], parts[j]),
+				      "parts %zu and %zu overlap at %llu KiB", i, j,
 				      (unsigned long long)req->memory_kb);
 	}
 	ck_assert(map.initrd.base % 4096 == 0 && map.dtb.base % 4096 == 0);
 	for (unsigned i = 0; i < map.nr_extended; i++) {
-		ck_assert(!overlap(&map.extended[i], &map.bank[0]) && !overlap(&map.extended[i], &map.bank[1]));
+		ck_assert(!overlap(&map.extended[i], &map.bank[0]) &&
+			  !overlap(&map.extended[i], &map.bank[1]));
 		ck_assert_uint_ge(map.extended[i].size, 64 * MIB);
 		ck_assert(map.extended[i].base % (2 * MIB) == 0);
 	}
@@ -109,7 +112,9 @@ START_TEST(tiny_guests)
 		ck_ok(layout_plan(&req, &map, &err), &err);
 		check_plan(&req);
 	}
-	struct layout_request none = { .memory_kb = 8, .kernel_base = LAYOUT_RAM0, .kernel_size = 8192, .dtb_size = 1500 };
+	struct layout_request none = {
+		.memory_kb = 8, .kernel_base = LAYOUT_RAM0, .kernel_size = 8192, .dtb_size = 1500
+	};
 	ck_fails(layout_plan(&none, &map, &err), &err, ENOMEM, "raise memory=");
 }
 END_TEST
@@ -117,7 +122,8 @@ END_TEST
 START_TEST(sweep)
 {
 	/* 4 MiB to 1019 GiB, around every power of two and in steps between */
-	for (uint64_t memory = 4 * MIB; memory <= 1019 * GIB; memory += memory / 7 / (4 * KIB) * (4 * KIB)) {
+	for (uint64_t memory = 4 * MIB; memory <= 1019 * GIB;
+	     memory += memory / 7 / (4 * KIB) * (4 * KIB)) {
 		for (int64_t off = -1; off <= 1; off++) {
 			struct layout_request req = linux_of(memory + off * (int64_t)(4 * KIB));
 
@@ -190,7 +196,8 @@ START_TEST(a_kernel_elsewhere)
 	struct layout_request req = linux_of(64 * MIB);
 
 	req.kernel_base = 0x80000;
-	ck_fails(layout_plan(&req, &map, &err), &err, EINVAL, "the guest's memory is 0x40000000-0x44000000");
+	ck_fails(layout_plan(&req, &map, &err), &err, EINVAL,
+		 "the guest's memory is 0x40000000-0x44000000");
 	req.kernel_base = UINT64_MAX - 100;
 	ck_fails(layout_plan(&req, &map, &err), &err, EINVAL, "wraps around");
 	req.kernel_base = LAYOUT_RAM0;
@@ -204,5 +211,5 @@ START_TEST(a_kernel_elsewhere)
 }
 END_TEST
 
-TEST_MAIN("layout", as_upstream_places_them, below_a_kernel_that_lies_high, tiny_guests, sweep, extended_regions,
-	  what_does_not_fit, a_kernel_elsewhere)
+TEST_MAIN("layout", as_upstream_places_them, below_a_kernel_that_lies_high, tiny_guests, sweep,
+	  extended_regions, what_does_not_fit, a_kernel_elsewhere)

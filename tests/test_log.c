@@ -36,7 +36,9 @@ START_TEST(a_line_has_time_program_level_text)
 	log_warn("domain %d is %s", 3, "odd");
 	ck_assert_int_eq(errno, EXDEV);
 	text = logged();
-	ck_assert_int_eq(sscanf(text, "%*4d-%*2d-%*2dT%*2d:%*2d:%*2dZ prog: warning: domain 3 is odd%n", &n), 0);
+	ck_assert_int_eq(
+		sscanf(text, "%*4d-%*2d-%*2dT%*2d:%*2d:%*2dZ prog: warning: domain 3 is odd%n", &n),
+		0);
 	ck_assert_int_eq(text[n], '\n');
 	ck_assert_int_eq(text[n + 1], '\0');
 	remove(path);

@@ -122,7 +122,8 @@ static void by_overflow(void)
 
 START_TEST(without_memory_the_hook_runs_and_the_process_ends)
 {
-	static void (*const ways[])(void) = { by_malloc, by_calloc, by_strdup, by_strndup, by_realloc };
+	static void (*const ways[])(void) = { by_malloc, by_calloc, by_strdup, by_strndup,
+					      by_realloc };
 	char said[200];
 
 	for (size_t i = 0; i < array_size(ways); i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A guest's restart, with every call of it failing, once and for good: whatever happened, the supervisor's next try leaves exactly one guest,
- * which runs, is looked after, and is not the old one.
+ * A guest's restart, with every call of it failing, once and for good: whatever happened, the
+ * supervisor's next try leaves exactly one guest, which runs, is looked after, and is not the old
+ * one.
  */
 #include "tests/test.h"
 
@@ -52,7 +53,9 @@ static void listen_to(uint32_t domid)
 static struct death end_a_guest(const char *settings, uint32_t reason)
 {
 	const struct vmm_create_options options = { .paused = false };
-	autofree char *text = str_printf("name = 'ada'\nkernel = '%s/kernel'\nimage_format = 'raw'\nmemory = 8\n%s", dir, settings);
+	autofree char *text = str_printf(
+		"name = 'ada'\nkernel = '%s/kernel'\nimage_format = 'raw'\nmemory = 8\n%s", dir,
+		settings);
 	const struct vmm_config_source source = { .path = "ada.cfg", .text = text };
 	struct death death = { .reason = reason };
 	struct vmm_config *cfg = NULL;
@@ -108,14 +111,16 @@ static void check_and_destroy(const struct death *death, unsigned nr_old, unsign
 			ck_assert_msg(strncmp(name, "ada-", 4) == 0, "point %u: %s", nth, name);
 		} else {
 			nr_running++;
-			ck_assert_msg(strcmp(name, "ada") == 0 && !list[i].is_paused, "point %u: %s", nth, name);
+			ck_assert_msg(strcmp(name, "ada") == 0 && !list[i].is_paused,
+				      "point %u: %s", nth, name);
 			ck_assert_uint_ne(list[i].domid, death->domid);
 			ck_assert_int_eq(memcmp(list[i].uuid, death->uuid, sizeof(death->uuid)), 0);
 			ck_assert(monitor_is_adopted(vmm, list[i].domid, &err));
 		}
 		ck_ok(vmm_domain_destroy(vmm, list[i].domid, &err), &err);
 	}
-	ck_assert_msg(nr_running == 1 && nr_dead == nr_old, "point %u: %u run, %u are dead", nth, nr_running, nr_dead);
+	ck_assert_msg(nr_running == 1 && nr_dead == nr_old, "point %u: %u run, %u are dead", nth,
+		      nr_running, nr_dead);
 	ck_ok(restart_record_list(&records, &err), &err);
 	ck_assert_uint_eq(records.n, 0);
 	ck_assert_msg(!fake_leftover(), "point %u: %s", nth, fake_leftover());
@@ -135,8 +140,10 @@ static unsigned every_fault(const char *settings, enum fault_kind kind, unsigned
 		point_arm(nth, kind, 0);
 		r = act(&death, &e);
 		has_failed = point_disarm();
-		ck_assert_msg(r == 0 || (e.code && e.msg[0] && !strstr(e.msg, "Success")), "point %u: '%s'", nth, e.msg);
-		ck_assert_msg(act(&death, &again) == 0, "point %u (%s): again: %s, after %s", nth, point_name(), again.msg, e.msg);
+		ck_assert_msg(r == 0 || (e.code && e.msg[0] && !strstr(e.msg, "Success")),
+			      "point %u: '%s'", nth, e.msg);
+		ck_assert_msg(act(&death, &again) == 0, "point %u (%s): again: %s, after %s", nth,
+			      point_name(), again.msg, e.msg);
 		check_and_destroy(&death, nr_old, nth);
 	}
 	return nth;
@@ -167,7 +174,8 @@ START_TEST(faults_when_the_old_one_is_kept)
 }
 END_TEST
 
-/* Killed between the lines: the record alone is left, or the record and a domain that was never finished. */
+/* Killed between the lines: the record alone is left, or the record and a domain that was never
+ * finished. */
 START_TEST(what_was_begun_is_finished)
 {
 	struct death death;
@@ -201,5 +209,5 @@ START_TEST(what_was_begun_is_finished)
 }
 END_TEST
 
-TEST_MAIN("monitor", one_fault_in_a_restart, faults_from_there_on_in_a_restart, faults_when_the_old_one_is_kept,
-	  what_was_begun_is_finished)
+TEST_MAIN("monitor", one_fault_in_a_restart, faults_from_there_on_in_a_restart,
+	  faults_when_the_old_one_is_kept, what_was_begun_is_finished)

@@ -96,7 +96,8 @@ START_TEST(i64_to_both_ends)
 		 "out of range");
 	ck_fails(num_i64("9223372036854775808", INT64_MIN, INT64_MAX, "n", &v, &err), &err, ERANGE,
 		 "out of range");
-	ck_fails(num_i64("-3", -2, 2, "n", &v, &err), &err, ERANGE, "n: -3 is out of range (-2 to 2)");
+	ck_fails(num_i64("-3", -2, 2, "n", &v, &err), &err, ERANGE,
+		 "n: -3 is out of range (-2 to 2)");
 	ck_fails(num_i64("--3", -9, 9, "n", &v, &err), &err, EINVAL, "not a number");
 	ck_fails(num_i64("-", -9, 9, "n", &v, &err), &err, EINVAL, "not a number");
 	ck_fails(num_i64("", -9, 9, "n", &v, &err), &err, EINVAL, "missing");
@@ -148,7 +149,8 @@ START_TEST(sizes)
 	}
 	for (size_t i = 0; i < array_size(bad); i++)
 		ck_fails(num_size(bad[i], 'm', "memory", &v, &err), &err, EINVAL, "is not a size");
-	ck_fails(num_size("", 'm', "memory", &v, &err), &err, EINVAL, "memory: a number is missing");
+	ck_fails(num_size("", 'm', "memory", &v, &err), &err, EINVAL,
+		 "memory: a number is missing");
 	ck_fails(num_size("16777216t", 'm', "memory", &v, &err), &err, ERANGE, "too large");
 	ck_fails(num_size("99999999999999999999", 'b', "memory", &v, &err), &err, ERANGE,
 		 "too large");
@@ -157,7 +159,8 @@ END_TEST
 
 START_TEST(ranges)
 {
-	static const char *const bad[] = { "", "-", "1-", "-1", "1--2", "1-2-3", "1-2x", "a-b", "1,2" };
+	static const char *const bad[] = { "",      "-",    "1-",  "-1", "1--2",
+					   "1-2-3", "1-2x", "a-b", "1,2" };
 	uint64_t first, last;
 
 	ck_ok(num_range("3", 7, "cpu", &first, &last, &err), &err);
@@ -166,7 +169,8 @@ START_TEST(ranges)
 	ck_assert(first == 3 && last == 7);
 	ck_ok(num_range("0-18446744073709551615", UINT64_MAX, "n", &first, &last, &err), &err);
 	ck_assert(last == UINT64_MAX);
-	ck_fails(num_range("7-3", 7, "cpu", &first, &last, &err), &err, EINVAL, "ends before it begins");
+	ck_fails(num_range("7-3", 7, "cpu", &first, &last, &err), &err, EINVAL,
+		 "ends before it begins");
 	ck_fails(num_range("3-8", 7, "cpu", &first, &last, &err), &err, ERANGE, "(0 to 7)");
 	ck_fails(num_range("8", 7, "cpu", &first, &last, &err), &err, ERANGE, "(0 to 7)");
 	for (size_t i = 0; i < array_size(bad); i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Static partitions over the fakes: what a plan may say, that applying it is all or nothing whatever fails, and that it can be
- * taken away again.
+ * Static partitions over the fakes: what a plan may say, that applying it is all or nothing
+ * whatever fails, and that it can be taken away again.
  */
 #include "tests/test.h"
 
@@ -127,7 +127,8 @@ static void is(const char *expected)
 }
 
 static const char before[] = "Pool-0=0-7; 1.0:0-7 1.1:0-7 2.0:0-7 2.1:0-7 2.2:0-7 2.3:0-7";
-static const char after[] = "Pool-0=0-1;control=6-7;rest=2-5; 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5";
+static const char after[] =
+	"Pool-0=0-1;control=6-7;rest=2-5; 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5";
 
 START_TEST(applied_and_cleared)
 {
@@ -192,7 +193,8 @@ START_TEST(who_comes_later_finds_its_place)
 	other = guest("other", 1);
 	ck_ok(partition_join(vmm, later, "later", &err), &err);
 	ck_ok(partition_join(vmm, other, "other", &err), &err);
-	is("Pool-0=0-1;control=6-7;rest=2-5; 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5 3.0:2-3 4.0:0-1");
+	is("Pool-0=0-1;control=6-7;rest=2-5; 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5 3.0:2-3 "
+	   "4.0:0-1");
 	ck_ok(vmm_plan_clear(vmm, &err), &err);
 	finish();
 }
@@ -222,11 +224,12 @@ START_TEST(all_or_nothing)
 			ck_ok(vmm_plan_clear(vmm, &err), &err);
 			continue;
 		}
-		ck_assert_msg(err.code && *err.msg && !strstr(err.msg, "Success"), "point %u, %s: %s", nth, point_name(),
-			      err.msg);
+		ck_assert_msg(err.code && *err.msg && !strstr(err.msg, "Success"),
+			      "point %u, %s: %s", nth, point_name(), err.msg);
 		err_clear(&err);
 		now = picture();
-		ck_assert_msg(str_eq(now, before) && access(path, F_OK) < 0, "point %u, %s: %s", nth, point_name(), now);
+		ck_assert_msg(str_eq(now, before) && access(path, F_OK) < 0, "point %u, %s: %s",
+			      nth, point_name(), now);
 	}
 	is(after);
 	vmm_plan_free(&plan);
@@ -261,8 +264,8 @@ START_TEST(plans_that_cannot_be)
 	start();
 	for (size_t i = 0; i < array_size(cases); i++) {
 		err_clear(&err);
-		ck_assert_msg(load(cases[i].text, &plan) < 0 && strstr(err.msg, cases[i].words), "%s: '%s'", cases[i].text,
-			      err.msg);
+		ck_assert_msg(load(cases[i].text, &plan) < 0 && strstr(err.msg, cases[i].words),
+			      "%s: '%s'", cases[i].text, err.msg);
 	}
 	is(before);
 	finish();
@@ -283,5 +286,5 @@ START_TEST(a_plan_with_no_room_changes_nothing)
 }
 END_TEST
 
-TEST_MAIN("partition", applied_and_cleared, foreseen_as_it_comes, who_comes_later_finds_its_place, all_or_nothing, plans_that_cannot_be,
-	  a_plan_with_no_room_changes_nothing)
+TEST_MAIN("partition", applied_and_cleared, foreseen_as_it_comes, who_comes_later_finds_its_place,
+	  all_or_nothing, plans_that_cannot_be, a_plan_with_no_room_changes_nothing)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Records of restarts: what is written is read back, what is no record is refused, a lock is one process's. */
+/* Records of restarts: what is written is read back, what is no record is refused, a lock is one
+ * process's. */
 #include "tests/test.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@ static void finish(void)
 
 START_TEST(what_is_written_is_read_back)
 {
-	char retire[] = "web-20260101T0000Z", history[] = "12 34 56", config[] = "{\n  \"name\": \"web\"\n}\n";
+	char retire[] = "web-20260101T0000Z", history[] = "12 34 56",
+	     config[] = "{\n  \"name\": \"web\"\n}\n";
 	struct restart_record in = { 7, retire, history, config };
 	autorecord struct restart_record out = RESTART_RECORD_INIT;
 	autostrlist struct strlist uuids = STRLIST_INIT;
@@ -58,7 +60,14 @@ END_TEST
 
 START_TEST(what_is_none_is_refused)
 {
-	static const char *const texts[] = { "", "7", "7\n", "7\nname", "7\nname\n", "seven\n\n\n{}", "99999999999\n\n\n{}", "-1\n\n\n" };
+	static const char *const texts[] = { "",
+					     "7",
+					     "7\n",
+					     "7\nname",
+					     "7\nname\n",
+					     "seven\n\n\n{}",
+					     "99999999999\n\n\n{}",
+					     "-1\n\n\n" };
 	autofree char *path = NULL, *folder = NULL;
 
 	start();
@@ -77,7 +86,8 @@ START_TEST(what_is_none_is_refused)
 }
 END_TEST
 
-/* The one who waits gets it when the other dies, however that happens; another domain's is not waited for. */
+/* The one who waits gets it when the other dies, however that happens; another domain's is not
+ * waited for. */
 START_TEST(one_process_at_a_time)
 {
 	int fd = -1, other = -1, pipes[2], status;

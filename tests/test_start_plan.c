@@ -75,7 +75,8 @@ END_TEST
 
 START_TEST(bad_conditions_are_refused)
 {
-	static const char *const bad[] = { "", ":store=x", "a:", "a:store=", "a:console=", "a:stor=x", "a:b" };
+	static const char *const bad[] = { "",           ":store=x", "a:", "a:store=",
+					   "a:console=", "a:stor=x", "a:b" };
 
 	add("g", NULL);
 	for (size_t i = 0; i < array_size(bad); i++)
@@ -108,6 +109,7 @@ START_TEST(a_long_chain_is_no_trouble)
 }
 END_TEST
 
-TEST_MAIN("start plan", guests_without_conditions_start_together, a_guest_comes_behind_the_latest_it_waits_for,
-	  a_guest_of_somewhere_else_holds_up_no_wave, a_circle_is_named, bad_conditions_are_refused,
-	  two_guests_of_one_name_are_refused, a_long_chain_is_no_trouble)
+TEST_MAIN("start plan", guests_without_conditions_start_together,
+	  a_guest_comes_behind_the_latest_it_waits_for, a_guest_of_somewhere_else_holds_up_no_wave,
+	  a_circle_is_named, bad_conditions_are_refused, two_guests_of_one_name_are_refused,
+	  a_long_chain_is_no_trouble)

@@ -8,7 +8,7 @@
 #include "xenstored/local.h"
 #include "xenstored/state.h"
 
-/* --- a stream in memory ------------------------------------------------------------------------------------ */
+/* --- a stream in memory ----------------------------------------------------------------------- */
 
 struct stream {
 	char data[1 << 16];
@@ -37,7 +37,8 @@ static void ignore(void *arg, const struct wire_header *h, const char *payload)
 	(void)arg, (void)h, (void)payload;
 }
 
-/* A world lives until its test's process ends, and the leak checker is to know that somebody holds it. */
+/* A world lives until its test's process ends, and the leak checker is to know that somebody holds
+ * it. */
 static struct world *held[64];
 static size_t nr_held;
 
@@ -85,8 +86,14 @@ static void put_all(struct stream *s, const struct world *w)
 	ck_ok(state_put_header(&sink, STATE_VERSION_2, &err), &err);
 	ck_ok(state_put_global(&sink, 3, 4, &err), &err);
 	list_for_each_entry(c, &w->conns, of_world) {
-		struct state_conn rec = { .id = c->id, .domid = c->domid, .target = STATE_NO_DOMAIN, .port = 9,
-					  .in = "input", .in_len = 5, .out = "output", .out_len = 6,
+		struct state_conn rec = { .id = c->id,
+					  .domid = c->domid,
+					  .target = STATE_NO_DOMAIN,
+					  .port = 9,
+					  .in = "input",
+					  .in_len = 5,
+					  .out = "output",
+					  .out_len = 6,
 					  .response_len = 2 };
 
 		ck_ok(state_put_conn(&sink, &rec, &err), &err);
@@ -98,7 +105,7 @@ static void put_all(struct stream *s, const struct world *w)
 	ck_ok(state_put_end(&sink, &err), &err);
 }
 
-/* --- a reader that rebuilds ---------------------------------------------------------------------------------- */
+/* --- a reader that rebuilds ------------------------------------------------------------------- */
 
 static int load_conn(void *arg, const struct state_conn *c, struct err *err)
 {
@@ -154,7 +161,8 @@ START_TEST(a_cut_stream_is_refused)
 		char *exact = xmalloc(len);
 
 		memcpy(exact, s.data, len);
-		ck_assert_msg(state_read(exact, len, &nobody, NULL, NULL, NULL, &err) < 0, "cut at %zu", len);
+		ck_assert_msg(state_read(exact, len, &nobody, NULL, NULL, NULL, &err) < 0,
+			      "cut at %zu", len);
 		ck_assert_int_eq(err.code, EINVAL);
 		free(exact);
 	}
@@ -176,14 +184,18 @@ START_TEST(other_streams_are_refused)
 	struct err err = ERR_INIT;
 
 	begin(&s, 3);
-	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL, "version 3");
+	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL,
+		 "version 3");
 	begin(&s, 0);
-	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL, "version 0");
+	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL,
+		 "version 0");
 	begin(&s, 1);
 	s.data[15] ^= 1;
-	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL, "byte order");
+	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL,
+		 "byte order");
 	s.data[0] = 'X';
-	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL, "not a xenstore state");
+	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL,
+		 "not a xenstore state");
 }
 END_TEST
 
@@ -191,15 +203,20 @@ END_TEST
 START_TEST(the_layout_is_the_documents)
 {
 	static const unsigned char want[] = {
-		5, 0, 0, 0, 32, 0, 0, 0,		/* NODE_DATA, 32 bytes of body */
-		0, 0, 0, 0, 0, 0, 0, 0,			/* conn-id, tx-id */
-		3, 0, 1, 0, 0, 0, 2, 0,			/* path-len, value-len, access, perm-count */
-		'n', 0, 1, 0, 'r', 1, 2, 0,		/* n1, a stale r2 */
-		'/', 'a', 0, 'v', 0, 0, 0, 0,		/* path, value, padding */
+		5,   0,   0, 0,   32,  0, 0, 0, /* NODE_DATA, 32 bytes of body */
+		0,   0,   0, 0,   0,   0, 0, 0, /* conn-id, tx-id */
+		3,   0,   1, 0,   0,   0, 2, 0, /* path-len, value-len, access, perm-count */
+		'n', 0,   1, 0,   'r', 1, 2, 0, /* n1, a stale r2 */
+		'/', 'a', 0, 'v', 0,   0, 0, 0, /* path, value, padding */
 	};
 	static struct stream s;
-	const struct perm perms[] = { { .domid = 1 }, { .domid = 2, .bits = PERM_READ | PERM_STALE } };
-	const struct state_node n = { .path = "/a", .path_len = 2, .value = "v", .value_len = 1, .perms = perms,
+	const struct perm perms[] = { { .domid = 1 },
+				      { .domid = 2, .bits = PERM_READ | PERM_STALE } };
+	const struct state_node n = { .path = "/a",
+				      .path_len = 2,
+				      .value = "v",
+				      .value_len = 1,
+				      .perms = perms,
 				      .nr_perms = 2 };
 	struct state_sink sink = sink_of(&s);
 	struct err err = ERR_INIT;
@@ -222,13 +239,16 @@ static void refuse(uint32_t type, const void *body, size_t len)
 	begin(&s, 2);
 	ck_ok(state_put_record(&sink, type, body, len, &err), &err);
 	ck_ok(state_put_end(&sink, &err), &err);
-	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL, "malformed");
+	ck_fails(state_read(s.data, s.len, &nobody, NULL, NULL, NULL, &err), &err, EINVAL,
+		 "malformed");
 }
 
 START_TEST(malformed_records_are_refused)
 {
-	static const uint16_t watch_long[] = { 1, 0, 200, 2, 'a', 'b' }, watch_no_nul[] = { 1, 0, 2, 2, 0x6161, 0x6161 },
-			      node_perms[] = { 0, 0, 0, 0, 3, 0, 0, 999 }, node_letter[] = { 0, 0, 0, 0, 3, 0, 0, 1, 'x', 0, 'a' },
+	static const uint16_t watch_long[] = { 1, 0, 200, 2, 'a', 'b' },
+			      watch_no_nul[] = { 1, 0, 2, 2, 0x6161, 0x6161 },
+			      node_perms[] = { 0, 0, 0, 0, 3, 0, 0, 999 },
+			      node_letter[] = { 0, 0, 0, 0, 3, 0, 0, 1, 'x', 0, 'a' },
 			      quota[] = { 3, 0, 1, 0 }, domain[] = { 0x7ff4, 0, 0, 0 },
 			      conn_zero[] = { 0, 0, 0, 0, 1, 0x7ff4, 0, 0, 0, 0, 0, 0 },
 			      conn_lies[] = { 1, 0, 0, 0, 1, 0x7ff4, 0, 0, 999, 0, 0, 0 },

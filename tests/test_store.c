@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The store client against a scripted daemon: what goes over the wire, in how many round trips, and what a refusal
- * becomes.
+ * The store client against a scripted daemon: what goes over the wire, in how many round trips, and
+ * what a refusal becomes.
  */
 #include "tests/test.h"
 
@@ -29,7 +29,7 @@ static void finish(void)
 #define BYTES(s) s, sizeof(s) - 1
 #define TEXT(s) s, sizeof(s)
 
-/* --- single requests --------------------------------------------------------------------------- */
+/* --- single requests -------------------------------------------------------------------------- */
 
 static void script_single(int fd)
 {
@@ -108,7 +108,7 @@ START_TEST(single_requests)
 }
 END_TEST
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static void script_many(int fd)
 {
@@ -153,7 +153,7 @@ START_TEST(read_many)
 }
 END_TEST
 
-/* --- lists ------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static void script_lists(int fd)
 {
@@ -196,7 +196,7 @@ START_TEST(lists)
 }
 END_TEST
 
-/* --- transactions ------------------------------------------------------------------------------ */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 static void expect_changes(int fd, struct xs_header h[4])
 {
@@ -333,7 +333,7 @@ START_TEST(too_long)
 }
 END_TEST
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void script_hangup(int fd)
 {
@@ -397,4 +397,5 @@ START_TEST(watches)
 END_TEST
 
 TEST_MAIN("store", single_requests, read_many, lists, transactions,
-	  what_was_read_is_the_callers_conflict, too_long, daemon_dies_in_a_transaction, no_store, watches)
+	  what_was_read_is_the_callers_conflict, too_long, daemon_dies_in_a_transaction, no_store,
+	  watches)

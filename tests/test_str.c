@@ -101,7 +101,8 @@ END_TEST
 
 static const char *next_key(size_t *cursor, void *arg)
 {
-	static const char *const keys[] = { "memory", "maxmem", "vcpus", "vif", "disk", "on_crash", "a" };
+	static const char *const keys[] = { "memory", "maxmem",   "vcpus", "vif",
+					    "disk",   "on_crash", "a" };
 
 	(void)arg;
 	return *cursor < array_size(keys) ? keys[(*cursor)++] : NULL;

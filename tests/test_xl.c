@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The xl program as a whole, over both fakes: what it prints to the byte, how it refuses, and that its tables, its manual page and
- * its completion say the same.
+ * The xl program as a whole, over both fakes: what it prints to the byte, how it refuses, and that
+ * its tables, its manual page and its completion say the same.
  */
 #include "tests/test.h"
 
@@ -60,7 +60,7 @@ static void has(const char *text, const char *part)
 	ck_assert_msg(strstr(text, part) != NULL, "no '%s' in: %s", part, text);
 }
 
-/* --- what is printed ------------------------------------------------------------------------------------------------- */
+/* --- what is printed -------------------------------------------------------------------------- */
 
 START_TEST(list_is_upstreams_to_the_byte)
 {
@@ -75,8 +75,9 @@ START_TEST(list_is_upstreams_to_the_byte)
 	ck_assert_int_eq(xl("list"), 0);
 	has(out, "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
 		 "Domain-0                                     0 ");
-	has(out, "\nguest                                        1     1     1     ---sc-       1.0\n"
-		 "a?[31mred?0      0  1024                     2     2     1     ------       2.0\n");
+	has(out,
+	    "\nguest                                        1     1     1     ---sc-       1.0\n"
+	    "a?[31mred?0      0  1024                     2     2     1     ------       2.0\n");
 	ck_assert_int_eq(xl("list|-v|guest"), 0);
 	has(out, "   UUID                            Reason-Code\tSecurity Label\nguest ");
 	has(out, " 00000000-0000-0000-0000-000000000000        3 ");
@@ -98,7 +99,8 @@ START_TEST(other_lists)
 	a = fake_domain_make(256);
 	set_name(a, "guest");
 	ck_assert_int_eq(xl("vcpu-list|guest"), 0);
-	has(out, "Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)\n"
+	has(out, "Name                                ID  VCPU   CPU State   Time(s) Affinity "
+		 "(Hard / Soft)\n"
 		 "guest                                1     0 ");
 	ck_assert_int_eq(xl("vm-list"), 0);
 	has(out, "UUID                                  ID    name\n");
@@ -126,10 +128,12 @@ START_TEST(days_and_hours)
 	start();
 	a = fake_domain_make(256);
 	set_name(a, "guest");
-	start_time = str_printf("%lld.00", (long long)time(NULL) - 2 * 86400 - 3 * 3600 - 4 * 60 - 5);
+	start_time =
+		str_printf("%lld.00", (long long)time(NULL) - 2 * 86400 - 3 * 3600 - 4 * 60 - 5);
 	fake_store_set("/vm/00000000-0000-0000-0000-000000000000/start_time", start_time);
 	ck_assert_int_eq(xl("uptime|guest"), 0);
-	has(out, "Name                                ID Uptime\nguest                                1 2 days,  3:04:0");
+	has(out, "Name                                ID Uptime\nguest                             "
+		 "   1 2 days,  3:04:0");
 	ck_assert_int_eq(xl("uptime|-s|guest"), 0);
 	has(out, " up 2 days,  3:04, guest (1)\n");
 	ck_assert_int_eq(xl("uptime|--json|guest"), 0);
@@ -138,7 +142,7 @@ START_TEST(days_and_hours)
 }
 END_TEST
 
-/* --- how it refuses -------------------------------------------------------------------------------------------------- */
+/* --- how it refuses --------------------------------------------------------------------------- */
 
 START_TEST(exit_codes_and_words)
 {
@@ -173,8 +177,8 @@ START_TEST(exit_codes_and_words)
 	for (size_t i = 0; i < array_size(cases); i++) {
 		int status = xl(cases[i].words);
 
-		ck_assert_msg(status == cases[i].status && strstr(note, cases[i].note), "xl %s: %d '%s'", cases[i].words,
-			      status, note);
+		ck_assert_msg(status == cases[i].status && strstr(note, cases[i].note),
+			      "xl %s: %d '%s'", cases[i].words, status, note);
 		ck_assert_msg(!strstr(note, "Success"), "xl %s: %s", cases[i].words, note);
 		/* Usage goes with exit code 2, and to standard error. */
 		if (status == 2 && cases[i].words[0] != '-')
@@ -210,7 +214,8 @@ START_TEST(xl_conf_fills_what_a_guest_leaves_open)
 	char *argv[] = { (char[]){ "xl" }, (char[]){ "create" }, (char[]){ "-n" },
 			 (char[]){ "name=\"x\"" }, (char[]){ "kernel=\"/k\"" },
 			 (char[]){ "vif=['','bridge=mine,script=vif-mine']" }, NULL };
-	static const char text[] = "vif.default.bridge=\"br7\"\nvif.default.script=\"vif-route\"\nmax_grant_frames=17\n";
+	static const char text[] = "vif.default.bridge=\"br7\"\nvif.default.script=\"vif-"
+				   "route\"\nmax_grant_frames=17\n";
 	FILE *o = open_memstream(&out, &out_size), *n = open_memstream(&note, &note_size);
 
 	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (ssize_t)(sizeof(text) - 1));
@@ -227,7 +232,7 @@ START_TEST(xl_conf_fills_what_a_guest_leaves_open)
 }
 END_TEST
 
-/* --- tables, manual, completion ---------------------------------------------------------------------------------------- */
+/* --- tables, manual, completion --------------------------------------------------------------- */
 
 static char *source_file(const char *name)
 {
@@ -251,12 +256,14 @@ static char *section_of(const char *page, const char *command)
 	if (!from)
 		return NULL;
 	/* Commands that share their text stand one below the other. */
-	for (const char *line = from; (to = strstr(line + 1, "\n.It Ic ")) && to == strchr(line + 1, '\n');)
+	for (const char *line = from;
+	     (to = strstr(line + 1, "\n.It Ic ")) && to == strchr(line + 1, '\n');)
 		line = to;
 	return to ? xstrndup(from, (size_t)(to - from)) : xstrdup(from);
 }
 
-static void option_is_documented(const struct xl_command *cmd, const char *section, const struct xl_option *o)
+static void option_is_documented(const struct xl_command *cmd, const char *section,
+				 const struct xl_option *o)
 {
 	char letter[16];
 	autofree char *name = o->name ? str_printf("Fl -%s", o->name) : NULL;
@@ -264,8 +271,10 @@ static void option_is_documented(const struct xl_command *cmd, const char *secti
 	bool is_shared = strstr(section, "The options are those of") != NULL;
 
 	snprintf(letter, sizeof(letter), "Fl %c", o->letter);
-	ck_assert_msg(is_shared || !o->letter || strstr(section, letter), "xl.1: %s: no -%c", cmd->name, o->letter);
-	ck_assert_msg(is_shared || !name || strstr(section, name), "xl.1: %s: no --%s", cmd->name, o->name);
+	ck_assert_msg(is_shared || !o->letter || strstr(section, letter), "xl.1: %s: no -%c",
+		      cmd->name, o->letter);
+	ck_assert_msg(is_shared || !name || strstr(section, name), "xl.1: %s: no --%s", cmd->name,
+		      o->name);
 }
 
 START_TEST(the_manual_has_everything)
@@ -305,7 +314,8 @@ START_TEST(help_knows_every_command)
 	const struct xl_command *cmd;
 
 	ck_assert_int_eq(xl("help"), 0);
-	has(out, "Usage xl [-vfNtT] <subcommand> [args]\n\nxl full list of subcommands:\n\n create              ");
+	has(out, "Usage xl [-vfNtT] <subcommand> [args]\n\nxl full list of subcommands:\n\n create "
+		 "             ");
 	for (size_t i = 0; (cmd = xl_command_at(i)); i++) {
 		autofree char *words = str_printf("help|%s", cmd->name);
 
@@ -319,5 +329,6 @@ START_TEST(help_knows_every_command)
 END_TEST
 
 TEST_MAIN("xl", list_is_upstreams_to_the_byte, other_lists, days_and_hours, exit_codes_and_words,
-	  hostile_words_stay_on_their_line, without_a_store_it_says_so, xl_conf_fills_what_a_guest_leaves_open, the_manual_has_everything,
+	  hostile_words_stay_on_their_line, without_a_store_it_says_so,
+	  xl_conf_fills_what_a_guest_leaves_open, the_manual_has_everything,
 	  the_completion_is_a_shell_script, help_knows_every_command)

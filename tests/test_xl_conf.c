@@ -41,20 +41,24 @@ START_TEST(defaults_without_a_file)
 	ck_assert_str_eq(conf.lockfile, "/var/lock/xl");
 	ck_assert_str_eq(conf.blkdev_start, "xvda");
 	ck_assert_int_eq(conf.autoballoon, VMM_BALLOON_AUTO);
-	ck_assert(conf.claim_mode == 1 && conf.max_grant_frames == -1 && !conf.random_domid && !conf.print_sxp);
+	ck_assert(conf.claim_mode == 1 && conf.max_grant_frames == -1 && !conf.random_domid &&
+		  !conf.print_sxp);
 	done();
 }
 END_TEST
 
 START_TEST(every_kind_of_value)
 {
-	load("# comment\n\n  lockfile = \"/run/xl.lock\"  # behind\nautoballoon=\"off\"\nclaim_mode=0;\n"
-	     "max_grant_frames = 64\nvif.default.bridge='br1'\ndomid_policy=\"random\"\noutput_format = \"sxp\"\n"
+	load("# comment\n\n  lockfile = \"/run/xl.lock\"  # "
+	     "behind\nautoballoon=\"off\"\nclaim_mode=0;\n"
+	     "max_grant_frames = "
+	     "64\nvif.default.bridge='br1'\ndomid_policy=\"random\"\noutput_format = \"sxp\"\n"
 	     "vm.cpumask=\"0-1\"\nremus.default.netbufscript=\"x\"");
 	ck_assert_str_eq(warnings.data, "");
 	ck_assert_str_eq(conf.lockfile, "/run/xl.lock");
 	ck_assert_int_eq(conf.autoballoon, VMM_BALLOON_OFF);
-	ck_assert(conf.claim_mode == 0 && conf.max_grant_frames == 64 && conf.random_domid && conf.print_sxp);
+	ck_assert(conf.claim_mode == 0 && conf.max_grant_frames == 64 && conf.random_domid &&
+		  conf.print_sxp);
 	ck_assert_str_eq(conf.vif_bridge, "br1");
 	ck_assert_str_eq(conf.vm_cpumask, "0-1");
 	done();
@@ -74,15 +78,20 @@ END_TEST
 START_TEST(what_is_wrong_is_said_with_its_line)
 {
 	static const char *const expected[] = {
-		":1: unknown key 'lockfle'", ":2: expected key = value", ":3: lockfile: no closing \"",
-		":4: autoballoon: unknown value \"maybe\"", ":6: lockfile: unexpected text behind the value: x",
+		":1: unknown key 'lockfle'",
+		":2: expected key = value",
+		":3: lockfile: no closing \"",
+		":4: autoballoon: unknown value \"maybe\"",
+		":6: lockfile: unexpected text behind the value: x",
 		":7: blkdev_start: no value",
 	};
 
-	load("lockfle=\"x\"\nnonsense\nlockfile=\"/a\nautoballoon=\"maybe\"\nclaim_mode=7\nlockfile=\"/b\" x\n"
+	load("lockfle=\"x\"\nnonsense\nlockfile=\"/"
+	     "a\nautoballoon=\"maybe\"\nclaim_mode=7\nlockfile=\"/b\" x\n"
 	     "blkdev_start=\nvm.cpumask=\"1\"\n");
 	for (size_t i = 0; i < array_size(expected); i++)
-		ck_assert_msg(strstr(warnings.data, expected[i]) != NULL, "'%s' not in: %s", expected[i], warnings.data);
+		ck_assert_msg(strstr(warnings.data, expected[i]) != NULL, "'%s' not in: %s",
+			      expected[i], warnings.data);
 	ck_assert_ptr_nonnull(strstr(warnings.data, ":5: claim_mode"));
 	ck_assert_str_eq(conf.lockfile, "/var/lock/xl");
 	ck_assert_str_eq(conf.vm_cpumask, "1");

@@ -130,10 +130,12 @@ START_TEST(a_list_has_an_end)
 		many[n++] = one;
 	}
 	memset(&out, 0, sizeof(out));
-	ck_fails(xl_opts_parse(options, false, n, many, &out, &common, &nr, &err), &err, XL_EUSAGE, "more than");
+	ck_fails(xl_opts_parse(options, false, n, many, &out, &common, &nr, &err), &err, XL_EUSAGE,
+		 "more than");
 }
 END_TEST
 
 TEST_MAIN("xl_opts", options_and_operands_mix, letters_join_and_end_with_an_argument,
-	  a_blank_dash_and_what_follows_two_are_operands, long_names_may_be_cut_short, lists_keep_their_order,
-	  help_and_json_are_everybodys, wrong_lines_say_what_is_wrong, a_list_has_an_end)
+	  a_blank_dash_and_what_follows_two_are_operands, long_names_may_be_cut_short,
+	  lists_keep_their_order, help_and_json_are_everybodys, wrong_lines_say_what_is_wrong,
+	  a_list_has_an_end)

@@ -53,7 +53,8 @@ START_TEST(json_is_indented_by_four)
 	jsonw_close(&j);
 	jsonw_end(&j);
 	is(f, "[\n    {\n        \"domid\": 3,\n        \"name\": \"a\\\"\\\\\\n\\t\\u0001\",\n"
-	      "        \"none\": null,\n        \"on\": true,\n        \"minus\": -1,\n        \"seconds\": 1.250,\n"
+	      "        \"none\": null,\n        \"on\": true,\n        \"minus\": -1,\n        "
+	      "\"seconds\": 1.250,\n"
 	      "        \"empty\": [],\n        \"config\": {\n            \"c_info\": {\n"
 	      "                \"name\": \"x\"\n            }\n        }\n    }\n]\n");
 }
@@ -71,9 +72,17 @@ static const struct column columns[] = {
 static void fill(struct table *t)
 {
 	table_head(t);
-	table_row(t, (struct cell[]){ { .s = "dom\n0" }, { .u = 7 }, { .r = 2.25 }, { .is_unset = true }, { .i = 1 },
+	table_row(t, (struct cell[]){ { .s = "dom\n0" },
+				      { .u = 7 },
+				      { .r = 2.25 },
+				      { .is_unset = true },
+				      { .i = 1 },
 				      { .i = -5 } });
-	table_row(t, (struct cell[]){ { .s = NULL }, { .is_unset = true }, { .r = 0 }, { .s = "p" }, { .i = 0 },
+	table_row(t, (struct cell[]){ { .s = NULL },
+				      { .is_unset = true },
+				      { .r = 0 },
+				      { .s = "p" },
+				      { .i = 0 },
 				      { .i = 0 } });
 	table_end(t);
 }
@@ -96,11 +105,13 @@ START_TEST(the_same_table_as_json)
 
 	table_begin(&t, f, true, columns, 4, 1u << 3);
 	fill(&t);
-	is(f, "[\n    {\n        \"name\": \"dom\\n0\",\n        \"domid\": 7,\n        \"time\": 2.250,\n"
-	      "        \"pool\": null\n    },\n    {\n        \"name\": null,\n        \"domid\": null,\n"
+	is(f, "[\n    {\n        \"name\": \"dom\\n0\",\n        \"domid\": 7,\n        \"time\": "
+	      "2.250,\n"
+	      "        \"pool\": null\n    },\n    {\n        \"name\": null,\n        \"domid\": "
+	      "null,\n"
 	      "        \"time\": 0.000,\n        \"pool\": \"p\"\n    }\n]\n");
 }
 END_TEST
 
-TEST_MAIN("xl_print", control_characters_stay_in_their_cell, json_is_indented_by_four, a_table_as_columns,
-	  the_same_table_as_json)
+TEST_MAIN("xl_print", control_characters_stay_in_their_cell, json_is_indented_by_four,
+	  a_table_as_columns, the_same_table_as_json)

@@ -535,16 +535,16 @@ TEST_BEGIN(xsa_419)
 TEST_END
 
 TEST_BEGIN(xsa_420)
-	static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
+static const uint32_t lengths[] = { 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xffffffff };
 
-	for (unsigned i = 0; i < array_size(lengths); i++) {
-		struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
-		unsigned c = rig_client(r, 5);
+for (unsigned i = 0; i < array_size(lengths); i++) {
+	struct wire_header h = { WIRE_WRITE, 1, 0, lengths[i] };
+	unsigned c = rig_client(r, 5);
 
-		(void)local_send(r->c[c].l, &h, sizeof(h));
-		ck_assert_uint_eq(r->c[c].nr_replies, 0);
-		rig_ok(r, rig_write(r, other, 0, "alive", ""));
-		rig_close(r, c);
+	(void)local_send(r->c[c].l, &h, sizeof(h));
+	ck_assert_uint_eq(r->c[c].nr_replies, 0);
+	rig_ok(r, rig_write(r, other, 0, "alive", ""));
+	rig_close(r, c);
 	}
 TEST_END
 
@@ -640,9 +640,10 @@ TEST_BEGIN(xsa_481)
 					     "/local/domain/1/",
 					     "/local/domain/99999999999/x",
 					     "local/domain/" };
-	static const unsigned types[] = { WIRE_DIRECTORY, WIRE_READ,          WIRE_GET_PERMS, WIRE_WATCH,
-					  WIRE_UNWATCH,   WIRE_WRITE,         WIRE_MKDIR,     WIRE_RM,
-					  WIRE_SET_PERMS, WIRE_DIRECTORY_PART };
+	static const unsigned types[] = { WIRE_DIRECTORY,     WIRE_READ,    WIRE_GET_PERMS,
+					  WIRE_WATCH,         WIRE_UNWATCH, WIRE_WRITE,
+					  WIRE_MKDIR,         WIRE_RM,      WIRE_SET_PERMS,
+					  WIRE_DIRECTORY_PART };
 
 	for (unsigned i = 0; i < array_size(paths); i++)
 		for (unsigned t = 0; t < array_size(types); t++)

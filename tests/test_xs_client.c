@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The wire client against a peer that keeps to a script, over a socket pair: order, floods both ways, pieces, lies, silence.
+ * The wire client against a peer that keeps to a script, over a socket pair: order, floods both
+ * ways, pieces, lies, silence.
  */
 #include "tests/test.h"
 
@@ -26,7 +27,7 @@ static void finish(void)
 	peer_finish();
 }
 
-/* --- pipelines --------------------------------------------------------------------------------- */
+/* --- pipelines -------------------------------------------------------------------------------- */
 
 #define NR_FLOOD 3000
 
@@ -124,7 +125,7 @@ START_TEST(reply_in_pieces)
 }
 END_TEST
 
-/* --- the kernel's device ------------------------------------------------------------------------- */
+/* --- the kernel's device ---------------------------------------------------------------------- */
 
 /* What comes before the last answer would overwrite what the kernel has not sent yet. */
 static void script_device(int fd)
@@ -146,14 +147,16 @@ START_TEST(one_request_at_a_time_to_a_device)
 
 	start(script_device, true);
 	for (int i = 0; i < 5; i++)
-		ck_ok(xs_client_queue_path(client, i == 2 ? XS_WATCH : XS_READ, 0, "/p", "t", 2, &err), &err);
+		ck_ok(xs_client_queue_path(client, i == 2 ? XS_WATCH : XS_READ, 0, "/p", "t", 2,
+					   &err),
+		      &err);
 	for (int i = 0; i < 5; i++)
 		ck_ok(xs_client_next(client, &reply, &err), &err);
 	finish();
 }
 END_TEST
 
-/* --- lies and silence ---------------------------------------------------------------------------- */
+/* --- lies and silence ------------------------------------------------------------------------- */
 
 static void script_too_long(int fd)
 {
@@ -204,9 +207,11 @@ START_TEST(a_lie_breaks_for_good)
 	for (size_t i = 0; i < array_size(lies); i++) {
 		start(lies[i].script, false);
 		xs_client_set_timeout(client, 200);
-		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err, lies[i].code, "");
+		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err,
+			 lies[i].code, "");
 		ck_assert_int_ne(err.msg[0], '\0');
-		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err, lies[i].code, "");
+		ck_fails(xs_client_call(client, XS_READ, 0, "/p", NULL, 0, &reply, &err), &err,
+			 lies[i].code, "");
 		ck_fails(xs_client_try_reply(client, &reply, &err), &err, lies[i].code, "");
 		finish();
 	}
@@ -234,15 +239,17 @@ START_TEST(request_too_long)
 	static const char body[XS_PAYLOAD_MAX];
 
 	start(peer_silence, false);
-	ck_assert_int_eq(xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body), &err), -1);
+	ck_assert_int_eq(xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body), &err),
+			 -1);
 	ck_assert_int_eq(err.code, E2BIG);
 	ck_assert_uint_eq(xs_client_nr_pending(client), 0);
-	ck_assert_int_eq(xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body) - 3, &err), 0);
+	ck_assert_int_eq(
+		xs_client_queue_path(client, XS_WRITE, 0, "/p", body, sizeof(body) - 3, &err), 0);
 	finish();
 }
 END_TEST
 
-/* --- events -------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void script_events(int fd)
 {
@@ -315,12 +322,13 @@ START_TEST(without_waiting)
 }
 END_TEST
 
-/* --- no memory ----------------------------------------------------------------------------------- */
+/* --- no memory -------------------------------------------------------------------------------- */
 
 /* Answers the first request, whatever it is, if there is one and if anybody still listens. */
 static void script_lenient(int fd)
 {
-	static const struct xs_header event = { XS_WATCH_EVENT, 0, 0, 6 }, reply = { XS_WATCH, 0, 0, 3 };
+	static const struct xs_header event = { XS_WATCH_EVENT, 0, 0, 6 },
+				      reply = { XS_WATCH, 0, 0, 3 };
 	char in[sizeof(event) + 6], out[2 * sizeof(event) + 9];
 
 	if (read(fd, in, sizeof(in)) != sizeof(in))
@@ -364,7 +372,8 @@ START_TEST(no_memory_is_an_error)
 		int r = with_faults(fd);
 
 		has_failed = fault_disarm();
-		ck_assert_msg(has_failed ? r < 0 && err.code == ENOMEM : r == 0, "allocation %u: %s", nth, err.msg);
+		ck_assert_msg(has_failed ? r < 0 && err.code == ENOMEM : r == 0,
+			      "allocation %u: %s", nth, err.msg);
 		peer_finish();
 	}
 }
@@ -382,5 +391,5 @@ START_TEST(error_names)
 END_TEST
 
 TEST_MAIN("xs_client", flood_of_a_socket, flood_of_a_device, batch_goes_out_whole, reply_in_pieces,
-	  one_request_at_a_time_to_a_device, a_lie_breaks_for_good, unasked_reply, request_too_long, events,
-	  without_waiting, no_memory_is_an_error, error_names)
+	  one_request_at_a_time_to_a_device, a_lie_breaks_for_good, unasked_reply, request_too_long,
+	  events, without_waiting, no_memory_is_an_error, error_names)

@@ -288,7 +288,8 @@ START_TEST(a_live_update_keeps_its_clients)
 	ck_assert_str_eq(call(a, WIRE_WATCH, "/a\0token", 9), "OK");
 	ck_assert_str_eq(take_reply(a, &type), "/a");
 	for (unsigned i = 0; i < 3; i++) {
-		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s", 15), "Not in live-update session.");
+		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s", 15),
+				 "Not in live-update session.");
 		ck_assert_str_eq(call(b, WIRE_CONTROL, words, (uint32_t)n), "OK");
 		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s\0-v\0" "9", 20), "EINVAL");
 		ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-s\0-v\0" "2", 20), "OK");
@@ -298,8 +299,10 @@ START_TEST(a_live_update_keeps_its_clients)
 		ck_assert_str_eq(call(a, WIRE_READ, "/a", 3), "w");
 	}
 	/* Nothing is lost when the program cannot be started. */
-	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/dev/null", 25), "File not executable.");
-	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/nowhere", 24), "File not accessible.");
+	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/dev/null", 25),
+			 "File not executable.");
+	ck_assert_str_eq(call(b, WIRE_CONTROL, "live-update\0-f\0/nowhere", 24),
+			 "File not accessible.");
 	ck_assert_str_eq(call(b, WIRE_READ, "/a", 3), "w");
 	close(a);
 	close(b);

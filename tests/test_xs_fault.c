@@ -80,8 +80,8 @@ static void begin(void)
 	rig_ok(r, rig_watch(r, dom0, "/", "w"));
 	rig_ok(r, rig_watch(r, guest, "data", "w"));
 	rig_ok(r, rig_watch(r, guest, "data/b/c", "w"));
-	/* One transaction that has something to carry over, because the live root has moved since.
-	 */
+	/* One transaction that has something to carry over, because the live root has moved
+	 * since. */
 	tx = rig_start(r, guest);
 	rig_ok(r, rig_write(r, guest, tx, "data/in-txn/deep", "v"));
 	rig_ok(r, rig_rm(r, guest, tx, "data/b"));

@@ -639,5 +639,6 @@ TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_wha
 	  events_of_a_commit_come_in_order, watch_and_unwatch_are_outside_transactions,
 	  reset_watches_drops_watches_and_transactions, domains_come_and_go,
 	  a_dead_domain_leaves_nothing, a_transaction_makes_nothing_for_the_dead,
-	  orphans_can_be_kept, features_are_offered_and_masked, quotas_are_shown_and_set, every_quota_is_exact, nodes_of_a_transaction_are_limited,
-	  control_answers, unknown_operations_are_refused)
+	  orphans_can_be_kept, features_are_offered_and_masked, quotas_are_shown_and_set,
+	  every_quota_is_exact, nodes_of_a_transaction_are_limited, control_answers,
+	  unknown_operations_are_refused)

@@ -30,97 +30,146 @@ static const struct row {
 	{ "There is no distinction between directories and leaf nodes.",
 	  "0 WRITE /p|v = OK|; 0 WRITE /p/q|w = OK|; 0 READ /p| = v; 0 DIRECTORY /p| = q|" },
 	{ "Permitted are ASCII alphanumerics and - / _ @.",
-	  "0 WRITE /aZ09-_@|v = OK|; 0 READ /a.b| = !EINVAL; 0 READ /a b| = !EINVAL; 0 READ /a:b| = !EINVAL" },
-	{ "Doubled and trailing slashes (except to specify the root) are forbidden, and so is the empty path.",
-	  "0 READ //| = !EINVAL; 0 READ /a/| = !EINVAL; 0 READ /a//b| = !EINVAL; 0 READ | = !EINVAL; 0 READ /| = -" },
+	  "0 WRITE /aZ09-_@|v = OK|; 0 READ /a.b| = !EINVAL; 0 READ /a b| = !EINVAL; 0 READ /a:b| "
+	  "= !EINVAL" },
+	{ "Doubled and trailing slashes (except to specify the root) are forbidden, and so is the "
+	  "empty path.",
+	  "0 READ //| = !EINVAL; 0 READ /a/| = !EINVAL; 0 READ /a//b| = !EINVAL; 0 READ | = "
+	  "!EINVAL; 0 READ /| = -" },
 	{ "A reply has the type, req_id and tx_id of its request; an error has the type ERROR.",
-	  "0 READ /| = -; 0 READ /none| = !ENOENT; 0 TRANSACTION_START | = $|; 0@1 READ /none| = !ENOENT" },
-	{ "ERROR carries the name of an errno value.", "0 READ /none| = !ENOENT; 1 RELEASE 2| = !EACCES" },
-	{ "A success without other payload says OK.", "0 MKDIR /a| = OK|; 0 RM /a| = OK|; 0 SET_PERMS /|n0| = OK|" },
-	{ "A path that starts with / is that path; one that does not is relative to /local/domain/<domid>.",
+	  "0 READ /| = -; 0 READ /none| = !ENOENT; 0 TRANSACTION_START | = $|; 0@1 READ /none| = "
+	  "!ENOENT" },
+	{ "ERROR carries the name of an errno value.",
+	  "0 READ /none| = !ENOENT; 1 RELEASE 2| = !EACCES" },
+	{ "A success without other payload says OK.",
+	  "0 MKDIR /a| = OK|; 0 RM /a| = OK|; 0 SET_PERMS /|n0| = OK|" },
+	{ "A path that starts with / is that path; one that does not is relative to "
+	  "/local/domain/<domid>.",
 	  "0 WRITE /local/domain/1/x/y|v = OK|; 1 READ x/y| = v; 1 READ /local/domain/1/x/y| = v" },
-	{ "READ and WRITE: the octet string at a path.", "0 WRITE /v|a|b|c = OK|; 0 READ /v| = a|b|c" },
-	{ "WRITE creates any missing parents, with empty values.", "0 WRITE /w/x/y|v = OK|; 0 READ /w/x| = -" },
+	{ "READ and WRITE: the octet string at a path.",
+	  "0 WRITE /v|a|b|c = OK|; 0 READ /v| = a|b|c" },
+	{ "WRITE creates any missing parents, with empty values.",
+	  "0 WRITE /w/x/y|v = OK|; 0 READ /w/x| = -" },
 	{ "MKDIR creates a path and its missing parents with empty values.",
 	  "0 MKDIR /m/n/o| = OK|; 0 READ /m/n/o| = -; 0 READ /m| = -" },
 	{ "MKDIR: if the path or any parent exists, its value is left unchanged.",
 	  "0 WRITE /m|v = OK|; 0 MKDIR /m| = OK|; 0 MKDIR /m/n| = OK|; 0 READ /m| = v" },
 	{ "RM deletes a path and all of its children.",
-	  "0 WRITE /r/s/t|v = OK|; 0 RM /r| = OK|; 0 READ /r/s/t| = !ENOENT; 0 READ /r| = !ENOENT" },
-	{ "RM: it is not an error if the path does not exist.", "0 MKDIR /r| = OK|; 0 RM /r/none| = OK|; 0 RM /none| = OK|" },
-	{ "RM: it is an error if its immediate parent does not exist either.", "0 RM /none/none| = !ENOENT" },
+	  "0 WRITE /r/s/t|v = OK|; 0 RM /r| = OK|; 0 READ /r/s/t| = !ENOENT; 0 READ /r| = "
+	  "!ENOENT" },
+	{ "RM: it is not an error if the path does not exist.",
+	  "0 MKDIR /r| = OK|; 0 RM /r/none| = OK|; 0 RM /none| = OK|" },
+	{ "RM: it is an error if its immediate parent does not exist either.",
+	  "0 RM /none/none| = !ENOENT" },
 	{ "DIRECTORY lists the immediate children, as only the leafnames.",
-	  "0 WRITE /d/a/b|v = OK|; 0 WRITE /d/c|v = OK|; 0 DIRECTORY /d| = a|c|; 0 DIRECTORY /d/c| = -" },
-	{ "DIRECTORY_PART starts at a byte offset; its generation is the same while the node has not changed.",
-	  "0 WRITE /d/a|v = OK|; 0 WRITE /d/c|v = OK|; 0 DIRECTORY_PART /d|2| = *|c||; 0 DIRECTORY_PART /d|0| = *|a|c||" },
+	  "0 WRITE /d/a/b|v = OK|; 0 WRITE /d/c|v = OK|; 0 DIRECTORY /d| = a|c|; 0 DIRECTORY /d/c| "
+	  "= -" },
+	{ "DIRECTORY_PART starts at a byte offset; its generation is the same while the node has "
+	  "not changed.",
+	  "0 WRITE /d/a|v = OK|; 0 WRITE /d/c|v = OK|; 0 DIRECTORY_PART /d|2| = *|c||; 0 "
+	  "DIRECTORY_PART /d|0| = *|a|c||" },
 	{ "GET_PERMS and SET_PERMS: w, r, b and n with a domid.",
-	  "0 MKDIR /g| = OK|; 0 SET_PERMS /g|n0|r1|w2| = OK|; 0 GET_PERMS /g| = n0|r1|w2|; 1 READ /g| = -; 2 READ /g| = !EACCES; "
-	  "2 WRITE /g|v = OK|; 1 WRITE /g|v = !EACCES; 0 SET_PERMS /g|b0| = OK|; 1 WRITE /g|w = OK|; 2 READ /g| = w; "
+	  "0 MKDIR /g| = OK|; 0 SET_PERMS /g|n0|r1|w2| = OK|; 0 GET_PERMS /g| = n0|r1|w2|; 1 READ "
+	  "/g| = -; 2 READ /g| = !EACCES; "
+	  "2 WRITE /g|v = OK|; 1 WRITE /g|v = !EACCES; 0 SET_PERMS /g|b0| = OK|; 1 WRITE /g|w = "
+	  "OK|; 2 READ /g| = w; "
 	  "0 SET_PERMS /g|x0| = !EINVAL" },
 	{ "The first entry names the owner, who has all rights.",
-	  "0 MKDIR /o| = OK|; 0 SET_PERMS /o|n1| = OK|; 1 WRITE /o|v = OK|; 1 READ /o| = v; 1 SET_PERMS /o|n1|r2| = OK|; "
+	  "0 MKDIR /o| = OK|; 0 SET_PERMS /o|n1| = OK|; 1 WRITE /o|v = OK|; 1 READ /o| = v; 1 "
+	  "SET_PERMS /o|n1|r2| = OK|; "
 	  "2 READ /o| = v; 2 SET_PERMS /o|n2| = !EACCES; 1 SET_PERMS /o|n2| = !EPERM" },
-	{ "A watch is triggered once straight away, with the path of the watch.", "0 WATCH /w|t| = OK|; 0 > /w|t|" },
-	{ "Creation, change of contents, of permissions, and removal generate an event on the changed path.",
-	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 WRITE /w/a|v = OK|; 0 > /w/a|t|; 0 WRITE /w/a|w = OK|; 0 > /w/a|t|; "
+	{ "A watch is triggered once straight away, with the path of the watch.",
+	  "0 WATCH /w|t| = OK|; 0 > /w|t|" },
+	{ "Creation, change of contents, of permissions, and removal generate an event on the "
+	  "changed path.",
+	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 WRITE /w/a|v = OK|; 0 > /w/a|t|; 0 WRITE /w/a|w = "
+	  "OK|; 0 > /w/a|t|; "
 	  "0 SET_PERMS /w/a|n0|r1| = OK|; 0 > /w/a|t|; 0 RM /w/a| = OK|; 0 > /w/a|t|" },
 	{ "Changes in transactions cause an event only if and when committed.",
-	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 TRANSACTION_START | = $|; 0@1 WRITE /w/a|v = OK|; 0 > -; 0@1 TRANSACTION_END T| = OK|; "
-	  "0 > /w/a|t|; 0 TRANSACTION_START | = $|; 0@2 WRITE /w/b|v = OK|; 0@2 TRANSACTION_END F| = OK|; 0 > -" },
-	{ "Each event is matched against all watches; it matches if it is a child of the watch's path.",
-	  "0 WATCH /|r| = OK|; 0 WATCH /w|t| = OK|; 1 WATCH /w|u| = OK|; 0 > /|r| /w|t|; 1 > /w|u|; 0 WRITE /w/a|v = OK|; "
-	  "0 > /w/a|r| /w/a|t|; 1 > -; 0 SET_PERMS /w/a|r0| = OK|; 0 > /w/a|r| /w/a|t|; 1 > /w/a|u|; 0 MKDIR /wa| = OK|; 0 > /wa|r|; 1 > -" },
+	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 TRANSACTION_START | = $|; 0@1 WRITE /w/a|v = OK|; 0 > "
+	  "-; 0@1 TRANSACTION_END T| = OK|; "
+	  "0 > /w/a|t|; 0 TRANSACTION_START | = $|; 0@2 WRITE /w/b|v = OK|; 0@2 TRANSACTION_END F| "
+	  "= OK|; 0 > -" },
+	{ "Each event is matched against all watches; it matches if it is a child of the watch's "
+	  "path.",
+	  "0 WATCH /|r| = OK|; 0 WATCH /w|t| = OK|; 1 WATCH /w|u| = OK|; 0 > /|r| /w|t|; 1 > "
+	  "/w|u|; 0 WRITE /w/a|v = OK|; "
+	  "0 > /w/a|r| /w/a|t|; 1 > -; 0 SET_PERMS /w/a|r0| = OK|; 0 > /w/a|r| /w/a|t|; 1 > "
+	  "/w/a|u|; 0 MKDIR /wa| = OK|; 0 > /wa|r|; 1 > -" },
 	{ "@<wspecial> may have any syntax, but only the special events match.",
 	  "0 WATCH @anything|t| = OK|; 0 > @anything|t|; 0 MKDIR /a| = OK|; 0 > -" },
 	{ "@introduceDomain occurs on INTRODUCE, @releaseDomain on RELEASE.",
-	  "0 WATCH @introduceDomain|i| = OK|; 0 WATCH @releaseDomain|r| = OK|; 0 > @introduceDomain|i| @releaseDomain|r|; "
-	  "0 INTRODUCE 7|1|5| = OK|; 0 > @introduceDomain|i|; 0 RELEASE 7| = OK|; 0 > @releaseDomain|r|" },
-	{ "The tx_id in a WATCH request is ignored.", "0@9 WATCH /w|t| = OK|; 0 > /w|t|; 0@9 UNWATCH /w|t| = OK|" },
+	  "0 WATCH @introduceDomain|i| = OK|; 0 WATCH @releaseDomain|r| = OK|; 0 > "
+	  "@introduceDomain|i| @releaseDomain|r|; "
+	  "0 INTRODUCE 7|1|5| = OK|; 0 > @introduceDomain|i|; 0 RELEASE 7| = OK|; 0 > "
+	  "@releaseDomain|r|" },
+	{ "The tx_id in a WATCH request is ignored.",
+	  "0@9 WATCH /w|t| = OK|; 0 > /w|t|; 0@9 UNWATCH /w|t| = OK|" },
 	{ "One may rely on an event for a path one is able to read being deleted.",
-	  "0 WRITE /s|v = OK|; 0 SET_PERMS /s|n0|r1| = OK|; 1 WATCH /s|t| = OK|; 1 > /s|t|; 0 RM /s| = OK|; 1 > /s|t|" },
+	  "0 WRITE /s|v = OK|; 0 SET_PERMS /s|n0|r1| = OK|; 1 WATCH /s|t| = OK|; 1 > /s|t|; 0 RM "
+	  "/s| = OK|; 1 > /s|t|" },
 	{ "Events for what cannot be read are not sent.",
 	  "1 WATCH /s|t| = OK|; 1 > /s|t|; 0 WRITE /s/a|v = OK|; 0 RM /s| = OK|; 1 > -" },
 	{ "If a parent of the watch's path was removed, the event's path is that of the watch.",
-	  "0 WRITE /a/b/c|v = OK|; 0 WATCH /a/b|t| = OK|; 0 > /a/b|t|; 0 RM /a| = OK|; 0 > /a/b|t|" },
+	  "0 WRITE /a/b/c|v = OK|; 0 WATCH /a/b|t| = OK|; 0 > /a/b|t|; 0 RM /a| = OK|; 0 > "
+	  "/a/b|t|" },
 	{ "Iff the watch's path was relative, so is the event's.",
-	  "1 WATCH x|t| = OK|; 1 > x|t|; 1 WATCH /local/domain/1/x|u| = OK|; 1 > /local/domain/1/x|u|; 1 WRITE x/y|v = OK|; "
+	  "1 WATCH x|t| = OK|; 1 > x|t|; 1 WATCH /local/domain/1/x|u| = OK|; 1 > "
+	  "/local/domain/1/x|u|; 1 WRITE x/y|v = OK|; "
 	  "1 > x/y|t| /local/domain/1/x/y|u|" },
 	{ "UNWATCH takes path and token of a watch.",
-	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 UNWATCH /w|u| = !ENOENT; 0 UNWATCH /w|t| = OK|; 0 WRITE /w|v = OK|; 0 > -; "
+	  "0 WATCH /w|t| = OK|; 0 > /w|t|; 0 UNWATCH /w|u| = !ENOENT; 0 UNWATCH /w|t| = OK|; 0 "
+	  "WRITE /w|v = OK|; 0 > -; "
 	  "0 UNWATCH /w|t| = !ENOENT" },
-	{ "A watch with the same path and token exists only once.", "0 WATCH /w|t| = OK|; 0 WATCH /w|t| = !EEXIST; 0 > /w|t|" },
+	{ "A watch with the same path and token exists only once.",
+	  "0 WATCH /w|t| = OK|; 0 WATCH /w|t| = !EEXIST; 0 > /w|t|" },
 	{ "RESET_WATCHES resets all watches and transactions of the caller.",
-	  "1 WATCH x|t| = OK|; 1 > x|t|; 1 TRANSACTION_START | = $|; 1 RESET_WATCHES | = OK|; 1 WRITE x|v = OK|; 1 > -; "
+	  "1 WATCH x|t| = OK|; 1 > x|t|; 1 TRANSACTION_START | = $|; 1 RESET_WATCHES | = OK|; 1 "
+	  "WRITE x|v = OK|; 1 > -; "
 	  "1@1 READ x| = !ENOENT" },
-	{ "TRANSACTION_START gives an id to be used in tx_id.", "1 TRANSACTION_START | = $|; 1@1 WRITE x|v = OK|; 1@1 READ x| = v" },
+	{ "TRANSACTION_START gives an id to be used in tx_id.",
+	  "1 TRANSACTION_START | = $|; 1@1 WRITE x|v = OK|; 1@1 READ x| = v" },
 	{ "Reads and writes happen on the transaction's copy.",
-	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 WRITE /c|2 = OK|; 0 READ /c| = 1; 0@1 READ /c| = 2" },
+	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 WRITE /c|2 = OK|; 0 READ /c| = 1; "
+	  "0@1 READ /c| = 2" },
 	{ "It is not legal to send a non-0 tx_id in TRANSACTION_START.",
 	  "0 TRANSACTION_START | = $|; 0@1 TRANSACTION_START | = !EBUSY" },
-	{ "TRANSACTION_END: tx_id must refer to an existing transaction, and is no longer valid afterwards.",
-	  "0@9 TRANSACTION_END T| = !ENOENT; 0 TRANSACTION_END T| = !ENOENT; 0 TRANSACTION_START | = $|; "
+	{ "TRANSACTION_END: tx_id must refer to an existing transaction, and is no longer valid "
+	  "afterwards.",
+	  "0@9 TRANSACTION_END T| = !ENOENT; 0 TRANSACTION_END T| = !ENOENT; 0 TRANSACTION_START | "
+	  "= $|; "
 	  "0@1 TRANSACTION_END T| = OK|; 0@1 TRANSACTION_END T| = !ENOENT; 0@1 READ /| = !ENOENT" },
 	{ "If F, the transaction is discarded.",
-	  "0 TRANSACTION_START | = $|; 0@1 WRITE /c|2 = OK|; 0@1 TRANSACTION_END F| = OK|; 0 READ /c| = !ENOENT" },
+	  "0 TRANSACTION_START | = $|; 0@1 WRITE /c|2 = OK|; 0@1 TRANSACTION_END F| = OK|; 0 READ "
+	  "/c| = !ENOENT" },
 	{ "If T, it is committed, and conflicting writes in between give EAGAIN.",
-	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 READ /c| = 1; 0 WRITE /c|2 = OK|; 0@1 WRITE /d|3 = OK|; "
+	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 READ /c| = 1; 0 WRITE /c|2 = OK|; "
+	  "0@1 WRITE /d|3 = OK|; "
 	  "0@1 TRANSACTION_END T| = !EAGAIN; 0 READ /d| = !ENOENT" },
 	{ "Only writes to paths that the transaction read or wrote conflict.",
-	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 READ /c| = 1; 0@1 WRITE /c|2 = OK|; 0 WRITE /x|2 = OK|; "
+	  "0 WRITE /c|1 = OK|; 0 TRANSACTION_START | = $|; 0@1 READ /c| = 1; 0@1 WRITE /c|2 = OK|; "
+	  "0 WRITE /x|2 = OK|; "
 	  "0@1 TRANSACTION_END T| = OK|; 0 READ /c| = 2" },
 	{ "INTRODUCE, RELEASE, RESUME, SET_TARGET and CONTROL are prevented other than by dom0.",
-	  "1 INTRODUCE 7|1|5| = !EACCES; 1 RELEASE 2| = !EACCES; 1 RESUME 2| = !EACCES; 1 SET_TARGET 1|2| = !EACCES; "
+	  "1 INTRODUCE 7|1|5| = !EACCES; 1 RELEASE 2| = !EACCES; 1 RESUME 2| = !EACCES; 1 "
+	  "SET_TARGET 1|2| = !EACCES; "
 	  "1 CONTROL help| = !EACCES" },
-	{ "GET_DOMAIN_PATH: /local/domain/<domid>, with domid normalised; whether it exists or not.",
+	{ "GET_DOMAIN_PATH: /local/domain/<domid>, with domid normalised; whether it exists or "
+	  "not.",
 	  "1 GET_DOMAIN_PATH 5| = /local/domain/5|; 1 GET_DOMAIN_PATH 007| = /local/domain/7|" },
 	{ "IS_DOMAIN_INTRODUCED: T from INTRODUCE until RELEASE.",
-	  "0 IS_DOMAIN_INTRODUCED 7| = F|; 0 INTRODUCE 7|1|5| = OK|; 0 IS_DOMAIN_INTRODUCED 7| = T|; 0 RELEASE 7| = OK|; "
+	  "0 IS_DOMAIN_INTRODUCED 7| = F|; 0 INTRODUCE 7|1|5| = OK|; 0 IS_DOMAIN_INTRODUCED 7| = "
+	  "T|; 0 RELEASE 7| = OK|; "
 	  "0 IS_DOMAIN_INTRODUCED 7| = F|" },
-	{ "SET_TARGET grants full access to what the target owns, and all its permissions elsewhere.",
-	  "0 SET_TARGET 2|1| = OK|; 1 WRITE x|v = OK|; 2 READ /local/domain/1/x| = v; 2 WRITE /local/domain/1/x|w = OK|; "
+	{ "SET_TARGET grants full access to what the target owns, and all its permissions "
+	  "elsewhere.",
+	  "0 SET_TARGET 2|1| = OK|; 1 WRITE x|v = OK|; 2 READ /local/domain/1/x| = v; 2 WRITE "
+	  "/local/domain/1/x|w = OK|; "
 	  "0 MKDIR /t| = OK|; 0 SET_PERMS /t|n0|r1| = OK|; 2 READ /t| = -" },
-	{ "CONTROL help lists the commands; check checks.", "0 CONTROL help| = *; 0 CONTROL check| = OK|; 0 CONTROL none| = !EINVAL" },
-	{ "Operations that are not known are answered.", "0 RESTRICT x| = !ENOSYS; 1 WATCH_EVENT x| = !ENOSYS" },
+	{ "CONTROL help lists the commands; check checks.",
+	  "0 CONTROL help| = *; 0 CONTROL check| = OK|; 0 CONTROL none| = !EINVAL" },
+	{ "Operations that are not known are answered.",
+	  "0 RESTRICT x| = !ENOSYS; 1 WATCH_EVENT x| = !ENOSYS" },
 };
 
 /* The carriers: bytes to and from a client of the daemon. */
@@ -296,8 +345,8 @@ static bool next_reply(struct peer *p, struct wire_header *h, char *body, size_t
 		if (h->type != WIRE_WATCH_EVENT)
 			return true;
 		ck_assert(h->req_id == 0 && h->tx_id == 0);
-		snprintf(p->events + strlen(p->events), sizeof(p->events) - strlen(p->events), "%s%s", p->events[0] ? " " : "",
-			 body);
+		snprintf(p->events + strlen(p->events), sizeof(p->events) - strlen(p->events),
+			 "%s%s", p->events[0] ? " " : "", body);
 	}
 	return false;
 }
@@ -336,10 +385,12 @@ static void check_events(struct peer *p, const char *wanted, const char *says)
 	char body[64];
 
 	turns();
-	ck_assert_msg(!next_reply(p, &h, body, sizeof(body)), "%s: a reply too many: %s", says, body);
+	ck_assert_msg(!next_reply(p, &h, body, sizeof(body)), "%s: a reply too many: %s", says,
+		      body);
 	if (!strcmp(wanted, "-"))
 		wanted = "";
-	ck_assert_msg(!strcmp(p->events, wanted), "%s: told '%s', wanted '%s'", says, p->events, wanted);
+	ck_assert_msg(!strcmp(p->events, wanted), "%s: told '%s', wanted '%s'", says, p->events,
+		      wanted);
 	p->events[0] = '\0';
 }
 
@@ -371,7 +422,8 @@ static void run_step(char *step, const char *says)
 	h.len = (uint32_t)len;
 	memcpy(message, &h, sizeof(h));
 	peer_send(p, message, WIRE_HEADER + len);
-	ck_assert_msg(next_reply(p, &h, body, sizeof(body)), "%s: %s %s: no reply", says, type, payload);
+	ck_assert_msg(next_reply(p, &h, body, sizeof(body)), "%s: %s %s: no reply", says, type,
+		      payload);
 	ck_assert_uint_eq(h.req_id, req_id);
 	if (step[1] == '@')
 		ck_assert_uint_eq(h.tx_id, step[2] == '9' ? 4711 : txns[step[2] - '0']);
@@ -379,8 +431,10 @@ static void run_step(char *step, const char *says)
 		snprintf(shown, sizeof(shown), "!%.*s", (int)strlen(body) - 1, body);
 	else
 		snprintf(shown, sizeof(shown), "%s", h.len ? body : "-");
-	ck_assert_msg(h.type == WIRE_ERROR || h.type == type_of(type), "%s: reply of type %u", says, h.type);
-	ck_assert_msg(matches(shown, wanted), "%s: %s %s: got '%s', wanted '%s'", says, type, payload, shown, wanted);
+	ck_assert_msg(h.type == WIRE_ERROR || h.type == type_of(type), "%s: reply of type %u", says,
+		      h.type);
+	ck_assert_msg(matches(shown, wanted), "%s: %s %s: got '%s', wanted '%s'", says, type,
+		      payload, shown, wanted);
 }
 
 static void begin(void)
@@ -504,7 +558,8 @@ START_TEST(limits_of_length)
 }
 END_TEST
 
-/* A guest that Xen started finds its ring, asks, and only then the store is told of it: the request counts. */
+/* A guest that Xen started finds its ring, asks, and only then the store is told of it: the request
+ * counts. */
 START_TEST(asked_before_anybody_listened)
 {
 	static const char request[] = "\2\0\0\0\7\0\0\0\0\0\0\0\2\0\0\0x";

@@ -111,7 +111,8 @@ struct xs_header peer_expect(int fd, enum xs_type type, const void *payload, siz
 	return h;
 }
 
-void peer_answer(int fd, enum xs_type type, const void *payload, size_t len, const void *answer, size_t answer_len)
+void peer_answer(int fd, enum xs_type type, const void *payload, size_t len, const void *answer,
+		 size_t answer_len)
 {
 	struct xs_header h = peer_expect(fd, type, payload, len);
 

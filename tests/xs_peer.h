@@ -9,8 +9,8 @@
 #include "xs/proto.h"
 
 /*
- * A store daemon that keeps to a script, in a child process: for what a real one does not do on demand. A broken expectation
- * is the child's exit status, which peer_finish checks.
+ * A store daemon that keeps to a script, in a child process: for what a real one does not do on
+ * demand. A broken expectation is the child's exit status, which peer_finish checks.
  */
 
 #define peer_check(cond)                                                                   \
@@ -33,7 +33,8 @@ void peer_write(int fd, const void *data, size_t len);
 void peer_send(int fd, uint32_t type, uint32_t id, uint32_t tx, const void *data, size_t len);
 /* Take a request that must be of this type and payload, and answer it (NULL: "OK"). */
 struct xs_header peer_expect(int fd, enum xs_type type, const void *payload, size_t len);
-void peer_answer(int fd, enum xs_type type, const void *payload, size_t len, const void *answer, size_t answer_len);
+void peer_answer(int fd, enum xs_type type, const void *payload, size_t len, const void *answer,
+		 size_t answer_len);
 void peer_refuse(int fd, enum xs_type type, const void *payload, size_t len, const char *error);
 void peer_silence(int fd);	/* read until the client hangs up */
 

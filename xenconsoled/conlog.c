@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Log files of consoles: names, timestamps, bounds. Knows nothing of where the text comes from; what is in it is the
- * guest's business and never interpreted.
+ * Log files of consoles: names, timestamps, bounds. Knows nothing of where the text comes from;
+ * what is in it is the guest's business and never interpreted.
  */
 #include "xenconsoled/conlog.h"
 
@@ -17,7 +17,8 @@
 #include <unistd.h>
 #include "base/log.h"
 
-void conlog_file_name(char *buf, size_t size, const char *prefix, const char *name, const char *suffix)
+void conlog_file_name(char *buf, size_t size, const char *prefix, const char *name,
+		      const char *suffix)
 {
 	size_t at = strlen(prefix);
 
@@ -32,7 +33,8 @@ void conlog_file_name(char *buf, size_t size, const char *prefix, const char *na
 static int open_file(struct conlog *l)
 {
 	struct stat st;
-	int fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	int fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		      0644);
 
 	if (fd < 0)
 		return -1;
@@ -90,12 +92,14 @@ static void rotate(struct conlog *l)
 {
 	char old[PATH_MAX];
 
-	if ((size_t)snprintf(old, sizeof(old), "%s.1", l->path) < sizeof(old) && rename(l->path, old) == 0) {
+	if ((size_t)snprintf(old, sizeof(old), "%s.1", l->path) < sizeof(old) &&
+	    rename(l->path, old) == 0) {
 		conlog_reopen(l);
 		return;
 	}
 	/* It stays bounded in any case. */
-	log_warn("log file %s: cannot be renamed to %s: %s; emptied", l->path, old, strerror(errno));
+	log_warn("log file %s: cannot be renamed to %s: %s; emptied", l->path, old,
+		 strerror(errno));
 	if (ftruncate(l->fd, 0) == 0)
 		l->size = 0;
 }
@@ -109,8 +113,8 @@ static void put(struct conlog *l, const char *data, size_t len)
 			continue;
 		if (n <= 0) {
 			if (!l->is_failing)
-				log_error("log file %s: %s; what is printed meanwhile is lost", l->path,
-					  strerror(n < 0 ? errno : ENOSPC));
+				log_error("log file %s: %s; what is printed meanwhile is lost",
+					  l->path, strerror(n < 0 ? errno : ENOSPC));
 			l->is_failing = true;
 			return;
 		}
@@ -201,7 +205,7 @@ void conlog_write(struct conlog *l, const char *data, size_t len)
 	flush(&b);
 }
 
-/* --- tails ------------------------------------------------------------------------------------------------------ */
+/* --- tails ------------------------------------------------------------------------------------ */
 
 static bool is_tail(const char *name)
 {
@@ -220,7 +224,8 @@ static void prune_tails(const char *dir)
 	struct stat st;
 
 	for (struct dirent *e; d && (e = readdir(d));) {
-		if (!is_tail(e->d_name) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (!is_tail(e->d_name) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		nr++;
 		if (!oldest[0] || st.st_mtim.tv_sec < when.tv_sec ||
@@ -235,8 +240,8 @@ static void prune_tails(const char *dir)
 		closedir(d);
 }
 
-int conlog_keep_tail(const char *dir, const char *name, const char *const data[2], const size_t len[2],
-		     struct err *err)
+int conlog_keep_tail(const char *dir, const char *name, const char *const data[2],
+		     const size_t len[2], struct err *err)
 {
 	char file[NAME_MAX + 1], path[PATH_MAX], new_path[PATH_MAX];
 	struct iovec iov[2];
@@ -256,7 +261,8 @@ int conlog_keep_tail(const char *dir, const char *name, const char *const data[2
 		iov[i] = (struct iovec){ (void *)(uintptr_t)data[i], len[i] };
 	n = writev(fd, iov, 2);
 	if (n != (ssize_t)(len[0] + len[1]) || rename(new_path, path) < 0)
-		err_set(err, errno ? errno : ENOSPC, "writing %s: %s", path, strerror(errno ? errno : ENOSPC));
+		err_set(err, errno ? errno : ENOSPC, "writing %s: %s", path,
+			strerror(errno ? errno : ENOSPC));
 	close(fd);
 	if (err->code)
 		return -1;

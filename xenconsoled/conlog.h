@@ -10,8 +10,9 @@
 #include "base/err.h"
 
 /*
- * A log of a console: appended to, reopened on request, bounded. A file that reaches its size is moved to FILE.1 (over the last
- * one), so a guest owns at most twice that. A disk that is full loses what is printed meanwhile, and that is all.
+ * A log of a console: appended to, reopened on request, bounded. A file that reaches its size is
+ * moved to FILE.1 (over the last one), so a guest owns at most twice that. A disk that is full
+ * loses what is printed meanwhile, and that is all.
  */
 
 struct conlog {
@@ -26,8 +27,10 @@ struct conlog {
 
 #define CONLOG_INIT { .fd = -1 }
 
-/* A name as it may stand in a file's: what could leave the folder or confuse a terminal becomes '_'. buf: NAME_MAX + 1. */
-void conlog_file_name(char *buf, size_t size, const char *prefix, const char *name, const char *suffix);
+/* A name as it may stand in a file's: what could leave the folder or confuse a terminal becomes
+ * '_'. buf: NAME_MAX + 1. */
+void conlog_file_name(char *buf, size_t size, const char *prefix, const char *name,
+		      const char *suffix);
 
 int conlog_open(struct conlog *l, const char *dir, const char *file, struct err *err) must_check;
 void conlog_close(struct conlog *l);
@@ -36,10 +39,10 @@ void conlog_reopen(struct conlog *l);
 /* Failures are told to the daemon's own log, once until writing works again. */
 void conlog_write(struct conlog *l, const char *data, size_t len);
 
-/* What a guest printed last, kept for `xl console --last NAME` in RUN_DIR/console/NAME.last; the oldest of more than
- * CONLOG_MAX_TAILS are forgotten. */
+/* What a guest printed last, kept for `xl console --last NAME` in RUN_DIR/console/NAME.last; the
+ * oldest of more than CONLOG_MAX_TAILS are forgotten. */
 #define CONLOG_MAX_TAILS 64
-int conlog_keep_tail(const char *dir, const char *name, const char *const data[2], const size_t len[2],
-		     struct err *err) must_check;
+int conlog_keep_tail(const char *dir, const char *name, const char *const data[2],
+		     const size_t len[2], struct err *err) must_check;
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Carries the bytes of one console. Knows ring, terminal, log and history; what consoles there are is guests.c's business.
+ * Carries the bytes of one console. Knows ring, terminal, log and history; what consoles there are
+ * is guests.c's business.
  */
 #include "xenconsoled/console.h"
 
@@ -11,7 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The guest's grant for its first console, by agreement with the builder (GNTTAB_RESERVED_CONSOLE). */
+/* The guest's grant for its first console, by agreement with the builder
+ * (GNTTAB_RESERVED_CONSOLE). */
 #define GRANT_CONSOLE 0
 /* How long a dead guest's terminal is kept for its reader. */
 #define LINGER_MS 2000
@@ -21,8 +23,8 @@ static void on_tty(struct ev_io *io, unsigned events);
 static void on_listener(struct ev_io *io, unsigned events);
 static void on_timer(struct ev_timer *timer);
 
-struct console *console_new(struct consoled *d, uint32_t domid, enum console_kind kind, unsigned num,
-			    struct err *err)
+struct console *console_new(struct consoled *d, uint32_t domid, enum console_kind kind,
+			    unsigned num, struct err *err)
 {
 	struct console *c = calloc(1, sizeof(*c));
 
@@ -97,7 +99,7 @@ void console_set_name(struct console *c, const char *name)
 	open_log(c);
 }
 
-/* --- the guest's side ------------------------------------------------------------------------------------------- */
+/* --- the guest's side ------------------------------------------------------------------------- */
 
 void console_disconnect(struct console *c)
 {
@@ -152,7 +154,8 @@ static int open_tty(struct console *c, const char *old_tty, const char *socket, 
 
 	if (c->tty.path)
 		return 0;
-	if ((socket ? tty_open_socket(&c->tty, socket, err) : tty_open_pty(&c->tty, old_tty, err)) < 0)
+	if ((socket ? tty_open_socket(&c->tty, socket, err) : tty_open_pty(&c->tty, old_tty, err)) <
+	    0)
 		return -1;
 	io->fd = socket ? c->tty.listener : c->tty.fd;
 	if (ev_io_add(c->d->ev, io, EPOLLIN, err) < 0) {
@@ -163,8 +166,8 @@ static int open_tty(struct console *c, const char *old_tty, const char *socket, 
 	return 0;
 }
 
-int console_connect(struct console *c, uint64_t ring_ref, uint32_t port, const char *old_tty, const char *socket,
-		    struct err *err)
+int console_connect(struct console *c, uint64_t ring_ref, uint32_t port, const char *old_tty,
+		    const char *socket, struct err *err)
 {
 	if (c->port >= 0 && ring_ref == c->ring_ref && port == c->remote_port)
 		return 0;
@@ -182,7 +185,7 @@ int console_connect(struct console *c, uint64_t ring_ref, uint32_t port, const c
 	return 0;
 }
 
-/* --- moving bytes ----------------------------------------------------------------------------------------------- */
+/* --- moving bytes ----------------------------------------------------------------------------- */
 
 static void lose_client(struct console *c)
 {
@@ -227,7 +230,8 @@ static void update_masks(struct console *c)
 	ev_io_mask(c->d->ev, &c->io, mask);
 }
 
-/* All the guest has printed, at most twice what a ring holds, or it could keep us here. How much it was. */
+/* All the guest has printed, at most twice what a ring holds, or it could keep us here. How much it
+ * was. */
 static size_t from_guest(struct console *c)
 {
 	char buf[2 * RING_OUT_SIZE];
@@ -235,11 +239,14 @@ static size_t from_guest(struct console *c)
 	int n = 0;
 
 	c->is_full = c->d->opt->keeps_overflow && history_room(&c->history) < sizeof(buf);
-	while (!c->is_full && len <= RING_OUT_SIZE && (n = ring_take(&c->ring, buf + len, RING_OUT_SIZE)) > 0)
+	while (!c->is_full && len <= RING_OUT_SIZE &&
+	       (n = ring_take(&c->ring, buf + len, RING_OUT_SIZE)) > 0)
 		len += (size_t)n;
 	if (n < 0) {
 		if (!c->was_wrong)
-			log_warn("domain %u: its console's indices are wrong; what they cover is dropped", c->domid);
+			log_warn("domain %u: its console's indices are wrong; what they cover is "
+				 "dropped",
+				 c->domid);
 		c->was_wrong = true;
 		ring_attach(&c->ring, c->page.addr);
 	}
@@ -262,7 +269,8 @@ static size_t serve(struct console *c)
 	return len;
 }
 
-/* The port stays masked while the clock looks after the ring, and while the terminal has to be read first. */
+/* The port stays masked while the clock looks after the ring, and while the terminal has to be read
+ * first. */
 static void serve_event(struct console *c)
 {
 	serve(c);
@@ -278,14 +286,16 @@ void console_event(struct console *c)
 		c->period_end_ms = now + CONSOLE_PERIOD_MS;
 		c->nr_events = 0;
 	}
-	if (++c->nr_events > CONSOLE_EVENTS && ev_timer_set(c->d->ev, &c->timer, now + CONSOLE_PACE_MS) == 0) {
+	if (++c->nr_events > CONSOLE_EVENTS &&
+	    ev_timer_set(c->d->ev, &c->timer, now + CONSOLE_PACE_MS) == 0) {
 		c->is_paced = true;
 		c->pace_ms = CONSOLE_PACE_MS;
 	}
 	serve_event(c);
 }
 
-/* Nothing came since the last look: the guest's events are waited for again. A byte that comes now finds the port unmasked or pending. */
+/* Nothing came since the last look: the guest's events are waited for again. A byte that comes now
+ * finds the port unmasked or pending. */
 static void on_pace(struct console *c)
 {
 	size_t len = serve(c);
@@ -295,7 +305,8 @@ static void on_pace(struct console *c)
 		c->pace_ms = CONSOLE_PACE_MS;
 	else if (c->pace_ms < CONSOLE_PACE_MAX_MS)
 		c->pace_ms *= 2;
-	c->is_paced = len > 0 && !c->is_full && ev_timer_set(c->d->ev, &c->timer, ev_now_ms(c->d->ev) + c->pace_ms) == 0;
+	c->is_paced = len > 0 && !c->is_full &&
+		      ev_timer_set(c->d->ev, &c->timer, ev_now_ms(c->d->ev) + c->pace_ms) == 0;
 	if (!c->is_paced && !c->is_full)
 		xen_unmask(c->d->xen, c->port);
 }
@@ -358,7 +369,7 @@ static void on_tty(struct ev_io *io, unsigned events)
 		update_masks(c);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void keep_tail(const struct console *c)
 {
@@ -379,7 +390,8 @@ static void linger(struct console *c)
 
 	c->is_tty_full = false;	/* nobody waits for the descriptor any more */
 	to_tty(c);
-	if (now >= c->linger_end_ms || c->tty.fd < 0 || (c->history.unsent == 0 && tty_is_drained(&c->tty)) ||
+	if (now >= c->linger_end_ms || c->tty.fd < 0 ||
+	    (c->history.unsent == 0 && tty_is_drained(&c->tty)) ||
 	    ev_timer_set(c->d->ev, &c->timer, now + LINGER_STEP_MS) < 0)
 		console_free(c);
 }

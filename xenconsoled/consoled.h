@@ -13,7 +13,8 @@
 
 struct consoled_options {
 	bool logs_guests, logs_hv, stamps_guests, stamps_hv, replaces_escape;
-	bool keeps_overflow;		/* a guest waits for its terminal, instead of losing the oldest output */
+	bool keeps_overflow; /* a guest waits for its terminal, instead of losing the oldest
+			      * output */
 	const char *log_dir, *tail_dir;
 	uint64_t log_max;		/* bytes a log file; 0: without bound */
 	size_t history_limit;

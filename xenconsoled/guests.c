@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Guests and their consoles. Knows the store's nodes (console, vuart, the channels' handshake); bytes are console.c's. What a
- * guest can write in the store (a channel's frontend) is taken as a wish and checked where it is used.
+ * Guests and their consoles. Knows the store's nodes (console, vuart, the channels' handshake);
+ * bytes are console.c's. What a guest can write in the store (a channel's frontend) is taken as a
+ * wish and checked where it is used.
  */
 #include "xenconsoled/guests.h"
 
@@ -16,7 +17,14 @@
 #define BACKENDS "/local/domain/0/backend/console"
 #define PATH_LEN 128
 
-enum xenbus_state { STATE_INITIALISING = 1, STATE_INIT_WAIT, STATE_INITIALISED, STATE_CONNECTED, STATE_CLOSING, STATE_CLOSED };
+enum xenbus_state {
+	STATE_INITIALISING = 1,
+	STATE_INIT_WAIT,
+	STATE_INITIALISED,
+	STATE_CONNECTED,
+	STATE_CLOSING,
+	STATE_CLOSED
+};
 
 struct guest;
 
@@ -41,7 +49,7 @@ struct guest {
 	struct list places;
 };
 
-/* --- requests ----------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void ask(struct place *p);
 
@@ -74,7 +82,7 @@ static void watch_place(struct place *p, enum xs_type type)
 	watch(p->g, type, p->path, token);
 }
 
-/* --- places --------------------------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static struct place *find_place(struct guest *guest, enum console_kind kind, unsigned num)
 {
@@ -99,7 +107,8 @@ static struct place *add_place(struct guest *guest, enum console_kind kind, unsi
 	p->kind = kind;
 	p->num = num;
 	if (kind == CONSOLE_CHANNEL)
-		snprintf(p->path, sizeof(p->path), "/local/domain/%u/device/console/%u", guest->domid, num);
+		snprintf(p->path, sizeof(p->path), "/local/domain/%u/device/console/%u",
+			 guest->domid, num);
 	else
 		snprintf(p->path, sizeof(p->path), "/local/domain/%u/%s", guest->domid,
 			 kind == CONSOLE_PV ? "console" : "vuart/0");
@@ -126,9 +135,20 @@ static void remove_place(struct place *p)
 	free_place(p, false);
 }
 
-/* --- what the store says of one place --------------------------------------------------------------------------------- */
+/* --- what the store says of one place --------------------------------------------------------- */
 
-enum value { V_RING_REF, V_PORT, V_TYPE, V_TTY, V_NAME, V_FRONT_STATE, V_BACK_STATE, V_ONLINE, V_CONNECTION, V_SOCKET };
+enum value {
+	V_RING_REF,
+	V_PORT,
+	V_TYPE,
+	V_TTY,
+	V_NAME,
+	V_FRONT_STATE,
+	V_BACK_STATE,
+	V_ONLINE,
+	V_CONNECTION,
+	V_SOCKET
+};
 
 static bool number(const char *text, uint64_t max, uint64_t *out)
 {
@@ -184,7 +204,8 @@ static int connect_place(struct place *p, char *const v[])
 	if (!p->console || console_connect(p->console, ring_ref, (uint32_t)port, v[V_TTY],
 					   is_socket ? v[V_SOCKET] : NULL, &err) < 0) {
 		if (!p->is_refused)
-			log_error("console of domain %u (%s): %s", p->guest->domid, p->path, err.msg);
+			log_error("console of domain %u (%s): %s", p->guest->domid, p->path,
+				  err.msg);
 		p->is_refused = true;
 		return -1;
 	}
@@ -203,7 +224,8 @@ static void negotiate(struct place *p, char *const v[])
 		remove_place(p);
 		return;
 	}
-	if (back == STATE_CLOSING || (number(v[V_ONLINE], 1, &online) && !online) || front >= STATE_CLOSING) {
+	if (back == STATE_CLOSING || (number(v[V_ONLINE], 1, &online) && !online) ||
+	    front >= STATE_CLOSING) {
 		if (p->console)
 			console_free(steal(p->console));
 		if (v[V_TYPE] && strcmp(v[V_TYPE], "xenconsoled") == 0)
@@ -257,14 +279,15 @@ static void ask(struct place *p)
 		snprintf(path, sizeof(path), "%s/state", p->path);
 		query_add(&p->g->store, q, XS_READ, path);
 		for (size_t i = 0; i < array_size(backend_keys); i++) {
-			snprintf(path, sizeof(path), BACKENDS "/%u/%u/%s", p->guest->domid, p->num, backend_keys[i]);
+			snprintf(path, sizeof(path), BACKENDS "/%u/%u/%s", p->guest->domid, p->num,
+				 backend_keys[i]);
 			query_add(&p->g->store, q, XS_READ, path);
 		}
 	}
 	query_send(&p->g->store, q);
 }
 
-/* --- guests ----------------------------------------------------------------------------------------------------------- */
+/* --- guests ----------------------------------------------------------------------------------- */
 
 static struct guest *find_guest(struct guests *g, uint32_t domid)
 {
@@ -373,7 +396,7 @@ static void look_around(struct guests *g)
 			remove_guest(guest, true);
 }
 
-/* --- events ----------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void on_backend(struct guests *g, const char *path)
 {
@@ -400,7 +423,8 @@ static void on_place(struct guests *g, const char *path, const char *token)
 	if (sscanf(token, "%u/%u/%u", &domid, &kind, &num) != 3)
 		return;
 	guest = find_guest(g, domid);
-	p = guest && kind <= CONSOLE_CHANNEL ? find_place(guest, (enum console_kind)kind, num) : NULL;
+	p = guest && kind <= CONSOLE_CHANNEL ? find_place(guest, (enum console_kind)kind, num)
+					     : NULL;
 	if (p)
 		ask(p);
 }

@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * The last bytes a guest printed, and how many of them its terminal has not taken yet: one buffer is both the queue to the
- * terminal and the tail that is kept when the guest dies. It grows up to its limit as it fills and forgets the oldest.
+ * The last bytes a guest printed, and how many of them its terminal has not taken yet: one buffer
+ * is both the queue to the terminal and the tail that is kept when the guest dies. It grows up to
+ * its limit as it fills and forgets the oldest.
  */
 
 #define HISTORY_LIMIT (32u << 10)
@@ -26,7 +27,8 @@ size_t history_add(struct history *h, const char *data, size_t len);
 /* How much can be added before something unsent is lost. */
 size_t history_room(const struct history *h);
 
-/* The next piece for the terminal, *len bytes of it (0: none); history_sent says how much of it went. */
+/* The next piece for the terminal, *len bytes of it (0: none); history_sent says how much of it
+ * went. */
 const char *history_next(const struct history *h, size_t *len);
 void history_sent(struct history *h, size_t len);
 

@@ -36,7 +36,8 @@ void hvlog_event(struct hvlog *h)
 	char buf[4096];
 	int n;
 
-	/* At most what a large ring holds: a hypervisor that prints without end must not keep the guests waiting. */
+	/* At most what a large ring holds: a hypervisor that prints without end must not keep the
+	 * guests waiting. */
 	for (int i = 0; i < 64; i++) {
 		n = xen_read_console(h->d->xen, buf, sizeof(buf), &h->index, &err);
 		if (n < 0)

@@ -24,7 +24,15 @@ struct arguments {
 	bool is_interactive, is_verbose, no_filter;
 };
 
-enum { OPT_LOG = 256, OPT_LOG_DIR, OPT_PID_FILE, OPT_REPLACE_ESCAPE, OPT_LOG_MAX, OPT_HISTORY, OPT_NO_SECCOMP };
+enum {
+	OPT_LOG = 256,
+	OPT_LOG_DIR,
+	OPT_PID_FILE,
+	OPT_REPLACE_ESCAPE,
+	OPT_LOG_MAX,
+	OPT_HISTORY,
+	OPT_NO_SECCOMP
+};
 
 static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -48,12 +56,14 @@ static const char usage_text[] =
 	"  -i, --interactive             stay in the foreground, messages to stderr\n"
 	"      --log=none|guest|hv|all   which consoles are logged (none)\n"
 	"      --log-dir=DIR             where (" XEN_LOG_DIR "/console)\n"
-	"      --log-max=SIZE            bytes a log may have before it becomes FILE.1; 0: any (4m)\n"
+	"      --log-max=SIZE            bytes a log may have before it becomes FILE.1; 0: any "
+	"(4m)\n"
 	"  -t, --timestamp=none|guest|hv|all\n"
 	"                                which logs have the time in front of each line (none)\n"
 	"      --replace-escape          '.' for escape characters in guests' logs\n"
 	"  -o, --overflow-data=discard|keep\n"
-	"                                when nobody reads a console: lose the oldest, or let the guest wait (discard)\n"
+	"                                when nobody reads a console: lose the oldest, or let the "
+	"guest wait (discard)\n"
 	"      --history=SIZE            how much of each guest's last output is kept (32k)\n"
 	"      --no-seccomp              do not filter system calls\n"
 	"      --pid-file=FILE           (" XEN_RUN_DIR "/xenconsoled.pid)\n"
@@ -78,7 +88,8 @@ static int parse_overflow(const char *word, bool *keeps, struct err *err)
 {
 	*keeps = strcmp(word, "keep") == 0;
 	if (!*keeps && strcmp(word, "discard") != 0)
-		return err_set(err, EINVAL, "--overflow-data: '%s' is neither discard nor keep", word);
+		return err_set(err, EINVAL, "--overflow-data: '%s' is neither discard nor keep",
+			       word);
 	return 0;
 }
 
@@ -139,7 +150,8 @@ static int parse_one(int option, struct arguments *a, struct err *err)
 	}
 }
 
-/* Into the background; what is returned is where to say that all is well. The parent waits for it, and is gone. */
+/* Into the background; what is returned is where to say that all is well. The parent waits for it,
+ * and is gone. */
 static int become_daemon(int *ready, struct err *err)
 {
 	int fds[2], null;
@@ -176,7 +188,7 @@ static void say_ready(int *ready)
 	*ready = -1;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------------------- */
 
 struct service {
 	struct consoled d;
@@ -216,8 +228,9 @@ static int start(struct service *s, const struct arguments *a, struct err *err)
 	s->interrupt = (struct ev_signal){ .signo = SIGINT, .fn = on_stop };
 	s->hup = (struct ev_signal){ .signo = SIGHUP, .fn = on_hup };
 	if (!s->d.ev || ev_signal_add(s->d.ev, &s->term, err) < 0 ||
-	    ev_signal_add(s->d.ev, &s->interrupt, err) < 0 || ev_signal_add(s->d.ev, &s->hup, err) < 0 ||
-	    xen_open(&s->d.xen, err) < 0 || guests_init(&s->guests, &s->d, err) < 0)
+	    ev_signal_add(s->d.ev, &s->interrupt, err) < 0 ||
+	    ev_signal_add(s->d.ev, &s->hup, err) < 0 || xen_open(&s->d.xen, err) < 0 ||
+	    guests_init(&s->guests, &s->d, err) < 0)
 		return -1;
 	if (a->opt.logs_hv) {
 		if (hvlog_open(&s->hvlog, &s->d, err) < 0)
@@ -229,8 +242,8 @@ static int start(struct service *s, const struct arguments *a, struct err *err)
 }
 
 /*
- * Xen's devices and the pid file are open. Root's user id stays: terminals, sockets, logs and, when it was restarted, the store are
- * root's to open.
+ * Xen's devices and the pid file are open. Root's user id stays: terminals, sockets, logs and, when
+ * it was restarted, the store are root's to open.
  */
 static int give_up_privileges(const struct arguments *a, struct err *err)
 {

@@ -92,7 +92,7 @@ static void on_retry(struct ev_timer *timer)
 	link->was_lost = false;
 }
 
-/* --- queries ---------------------------------------------------------------------------------------------------- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 struct query *query_new(struct store_link *link, void (*done)(struct query *q), void *owner)
 {
@@ -113,7 +113,8 @@ void query_add_tail(struct store_link *link, struct query *q, enum xs_type type,
 
 	if (q->nr == QUERY_MAX)
 		return;
-	/* One that cannot be sent is one that was refused; a broken connection is noticed where it is read. */
+	/* One that cannot be sent is one that was refused; a broken connection is noticed where it
+	 * is read. */
 	if (xs_client_queue_path(link->client, type, 0, path, tail, len, &err) == 0)
 		q->nr++;
 	else

@@ -7,8 +7,9 @@
 #include "xs/client.h"
 
 /*
- * The store without waiting: several requests make a query, whose answers come to a function when all are here. A store
- * that hangs or dies holds up no console; when it is back, `up` is called and everything is asked again.
+ * The store without waiting: several requests make a query, whose answers come to a function when
+ * all are here. A store that hangs or dies holds up no console; when it is back, `up` is called and
+ * everything is asked again.
  */
 
 #define QUERY_MAX 10

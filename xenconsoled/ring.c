@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The arithmetic of a console page. Knows nothing of where the page comes from, nor of event channels.
+ * The arithmetic of a console page. Knows nothing of where the page comes from, nor of event
+ * channels.
  */
 #include "xenconsoled/ring.h"
 
@@ -12,7 +13,8 @@ _Static_assert(offsetof(struct ring_page, in_cons) == 3072, "as in xen/io/consol
 /* The guest's fields: one load, one store, never a second look. */
 static uint32_t load(const uint32_t *p)
 {
-	return atomic_load_explicit((const _Atomic uint32_t *)(const void *)p, memory_order_acquire);
+	return atomic_load_explicit((const _Atomic uint32_t *)(const void *)p,
+				    memory_order_acquire);
 }
 
 static void store(uint32_t *p, uint32_t v)

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * A guest's console page (xen/include/public/io/console.h): two rings with free-running indices, of which the guest owns one
- * each. The guest may write anything into the page at any moment: its indices are read once a step and checked, ours are kept
- * here and only ever written to the page.
+ * A guest's console page (xen/include/public/io/console.h): two rings with free-running indices, of
+ * which the guest owns one each. The guest may write anything into the page at any moment: its
+ * indices are read once a step and checked, ours are kept here and only ever written to the page.
  */
 
 #define RING_IN_SIZE 1024u
@@ -27,10 +27,12 @@ struct ring {
 	uint32_t in_prod, out_cons;
 };
 
-/* Take up a page where its last user left it. Indices that cannot be right are set so that both rings are empty. */
+/* Take up a page where its last user left it. Indices that cannot be right are set so that both
+ * rings are empty. */
 void ring_attach(struct ring *r, void *page);
 
-/* Bytes from the guest, at most `size`: how many, or -1 when the guest's index is wrong. The room is given back to the guest. */
+/* Bytes from the guest, at most `size`: how many, or -1 when the guest's index is wrong. The room
+ * is given back to the guest. */
 int ring_take(struct ring *r, void *buf, size_t size);
 
 /* How many bytes the guest can be sent now; 0 also when its index is wrong. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Pseudo terminals and sockets for consoles. Knows how Linux numbers terminals; not what a console is.
+ * Pseudo terminals and sockets for consoles. Knows how Linux numbers terminals; not what a console
+ * is.
  */
 #include "xenconsoled/tty.h"
 
@@ -21,7 +22,8 @@ static int open_master(char *name, size_t size, struct err *err)
 	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return err_set(err, errno, "opening /dev/ptmx: %s; is devpts mounted?", strerror(errno));
+		return err_set(err, errno, "opening /dev/ptmx: %s; is devpts mounted?",
+			       strerror(errno));
 	if (grantpt(fd) == 0 && unlockpt(fd) == 0 && ptsname_r(fd, name, size) == 0)
 		return fd;
 	err_set(err, errno, "making a pseudo terminal: %s", strerror(errno));
@@ -30,8 +32,8 @@ static int open_master(char *name, size_t size, struct err *err)
 }
 
 /*
- * Linux gives out the lowest number that is free: masters are opened, and held, until the wanted one comes, or it is known
- * not to be free.
+ * Linux gives out the lowest number that is free: masters are opened, and held, until the wanted
+ * one comes, or it is known not to be free.
  */
 #define NR_TRIES 64
 
@@ -177,7 +179,8 @@ ssize_t tty_read(struct tty *t, void *buf, size_t size)
 
 ssize_t tty_write(struct tty *t, const void *data, size_t len)
 {
-	ssize_t n = t->listener >= 0 ? send(t->fd, data, len, MSG_NOSIGNAL) : write(t->fd, data, len);
+	ssize_t n =
+		t->listener >= 0 ? send(t->fd, data, len, MSG_NOSIGNAL) : write(t->fd, data, len);
 
 	if (n >= 0)
 		return n;

@@ -8,24 +8,27 @@
 #include "base/err.h"
 
 /*
- * Where a console's user is: a pseudo terminal, or a unix socket with one client at a time. The bytes go through it as
- * they are.
+ * Where a console's user is: a pseudo terminal, or a unix socket with one client at a time. The
+ * bytes go through it as they are.
  */
 
 struct tty {
 	int fd;		/* what is read and written; -1: nobody there */
-	int slave;	/* the terminal's own end, held so that a client that leaves does not hang it up */
+	int slave; /* the terminal's own end, held so that a client that leaves does not hang it
+		    * up */
 	int listener;	/* of a socket; -1: a terminal */
 	char *path;
 };
 
 #define TTY_INIT { -1, -1, -1, NULL }
 
-/* A new pseudo terminal, if it can be the one that `wanted` names (may be NULL): clients hold on to the name. */
+/* A new pseudo terminal, if it can be the one that `wanted` names (may be NULL): clients hold on to
+ * the name. */
 int tty_open_pty(struct tty *t, const char *wanted, struct err *err) must_check;
 /* Listen at a path; a stale socket is replaced, another file is not. */
 int tty_open_socket(struct tty *t, const char *path, struct err *err) must_check;
-/* A client is waiting at the listener: it becomes fd, unless there is one already (it is turned away). */
+/* A client is waiting at the listener: it becomes fd, unless there is one already (it is turned
+ * away). */
 void tty_accept(struct tty *t);
 /* The socket's client is gone. */
 void tty_hang_up(struct tty *t);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The edge to Xen: domains, event channels, pages. Knows Xen's libraries; what a console is made of is decided above.
+ * The edge to Xen: domains, event channels, pages. Knows Xen's libraries; what a console is made of
+ * is decided above.
  */
 #include "xenconsoled/xen.h"
 
@@ -17,10 +18,11 @@ struct xen {
 };
 
 /* Xen's libraries would write to stderr what errno says as well. */
-static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-		    const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
-static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-		    const char *format, va_list ap)
+static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+		    const char *context, const char *format, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+static void swallow(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+		    const char *context, const char *format, va_list ap)
 {
 }
 
@@ -49,7 +51,8 @@ int xen_open(struct xen **out, struct err *err)
 		return err_set(err, ENOMEM, "no memory");
 	x->evtchn = open_evtchn();
 	if (!x->evtchn)
-		err_set(err, errno, "opening /dev/xen/evtchn: %s; this must run in dom0, as root", strerror(errno));
+		err_set(err, errno, "opening /dev/xen/evtchn: %s; this must run in dom0, as root",
+			strerror(errno));
 	else if (!(x->xc = xc_interface_open(&quiet, &quiet, XC_OPENFLAG_NON_REENTRANT)))
 		err_set(err, errno, "opening /dev/xen/privcmd: %s; this must run in dom0, as root",
 			strerror(errno));
@@ -98,7 +101,7 @@ int xen_domains(struct xen *x, uint32_t first, uint32_t *domids, size_t room, st
 	return (int)n;
 }
 
-/* --- event channels ------------------------------------------------------------------------------------------- */
+/* --- event channels --------------------------------------------------------------------------- */
 
 int xen_event_fd(const struct xen *x)
 {
@@ -125,7 +128,8 @@ int xen_bind(struct xen *x, uint32_t domid, uint32_t remote_port, struct err *er
 	int port = xenevtchn_bind_interdomain(x->evtchn, domid, remote_port);
 
 	if (port < 0)
-		return err_set(err, errno, "binding port %u of domain %u: %s", remote_port, domid, strerror(errno));
+		return err_set(err, errno, "binding port %u of domain %u: %s", remote_port, domid,
+			       strerror(errno));
 	return port;
 }
 
@@ -134,7 +138,8 @@ int xen_bind_console_ring(struct xen *x, struct err *err)
 	int port = xenevtchn_bind_virq(x->evtchn, VIRQ_CON_RING);
 
 	if (port < 0)
-		return err_set(err, errno, "binding the hypervisor's console interrupt: %s", strerror(errno));
+		return err_set(err, errno, "binding the hypervisor's console interrupt: %s",
+			       strerror(errno));
 	return port;
 }
 
@@ -143,9 +148,10 @@ void xen_unbind(struct xen *x, int port)
 	(void)xenevtchn_unbind(x->evtchn, (evtchn_port_t)port);
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
-int xen_map_grant(struct xen *x, uint32_t domid, uint32_t ref, struct xen_page *out, struct err *err)
+int xen_map_grant(struct xen *x, uint32_t domid, uint32_t ref, struct xen_page *out,
+		  struct err *err)
 {
 	void *addr = NULL;
 
@@ -153,19 +159,21 @@ int xen_map_grant(struct xen *x, uint32_t domid, uint32_t ref, struct xen_page *
 	if (x->gnttab)
 		addr = xengnttab_map_grant_ref(x->gnttab, domid, ref, PROT_READ | PROT_WRITE);
 	if (!addr)
-		return err_set(err, errno, "mapping grant %u of domain %u: %s", ref, domid, strerror(errno));
+		return err_set(err, errno, "mapping grant %u of domain %u: %s", ref, domid,
+			       strerror(errno));
 	*out = (struct xen_page){ XEN_PAGE_GRANT, addr };
 	return 0;
 }
 
-int xen_map_frame(struct xen *x, uint32_t domid, uint64_t gfn, struct xen_page *out, struct err *err)
+int xen_map_frame(struct xen *x, uint32_t domid, uint64_t gfn, struct xen_page *out,
+		  struct err *err)
 {
 	xen_pfn_t pfn = gfn;
 	void *addr = xenforeignmemory_map(x->fmem, domid, PROT_READ | PROT_WRITE, 1, &pfn, NULL);
 
 	if (!addr)
-		return err_set(err, errno, "mapping frame %#llx of domain %u: %s", (unsigned long long)gfn, domid,
-			       strerror(errno));
+		return err_set(err, errno, "mapping frame %#llx of domain %u: %s",
+			       (unsigned long long)gfn, domid, strerror(errno));
 	*out = (struct xen_page){ XEN_PAGE_FRAME, addr };
 	return 0;
 }

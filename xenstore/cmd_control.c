@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xenstore-control: words for the daemon itself, and the dialogue of a live update (name the new program, then ask until
- * the daemon finds a moment without transactions). Exit codes are stock's: 1 no daemon, 2 usage, 3 refused.
+ * xenstore-control: words for the daemon itself, and the dialogue of a live update (name the new
+ * program, then ask until the daemon finds a moment without transactions). Exit codes are stock's:
+ * 1 no daemon, 2 usage, 3 refused.
  */
 #include "xenstore/commands.h"
 
@@ -13,8 +14,8 @@
 #include <unistd.h>
 #include "base/file.h"
 
-/* Send a command of `nr` words. *text is what the daemon said, "" or more; yours to free. 0, or the errno it refused
- * with, or EPIPE when it is gone. */
+/* Send a command of `nr` words. *text is what the daemon said, "" or more; yours to free. 0, or the
+ * errno it refused with, or EPIPE when it is gone. */
 static int control(struct xs_client *c, const char *const *words, size_t nr, char **text)
 {
 	autostrbuf struct strbuf body = STRBUF_INIT;

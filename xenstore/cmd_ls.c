@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xenstore-ls: a tree is fetched level by level with many requests under way, then printed depth first. The columns are
- * stock's to the blank.
+ * xenstore-ls: a tree is fetched level by level with many requests under way, then printed depth
+ * first. The columns are stock's to the blank.
  */
 #include "xenstore/commands.h"
 
@@ -152,8 +152,8 @@ static int fetch_tree(struct fetch *f, struct node *root, struct err *err)
 	return ok;
 }
 
-/* Where lines end. Stock's arithmetic, in its types: a terminal that says it has no columns gives a negative
- * width, which means no limit. */
+/* Where lines end. Stock's arithmetic, in its types: a terminal that says it has no columns gives a
+ * negative width, which means no limit. */
 struct columns {
 	int max;	/* a line's width */
 	int perms;	/* where permissions begin */
@@ -166,7 +166,8 @@ static int room(const struct columns *c, int used)
 	return (int)((unsigned)c->max - TAG_LEN - (unsigned)used);
 }
 
-static void print_value(const struct columns *c, const struct run *run, const struct node *n, int used)
+static void print_value(const struct columns *c, const struct run *run, const struct node *n,
+			int used)
 {
 	autostrbuf struct strbuf text = STRBUF_INIT;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The commands that name their nodes: read, write, exists, list, rm, chmod, watch. Requests that do not depend on each
- * other's answers go out together. What is printed, and when a command gives up, is stock's.
+ * The commands that name their nodes: read, write, exists, list, rm, chmod, watch. Requests that do
+ * not depend on each other's answers go out together. What is printed, and when a command gives up,
+ * is stock's.
  */
 #include "xenstore/commands.h"
 
@@ -62,7 +63,8 @@ static int run_read(struct run *run, struct err *err)
 	return 0;
 }
 
-const struct command cmd_read = { "read", "pR", "[-h] [-p] [-s] [-R] key [...]", several, run_read };
+const struct command cmd_read = { "read", "pR", "[-h] [-p] [-s] [-R] key [...]", several,
+				  run_read };
 
 static int run_exists(struct run *run, struct err *err)
 {
@@ -79,7 +81,8 @@ static int run_exists(struct run *run, struct err *err)
 	return 0;
 }
 
-const struct command cmd_exists = { "exists", "p", "[-h] [-p] [-s] key [...]", several, run_exists };
+const struct command cmd_exists = { "exists", "p", "[-h] [-p] [-s] key [...]", several,
+				    run_exists };
 
 static bool more_than_a_pair(const struct run *run)
 {
@@ -253,8 +256,8 @@ static int set_perms(struct run *run, const char *path, const struct strbuf *per
 {
 	struct xs_reply reply;
 
-	if (xs_client_call(run->client, XS_SET_PERMS, run->tx, path, perms->data, perms->len, &reply,
-			err) < 0)
+	if (xs_client_call(run->client, XS_SET_PERMS, run->tx, path, perms->data, perms->len,
+			   &reply, err) < 0)
 		return -1;
 	if (!reply.error)
 		return 0;
@@ -278,8 +281,8 @@ static int set_perms_upto(struct run *run, const char *arg, const struct strbuf 
 	return err_set(err, EINVAL, "Unable to locate path separator '/' in '%s'", path);
 }
 
-/* One level of a tree: the answers to all of it are awaited together, then the next one is entered. The depth is
- * bounded by the length a path may have. */
+/* One level of a tree: the answers to all of it are awaited together, then the next one is entered.
+ * The depth is bounded by the length a path may have. */
 static int set_perms_below(struct run *run, const char *path, const struct strbuf *perms,
 			   struct err *err)
 {

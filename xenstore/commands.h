@@ -20,7 +20,8 @@ struct run {
 	bool recurse;		/* -r */
 	bool raw;		/* -R */
 	int nr_events;		/* -n; -1 without end */
-	struct strbuf out;	/* printed when the transaction is through; emptied when it is tried again */
+	struct strbuf
+		out; /* printed when the transaction is through; emptied when it is tried again */
 };
 
 /* A row a command: its name behind "xenstore-" or as the first word of `xenstore`. */
@@ -42,7 +43,8 @@ int control_main(int argc, char **argv);
 /* "program: text" on the standard error. */
 void warn_user(const char *fmt, ...) printf_like(1, 2);
 
-/* The names of a directory, put together from one DIRECTORY or, when that is too big for a reply, many DIRECTORY_PARTs. */
+/* The names of a directory, put together from one DIRECTORY or, when that is too big for a reply,
+ * many DIRECTORY_PARTs. */
 struct listing {
 	struct strbuf names;	/* each NUL-terminated */
 	char generation[24];
@@ -51,8 +53,8 @@ struct listing {
 void listing_free(struct listing *l);
 int listing_ask(const struct listing *l, struct xs_client *c, uint32_t tx, const char *path,
 		struct err *err) must_check;
-/* Take the reply: 1 when all is there, 0 when it has to be asked again, or -1 with reply->error in err.code (the
- * message is strerror's). */
+/* Take the reply: 1 when all is there, 0 when it has to be asked again, or -1 with reply->error in
+ * err.code (the message is strerror's). */
 int listing_take(struct listing *l, const struct xs_reply *reply, struct err *err) must_check;
 /* The first name when `name` is NULL, else the one behind it; NULL at the end. */
 const char *listing_next(const struct listing *l, const char *name);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading a directory: in one reply, or in parts when it is larger than a reply may be. A directory that changes between
- * two parts is read again from its start (docs/misc/xenstore.txt, DIRECTORY_PART).
+ * Reading a directory: in one reply, or in parts when it is larger than a reply may be. A directory
+ * that changes between two parts is read again from its start (docs/misc/xenstore.txt,
+ * DIRECTORY_PART).
  */
 #include "xenstore/commands.h"
 
@@ -22,7 +23,8 @@ int listing_ask(const struct listing *l, struct xs_client *c, uint32_t tx, const
 	if (!l->in_parts)
 		return xs_client_queue_path(c, XS_DIRECTORY, tx, path, "", 0, err);
 	snprintf(offset, sizeof(offset), "%zu", l->names.len);
-	return xs_client_queue_path(c, XS_DIRECTORY_PART, tx, path, offset, strlen(offset) + 1, err);
+	return xs_client_queue_path(c, XS_DIRECTORY_PART, tx, path, offset, strlen(offset) + 1,
+				    err);
 }
 
 static int take_part(struct listing *l, const struct xs_reply *reply, struct err *err)

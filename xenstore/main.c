@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One program, many names: xenstore-read, -write, -ls, … by link, `xenstore read` and so on as words. Finds the
- * command, reads its options by its row, wraps it in a transaction where it needs one, prints what broke.
+ * One program, many names: xenstore-read, -write, -ls, … by link, `xenstore read` and so on as
+ * words. Finds the command, reads its options by its row, wraps it in a transaction where it needs
+ * one, prints what broke.
  */
 #include "xenstore/commands.h"
 
@@ -57,7 +58,8 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* False: the usage is wanted. Letters that getopt itself refuses have been reported and are passed over, as in stock. */
+/* False: the usage is wanted. Letters that getopt itself refuses have been reported and are passed
+ * over, as in stock. */
 static bool read_options(const struct command *cmd, struct run *run, bool *socket_only, int argc,
 			 char **argv)
 {
@@ -119,8 +121,8 @@ static int end_transaction(struct run *run, int code, struct err *err)
 {
 	struct xs_reply reply;
 
-	if (xs_client_call(run->client, XS_TRANSACTION_END, run->tx, code ? "F" : "T", "", 0, &reply,
-			err) < 0)
+	if (xs_client_call(run->client, XS_TRANSACTION_END, run->tx, code ? "F" : "T", "", 0,
+			   &reply, err) < 0)
 		return -1;
 	if (!reply.error)
 		return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * How xenstore-read, -ls and -write show bytes as text and read text as bytes. Pure. The form is stock's, because scripts
- * parse it; it knows nothing of nodes.
+ * How xenstore-read, -ls and -write show bytes as text and read text as bytes. Pure. The form is
+ * stock's, because scripts parse it; it knows nothing of nodes.
  */
 #include "xenstore/text.h"
 

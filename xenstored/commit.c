@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a commit in preparation gathers: events and room for them, effects for the journal, charges. Leaves no trace when it is
- * cancelled. What changes, and when, is not known here.
+ * What a commit in preparation gathers: events and room for them, effects for the journal, charges.
+ * Leaves no trace when it is cancelled. What changes, and when, is not known here.
  */
 #include "xenstored/commit.h"
 #include <errno.h>

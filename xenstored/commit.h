@@ -5,8 +5,8 @@
 #include "xenstored/world.h"
 
 /*
- * A commit in preparation, for world_change.c and world_txn.c: gather events, effects and charges (may fail), then commit_publish
- * (cannot) or commit_cancel.
+ * A commit in preparation, for world_change.c and world_txn.c: gather events, effects and charges
+ * (may fail), then commit_publish (cannot) or commit_cancel.
  */
 
 struct commit {
@@ -25,7 +25,8 @@ int commit_cancel(struct commit *k);
 /* Events and charges take effect. */
 void commit_publish(struct commit *k);
 
-/* Events for the watches of a path, and for those beneath one that goes, as far as k->seen allows. */
+/* Events for the watches of a path, and for those beneath one that goes, as far as k->seen
+ * allows. */
 int commit_match(struct commit *k, const char *path, size_t len, struct err *err) must_check;
 int commit_match_beneath(struct commit *k, const char *path, size_t len, const struct node *gone,
 			 struct err *err) must_check;
@@ -34,9 +35,11 @@ struct match {
 	struct commit *k;
 	struct err *err;
 };
-int commit_on_match(struct watch *watch, const char *path, size_t len, const struct node *gone, void *arg);
+int commit_on_match(struct watch *watch, const char *path, size_t len, const struct node *gone,
+		    void *arg);
 
-/* Effects, and their way into the journal: commit_journal, then commit_journal_done however it ends. */
+/* Effects, and their way into the journal: commit_journal, then commit_journal_done however it
+ * ends. */
 int commit_effect(struct commit *k, const struct effect *e, struct err *err) must_check;
 int commit_journal(struct commit *k, struct err *err) must_check;
 void commit_journal_done(struct commit *k, bool keep);
@@ -44,7 +47,8 @@ void commit_journal_done(struct commit *k, bool keep);
 /* What the change will cost whom; the node-size quota is checked on the way. */
 int commit_charge(struct world *w, const struct conn *by, const struct change *c,
 		  const struct tree_spot *spot, struct charge *charge, struct err *err) must_check;
-/* A guest's write spends credit while somebody else's transaction may be hurt by it; `own` transactions are its own. */
+/* A guest's write spends credit while somebody else's transaction may be hurt by it; `own`
+ * transactions are its own. */
 void commit_spend_rate(struct world *w, struct conn *by, unsigned own);
 
 /* world_txn.c: a change within a transaction. */

@@ -30,8 +30,8 @@ struct domain;
 struct conn_ops {
 	const char *name;	/* "socket", "ring" */
 	/* Bytes moved, 0 for "not now" (the transport will call conn_ready when it changes), -1
-	 * when the connection is finished or broken. conn_ready is called once for news: a read that may have left
-	 * something says so in c->unread. */
+	 * when the connection is finished or broken. conn_ready is called once for news: a read
+	 * that may have left something says so in c->unread. */
 	ssize_t (*read)(struct conn *c, void *buf, size_t len);
 	ssize_t (*write)(struct conn *c, const void *buf, size_t len);
 	/* May be NULL. After the journal's flush and before the first write of a turn in which this
@@ -118,7 +118,7 @@ struct conn {
 	bool paused;			/* not read from: over a limit */
 	bool starved;			/* paused for want of memory */
 	bool waits_turn;		/* paused before TRANSACTION_START, see world_take_window */
-	uint8_t contended;		/* commits until it is no longer taken for one that conflicts */
+	uint8_t contended; /* commits until it is no longer taken for one that conflicts */
 	struct watcher watcher;
 	struct list txns;		/* of struct txn.of_conn, oldest first */
 	uint32_t nr_txns, next_txn;
@@ -162,8 +162,8 @@ void conn_consume(struct conn *c, size_t n);
 void conn_pause(struct conn *c, bool pause);
 /* Paused because there was no memory: goes on when time has passed. */
 void conn_starve(struct conn *c);
-/* Nothing more is read from this connection, its watches and transactions are the caller's to drop.
- */
+/* Nothing more is read from this connection, its watches and transactions are the caller's to
+ * drop. */
 void conn_break(struct conn *c);
 
 /* Room for a message with `len` bytes of payload on top of what is reserved already: ENOMEM.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Bytes between a connection and the page a domain shares. Knows the layout of the page and the order in which it may be read and
- * written; does not know messages, nor where the page and the event channel come from.
+ * Bytes between a connection and the page a domain shares. Knows the layout of the page and the
+ * order in which it may be read and written; does not know messages, nor where the page and the
+ * event channel come from.
  */
 #include "xenstored/conn_ring.h"
 
@@ -127,7 +128,8 @@ static void reset_page(struct conn_ring *r)
 	r->kick = true;
 }
 
-/* The domain may overwrite what was read. Output that follows tells it; without any, it is told now. */
+/* The domain may overwrite what was read. Output that follows tells it; without any, it is told
+ * now. */
 static void ring_settle(struct conn *c)
 {
 	struct conn_ring *r = container_of(c, struct conn_ring, conn);
@@ -203,7 +205,8 @@ void conn_ring_attach(struct conn_ring *r, void *page, uint32_t port, uint32_t f
 	atomic_store_explicit(&r->page->server_features, features, memory_order_release);
 }
 
-/* Skip whole messages: how much of one stands at the front when `published` bytes are gone. False: they are not messages. */
+/* Skip whole messages: how much of one stands at the front when `published` bytes are gone. False:
+ * they are not messages. */
 static bool find_tail(const char *out, size_t len, size_t published, size_t *tail)
 {
 	size_t pos = *tail;
@@ -219,8 +222,8 @@ static bool find_tail(const char *out, size_t len, size_t published, size_t *tai
 	return true;
 }
 
-void conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in, size_t in_len,
-		      const char *out, size_t out_len, size_t tail)
+void conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const char *in,
+		      size_t in_len, const char *out, size_t out_len, size_t tail)
 {
 	size_t published = r->page ? r->prod - at->rsp_prod : 0;
 	struct err err = ERR_INIT;
@@ -232,7 +235,8 @@ void conn_ring_resume(struct conn_ring *r, const struct ring_position *at, const
 		return;
 	}
 	touch(r);
-	if (conn_restore(&r->conn, in, in_len, out + published, out_len - published, tail, &err) == 0)
+	if (conn_restore(&r->conn, in, in_len, out + published, out_len - published, tail, &err) ==
+	    0)
 		return;
 	log_error("domain %u: %s", r->domid, err.msg);
 	fail(r, RING_ERROR_COMM);
@@ -246,7 +250,8 @@ void conn_ring_detach(struct conn_ring *r)
 	r->port = 0;
 }
 
-/* The page is left alone until the journal has it (settle): a crash before finds the domain still asking. */
+/* The page is left alone until the journal has it (settle): a crash before finds the domain still
+ * asking. */
 void conn_ring_reset(struct conn_ring *r)
 {
 	r->cons = r->prod = 0;

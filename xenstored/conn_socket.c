@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include "base/mem.h"
 
-/* Edge-triggered: one look at the socket less per request. Whatever is asked for anew is looked at when it is. */
+/* Edge-triggered: one look at the socket less per request. Whatever is asked for anew is looked at
+ * when it is. */
 #define NEWS ((unsigned)EPOLLET | EPOLLRDHUP)
 
 struct conn_socket {

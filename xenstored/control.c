@@ -43,7 +43,8 @@ static int run_check(struct request *r, struct reply *reply, struct err *err)
 
 static int run_log(struct request *r, struct reply *reply, struct err *err)
 {
-	static const char *const others[] = { "obj", "wrl", "acc", "tdb" };	/* accepted, trace nothing */
+	static const char *const others[] = { "obj", "wrl", "acc",
+					      "tdb" }; /* accepted, trace nothing */
 	bool io = log_enabled(LOG_LEVEL_DEBUG), known = false;
 	const char *how;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Domains and their rings: who is connected through which page and port, who died, whom Xen started by itself. Knows when to tell the
- * world; what a death means for nodes, watches and permissions is the world's business, what bytes mean is the
- * connection's.
+ * Domains and their rings: who is connected through which page and port, who died, whom Xen started
+ * by itself. Knows when to tell the world; what a death means for nodes, watches and permissions is
+ * the world's business, what bytes mean is the connection's.
  */
 #include "xenstored/guests.h"
 
@@ -57,7 +57,7 @@ static void forget_port(struct guests *g, uint32_t port)
 	hyp_unbind(g->hyp, port);
 }
 
-/* --- what a ring asks of us ----------------------------------------------------------------------- */
+/* --- what a ring asks of us ------------------------------------------------------------------- */
 
 static void ring_notify(struct conn_ring *r)
 {
@@ -105,7 +105,7 @@ static void drop_failed(struct ev_defer *defer)
 	}
 }
 
-/* --- coming and going ----------------------------------------------------------------------------- */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 static struct conn_ring *new_ring(struct guests *g, struct domain *d, uint32_t id)
 {
@@ -157,8 +157,9 @@ static int connect_ring(struct guests *g, struct conn_ring *r, uint32_t remote_p
 	return 0;
 }
 
-/* INTRODUCE of a new domain, which may have asked already: one that Xen started polls for its ring and need not wait for us. The
- * kernel we live with, and domains that are found running, may be in the middle of something, a reset included. */
+/* INTRODUCE of a new domain, which may have asked already: one that Xen started polls for its ring
+ * and need not wait for us. The kernel we live with, and domains that are found running, may be in
+ * the middle of something, a reset included. */
 static int host_attach(void *arg, struct domain *d, uint64_t gfn, uint32_t port, struct conn **out,
 		       struct err *err)
 {
@@ -247,7 +248,7 @@ void guests_scan(struct guests *g)
 	}
 }
 
-/* --- events --------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void kicked(struct guests *g, struct conn_ring *r)
 {
@@ -276,7 +277,7 @@ static void on_events(struct ev_io *io, unsigned events)
 	}
 }
 
-/* --- start ---------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 int guests_open(struct guests **out, struct world *w, struct ev *ev, int evtchn_fd, struct err *err)
 {
@@ -384,7 +385,8 @@ static void find_one(struct guests *g, unsigned domid)
 		return;
 	g->finding = true;
 	if (world_introduce(g->world, domid, 0, port, &err) < 0)
-		log_info("%s", err.msg);	/* its page is not there yet: it will be introduced by hand */
+		log_info("%s",
+			 err.msg); /* its page is not there yet: it will be introduced by hand */
 	else
 		log_info("domain %u: found and connected", domid);
 	g->finding = false;
@@ -411,7 +413,7 @@ struct list *guests_changed(struct guests *g)
 	return &g->changed;
 }
 
-/* --- after a restart ------------------------------------------------------------------------------ */
+/* --- after a restart -------------------------------------------------------------------------- */
 
 struct conn_ring *guests_restore(struct guests *g, struct domain *d, uint32_t id)
 {

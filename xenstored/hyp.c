@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The daemon's edge towards Xen. Knows libxenctrl, libxenevtchn and libxengnttab and what differs between releases
- * (nothing that is used here, from 4.17 to 4.20); does not know what a ring or a connection is.
+ * The daemon's edge towards Xen. Knows libxenctrl, libxenevtchn and libxengnttab and what differs
+ * between releases (nothing that is used here, from 4.17 to 4.20); does not know what a ring or a
+ * connection is.
  */
 #include "xenstored/hyp.h"
 
@@ -56,7 +57,8 @@ int hyp_open(struct hyp **out, int evtchn_fd, struct err *err)
 		err_set(err, errno, "hypervisor: open: %s (does this machine run Xen?)",
 			strerror(errno));
 	else if (!(h->gnttab = xengnttab_open(NULL, 0)))
-		err_set(err, errno, "grants: open: %s (is /dev/xen/gntdev there?)", strerror(errno));
+		err_set(err, errno, "grants: open: %s (is /dev/xen/gntdev there?)",
+			strerror(errno));
 	else if (open_events(h, evtchn_fd, err) == 0) {
 		/* One page a domain. Kernels without a limit refuse the call, which is as well. */
 		(void)xengnttab_set_max_grants(h->gnttab, DOMID_FIRST_RESERVED);
@@ -95,8 +97,8 @@ int hyp_bind(struct hyp *h, uint16_t domid, uint32_t remote_port, uint32_t *port
 	xenevtchn_port_or_error_t local = xenevtchn_bind_interdomain(h->evtchn, domid, remote_port);
 
 	if (local < 0)
-		return err_set(err, errno, "domain %u: event channel %u: bind: %s", domid, remote_port,
-			       strerror(errno));
+		return err_set(err, errno, "domain %u: event channel %u: bind: %s", domid,
+			       remote_port, strerror(errno));
 	*port = (uint32_t)local;
 	return 0;
 }
@@ -106,7 +108,8 @@ int hyp_bind_domain_events(struct hyp *h, uint32_t *port, struct err *err)
 	xenevtchn_port_or_error_t local = xenevtchn_bind_virq(h->evtchn, VIRQ_DOM_EXC);
 
 	if (local < 0)
-		return err_set(err, errno, "VIRQ_DOM_EXC: bind: %s (does another store daemon run?)",
+		return err_set(err, errno,
+			       "VIRQ_DOM_EXC: bind: %s (does another store daemon run?)",
 			       strerror(errno));
 	*port = (uint32_t)local;
 	return 0;
@@ -168,7 +171,8 @@ int hyp_map_own_ring(void **page, struct err *err)
 	autoclose int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_set(err, errno, "%s: open: %s (is xenfs mounted?)", path, strerror(errno));
+		return err_set(err, errno, "%s: open: %s (is xenfs mounted?)", path,
+			       strerror(errno));
 	*page = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (*page == MAP_FAILED)
 		return err_set(err, errno, "%s: map: %s", path, strerror(errno));
@@ -198,7 +202,8 @@ int hyp_own_port(uint32_t *port, struct err *err)
 
 int hyp_next_domain(struct hyp *h, uint16_t from, struct hyp_domain *out, struct err *err)
 {
-	/* One at a time, with room behind: the structure ends in a part that depends on the architecture. */
+	/* One at a time, with room behind: the structure ends in a part that depends on the
+	 * architecture. */
 	union {
 		xc_domaininfo_t info;
 		char room[sizeof(xc_domaininfo_t) + 64];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The journal: when records are written, how the file is begun anew before it grows too large, and how a world is rebuilt from it.
- * Which records say what is journal_put.c's matter, how bytes become durable journal_file.c's.
+ * The journal: when records are written, how the file is begun anew before it grows too large, and
+ * how a world is rebuilt from it. Which records say what is journal_put.c's matter, how bytes
+ * become durable journal_file.c's.
  */
 #include "xenstored/journal.h"
 
@@ -43,7 +44,7 @@ struct journal {
 
 	/* A new file in the making. */
 	struct jfile next;		/* fd -1: there is none */
-	struct jfile spare;		/* the former file, to be used again: its pages are paid for */
+	struct jfile spare; /* the former file, to be used again: its pages are paid for */
 	struct node *snapshot;
 	struct tree_walk *walk;
 	const struct node *at;
@@ -52,7 +53,7 @@ struct journal {
 	struct journal_stats stats;
 };
 
-/* --- a new file ----------------------------------------------------------------------------------- */
+/* --- a new file ------------------------------------------------------------------------------- */
 
 static void drop_snapshot(struct journal *j)
 {
@@ -87,8 +88,8 @@ static int open_next(struct journal *j, struct err *err)
 	return jfile_reserve(&j->next, SLACK_BYTES, err);
 }
 
-/* The world as it stands after a flush; its tree by holding its root, which stays as it is however long writing it
- * takes. */
+/* The world as it stands after a flush; its tree by holding its root, which stays as it is however
+ * long writing it takes. */
 static int rewrite_begin(struct journal *j, struct err *err)
 {
 	if (open_next(j, err) < 0)
@@ -114,7 +115,8 @@ static int rewrite_nodes(struct journal *j, size_t most, struct err *err)
 	return 0;
 }
 
-/* The new file takes the old one's name, and that is the moment. The old one is kept where that can be done at once and it is small. */
+/* The new file takes the old one's name, and that is the moment. The old one is kept where that can
+ * be done at once and it is small. */
 static int take_over(struct journal *j, struct err *err)
 {
 	bool keep = j->file.fd >= 0 && j->file.size <= SPARE_BYTES &&
@@ -178,9 +180,10 @@ static void rewrite_step(struct journal *j, size_t flushed)
 	j->first_size = j->file.committed;	/* not again at once */
 }
 
-/* --- what the world calls ------------------------------------------------------------------------- */
+/* --- what the world calls --------------------------------------------------------------------- */
 
-/* A connection that the undone part declared is declared again when it is next met, as all others are. */
+/* A connection that the undone part declared is declared again when it is next met, as all others
+ * are. */
 static void on_abort(void *arg)
 {
 	struct journal *j = arg;
@@ -221,7 +224,8 @@ static void give_up(struct journal *j, const struct err *err)
 {
 	struct conn *c;
 
-	log_error("%s; without a journal until there is room: a crash now loses the store", err->msg);
+	log_error("%s; without a journal until there is room: a crash now loses the store",
+		  err->msg);
 	rewrite_abandon(j);
 	drop_spare(j);
 	jfile_close(&j->file);
@@ -294,7 +298,7 @@ static void on_flush(void *arg, const struct list *dirty)
 	journal_flush(arg, dirty);
 }
 
-/* --- after a crash --------------------------------------------------------------------------------- */
+/* --- after a crash ---------------------------------------------------------------------------- */
 
 int journal_recover(struct journal *j, struct err *err)
 {
@@ -322,7 +326,7 @@ int journal_recover(struct journal *j, struct err *err)
 	return result;
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int journal_open(struct journal **out, const char *dir, struct world *w, struct guests *guests,
 		 struct err *err)

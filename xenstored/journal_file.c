@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The mapped file under the journal: growing, staging, and the one store that makes a batch count. Knows that a stream ends in a zero;
- * does not know what the records say.
+ * The mapped file under the journal: growing, staging, and the one store that makes a batch count.
+ * Knows that a stream ends in a zero; does not know what the records say.
  */
 #include "xenstored/journal_file.h"
 

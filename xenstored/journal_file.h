@@ -8,11 +8,12 @@
 #include "xenstored/state.h"
 
 /*
- * A file that only grows, mapped, with a state stream in it: records are appended out of sight and all of them count from one store.
- * Behind what counts stands a zero, which is the stream's END; what lies further on means nothing.
+ * A file that only grows, mapped, with a state stream in it: records are appended out of sight and
+ * all of them count from one store. Behind what counts stands a zero, which is the stream's END;
+ * what lies further on means nothing.
  *
- * A batch stands behind a slot of eight bytes that is zero, so END, until the batch is complete; then it becomes the head
- * of an empty record of the type JFILE_MARK.
+ * A batch stands behind a slot of eight bytes that is zero, so END, until the batch is complete;
+ * then it becomes the head of an empty record of the type JFILE_MARK.
  */
 
 #define JFILE_MARK STATE_PRIVATE
@@ -30,7 +31,8 @@ struct jfile {
 #define JFILE_INIT { .fd = -1 }
 
 /* A new empty file NAME in a directory, with room for at least `size` bytes. */
-int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err) must_check;
+int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err)
+	must_check;
 void jfile_close(struct jfile *f);	/* harmless on JFILE_INIT */
 /* Begin it anew: what it holds means nothing any more, its pages are there already. */
 void jfile_restart(struct jfile *f);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * After a crash: the journal's records turned back into a world. Rings are revived last, from where the last record left them, so a
- * domain that came and went in between costs nothing. Knows the records; does not know files, nor how they are written.
+ * After a crash: the journal's records turned back into a world. Rings are revived last, from where
+ * the last record left them, so a domain that came and went in between costs nothing. Knows the
+ * records; does not know files, nor how they are written.
  */
 #include "xenstored/journal_load.h"
 
@@ -23,7 +24,8 @@ void journal_boot_id(char boot[40])
 		strncpy(boot, text, 36);
 }
 
-/* A ring as the records leave it: what was read and not handled, what it is owed from rsp_prod on. */
+/* A ring as the records leave it: what was read and not handled, what it is owed from rsp_prod
+ * on. */
 struct revived {
 	struct conn_ring *ring;
 	struct ring_position at;
@@ -270,7 +272,8 @@ static void revive(struct recovery *r, struct revived *v)
 	conn_ring_resume(v->ring, &v->at, v->in, v->in_len, v->out, v->out_len, v->tail);
 }
 
-/* Whether the file at hand was written since this machine was started: only its first records are looked at. */
+/* Whether the file at hand was written since this machine was started: only its first records are
+ * looked at. */
 static bool is_of_this_boot(const char *data, size_t len)
 {
 	struct rec_meta rec;
@@ -285,7 +288,8 @@ static bool is_of_this_boot(const char *data, size_t len)
 	return head[0] == REC_META && memcmp(boot, rec.boot, sizeof(boot)) == 0;
 }
 
-int journal_load(struct world *w, struct guests *guests, const char *data, size_t len, struct err *err)
+int journal_load(struct world *w, struct guests *guests, const char *data, size_t len,
+		 struct err *err)
 {
 	static const struct state_reader reader = { .other = load_other };
 	struct recovery r = { .world = w, .guests = guests };

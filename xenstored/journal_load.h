@@ -59,7 +59,8 @@ struct rec_txn_gone {
 /* The kernel's name for this run of the machine. */
 void journal_boot_id(char boot[40]);
 
-/* 1: the world is rebuilt, connections are revived, the dead are buried; 0: it is of another boot, or empty; -1: it is damaged. */
+/* 1: the world is rebuilt, connections are revived, the dead are buried; 0: it is of another boot,
+ * or empty; -1: it is damaged. */
 int journal_load(struct world *w, struct guests *guests, const char *data, size_t len,
 		 struct err *err) must_check;
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which records say what the daemon knows. Knows world and rings; how bytes become durable is journal_file.c's matter, when they are
- * written is journal.c's, what upstream's records look like is state.c's.
+ * Which records say what the daemon knows. Knows world and rings; how bytes become durable is
+ * journal_file.c's matter, when they are written is journal.c's, what upstream's records look like
+ * is state.c's.
  *
- * Connections over sockets end with the daemon, so only rings have records. A transaction is kept by its number alone: after a
- * restart it can be used and ends in EAGAIN, which every client must expect.
+ * Connections over sockets end with the daemon, so only rings have records. A transaction is kept
+ * by its number alone: after a restart it can be used and ends in EAGAIN, which every client must
+ * expect.
  */
 #include "xenstored/journal_put.h"
 
@@ -112,7 +114,8 @@ static int put_unwatch(const struct state_sink *s, const struct effect *e, struc
 		memcpy(body + sizeof(rec), watch_path(watch), watch->path_len);
 		memcpy(body + sizeof(rec) + watch->path_len, watch_token(watch), watch->token_len);
 	}
-	return state_put_record(s, REC_UNWATCH, body, sizeof(rec) + rec.path_len + rec.token_len, err);
+	return state_put_record(s, REC_UNWATCH, body, sizeof(rec) + rec.path_len + rec.token_len,
+				err);
 }
 
 static int put_node(const struct state_sink *s, const struct effect *e, struct err *err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The order of the daemon's beginning: devices, journal, socket, state, connections, privileges. Knows who depends on whom; does
- * nothing itself.
+ * The order of the daemon's beginning: devices, journal, socket, state, connections, privileges.
+ * Knows who depends on whom; does nothing itself.
  */
 #include "xenstored/life.h"
 
@@ -19,7 +19,8 @@ static int open_parts(struct life *l, struct server *srv, const struct life_opti
 	if (!o->no_domains &&
 	    guests_open(&l->guests, srv->world, srv->ev, former->evtchn_fd, err) < 0)
 		return -1;
-	/* Open even when none is kept: it says that another daemon is at work, and one left behind must go. */
+	/* Open even when none is kept: it says that another daemon is at work, and one left behind
+	 * must go. */
 	if (journal_open(&l->journal, o->run_dir, srv->world, l->guests, err) < 0)
 		return -1;
 	l->parts.guests = l->guests;

@@ -8,15 +8,15 @@
 #include "xenstored/update.h"
 
 /*
- * How the daemon comes to its state and its connections, in the order in which that is safe: from the program it replaces (-U), from the
- * journal of one that died, or afresh.
+ * How the daemon comes to its state and its connections, in the order in which that is safe: from
+ * the program it replaces (-U), from the journal of one that died, or afresh.
  */
 
 struct life_options {
 	const char *run_dir;		/* of the journal */
 	const char *socket_path;
 	char **argv;			/* of this process */
-	uint32_t own_port;		/* -e: event channel of the domain we run in; 0: the kernel knows */
+	uint32_t own_port; /* -e: event channel of the domain we run in; 0: the kernel knows */
 	bool no_domains, no_journal, live_update, no_filter;
 	const char *user;		/* to become; NULL: stay */
 };

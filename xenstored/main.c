@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon's start and end: command line, directories, background, pid file, readiness. Everything it serves is behind server.h.
+ * The daemon's start and end: command line, directories, background, pid file, readiness.
+ * Everything it serves is behind server.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,17 +90,21 @@ static void usage(FILE *out)
 		char left[80];
 
 		if (r->key < 0x100)
-			snprintf(left, sizeof(left), "-%c, --%s %s", r->key, r->name, r->value ? r->value : "");
+			snprintf(left, sizeof(left), "-%c, --%s %s", r->key, r->name,
+				 r->value ? r->value : "");
 		else
-			snprintf(left, sizeof(left), "    --%s %s", r->name, r->value ? r->value : "");
+			snprintf(left, sizeof(left), "    --%s %s", r->name,
+				 r->value ? r->value : "");
 		fprintf(out, "  %-34s %s\n", left, r->help);
 	}
 	fprintf(out, "\nQuotas (0: no limit):\n");
 	for (unsigned i = 0; i < NR_QUOTAS; i++)
-		fprintf(out, "  %-18s %8u  %s\n", quota_rows[i].name, quota_rows[i].hard, quota_rows[i].text);
+		fprintf(out, "  %-18s %8u  %s\n", quota_rows[i].name, quota_rows[i].hard,
+			quota_rows[i].text);
 }
 
-static int set_quota(struct settings *s, enum quota_id id, bool soft, const char *value, struct err *err)
+static int set_quota(struct settings *s, enum quota_id id, bool soft, const char *value,
+		     struct err *err)
 {
 	struct quota_limits *l = quota_global(s->world->quota);
 	uint32_t n;
@@ -127,7 +132,8 @@ static int parse_quota(struct settings *s, char *arg, bool soft, struct err *err
 	int id = value ? quota_by_name(arg, &named_soft) : -1;
 
 	if (id < 0 || named_soft || (soft && !quota_rows[id].has_soft))
-		return err_set(err, EINVAL, "'%s' is not a %squota; --help lists them", arg, soft ? "soft " : "");
+		return err_set(err, EINVAL, "'%s' is not a %squota; --help lists them", arg,
+			       soft ? "soft " : "");
 	return set_quota(s, (enum quota_id)id, soft, value, err);
 }
 
@@ -137,7 +143,8 @@ static int parse_timeout(struct settings *s, char *arg, struct err *err)
 	uint32_t seconds;
 
 	if (!value || strcmp(arg, "watch-event") != 0)
-		return err_set(err, EINVAL, "'%s' is not a time-out: only watch-event=<seconds> is", arg);
+		return err_set(err, EINVAL, "'%s' is not a time-out: only watch-event=<seconds> is",
+			       arg);
 	if (num_u32(value, 0, INT_MAX / 1000, "watch-event", &seconds, err) < 0)
 		return -1;
 	s->world->event_timeout_ms = seconds * 1000;
@@ -157,7 +164,8 @@ static int parse_domid(const char *arg, unsigned *out, struct err *err)
 static int parse_trace_control(const char *arg, struct err *err)
 {
 	if ((arg[0] != '+' && arg[0] != '-') || !arg[1])
-		return err_set(err, EINVAL, "--trace-control %s: expected +<switch> or -<switch>", arg);
+		return err_set(err, EINVAL, "--trace-control %s: expected +<switch> or -<switch>",
+			       arg);
 	if (!strcmp(arg, "+io"))
 		log_set_level(LOG_LEVEL_DEBUG);
 	return 0;
@@ -224,7 +232,8 @@ static int parse_options(struct settings *s, int argc, char **argv, struct err *
 	return 0;
 }
 
-/* Background: the parent waits until the daemon serves, so that whoever started it may connect when it returns. */
+/* Background: the parent waits until the daemon serves, so that whoever started it may connect when
+ * it returns. */
 
 static int detach(struct err *err)
 {
@@ -269,8 +278,9 @@ static void notify_ready(void)
 	if (path[0] == '@')
 		addr.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendto(fd, ready, sizeof(ready) - 1, MSG_NOSIGNAL, (struct sockaddr *)&addr,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0)
+	if (fd < 0 ||
+	    sendto(fd, ready, sizeof(ready) - 1, MSG_NOSIGNAL, (struct sockaddr *)&addr,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0)
 		log_warn("%s: cannot tell that the store is ready: %s", path, strerror(errno));
 }
 
@@ -304,8 +314,9 @@ static void raise_fd_limit(void)
 }
 
 /*
- * Code that only the start needed is still resident, of every library whole neighbourhoods. Let go of it: what is needed comes
- * back from the page cache. First all is noted, then all is let go: reading a library's headers would bring them back.
+ * Code that only the start needed is still resident, of every library whole neighbourhoods. Let go
+ * of it: what is needed comes back from the page cache. First all is noted, then all is let go:
+ * reading a library's headers would bring them back.
  */
 struct code {
 	struct {
@@ -326,7 +337,8 @@ static int note_code(struct dl_phdr_info *info, size_t size, void *arg)
 		uintptr_t start = info->dlpi_addr + p->p_vaddr;
 		uintptr_t first = start & ~(page - 1);
 
-		/* Never what may have been written to (relocations): only the file can give it back. */
+		/* Never what may have been written to (relocations): only the file can give it
+		 * back. */
 		if (p->p_type != PT_LOAD || p->p_flags & PF_W)
 			continue;
 		code->part[code->n].start = (void *)first;

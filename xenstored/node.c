@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The children of a node: a sorted directory that versions of the tree share. Knows names and references; knows no paths. What is
- * changed was made private ("owned") before, see tree.c.
+ * The children of a node: a sorted directory that versions of the tree share. Knows names and
+ * references; knows no paths. What is changed was made private ("owned") before, see tree.c.
  */
 #include "xenstored/node.h"
 #include <endian.h>
@@ -15,10 +15,11 @@
  */
 #define FANOUT 32
 
-/* The front of a name as a number that compares like it: most searches and the listing of short names need not touch the nodes,
- * which lie anywhere. A name shorter than this is its key. */
+/* The front of a name as a number that compares like it: most searches and the listing of short
+ * names need not touch the nodes, which lie anywhere. A name shorter than this is its key. */
 struct slot {
-	uintptr_t key;		/* of the node, or no more than that of the first one beneath and more than all before */
+	uintptr_t key; /* of the node, or no more than that of the first one beneath and more than
+			  all before */
 	union {
 		struct node *node;
 		struct dir *dir;
@@ -451,7 +452,8 @@ static const struct node *child_at(const struct node *n, size_t *offset, struct 
 	return NULL;
 }
 
-/* A name that is its key, read from there; `out` has room for a whole key. Returns its size with NUL. */
+/* A name that is its key, read from there; `out` has room for a whole key. Returns its size with
+ * NUL. */
 static size_t copy_key(char *out, uintptr_t key)
 {
 	uint64_t front = htobe64((uint64_t)key << (64 - 8 * sizeof(key)));

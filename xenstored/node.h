@@ -82,8 +82,8 @@ int dir_insert(struct node *parent, struct node *child) must_check;
  * way to it. */
 struct node **dir_slot(struct node *parent, const char *name, size_t len, struct dir **path,
 		       unsigned *index, unsigned *levels);
-/* Take an existing child out. Its reference goes to the caller. NULL: no memory, nothing changed.
- */
+/* Take an existing child out. Its reference goes to the caller. NULL: no memory, nothing
+ * changed. */
 struct node *dir_remove(struct node *parent, const char *name, size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations of the wire that are about domains: coming and going, whom they act for, what they are offered and allowed.
- * Arity, privilege and transaction ids were checked by dispatch.
+ * The operations of the wire that are about domains: coming and going, whom they act for, what they
+ * are offered and allowed. Arity, privilege and transaction ids were checked by dispatch.
  */
 #include "xenstored/ops.h"
 #include <errno.h>

@@ -32,8 +32,8 @@ static const char *path_fault(const char *in, size_t len, unsigned flags)
 	return NULL;
 }
 
-/* Length of "/local/domain/<id>/" in front, 0 when it is not there: what path-max does not count.
- */
+/* Length of "/local/domain/<id>/" in front, 0 when it is not there: what path-max does not
+ * count. */
 static size_t home_len(const char *s, size_t len)
 {
 	static const char prefix[] = "/local/domain/";

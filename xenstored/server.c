@@ -49,10 +49,12 @@ static void on_tick(struct ev_timer *timer)
 }
 
 /*
- * A client that shares our core asks again as soon as it has run with its answer, and libxenstore sends a request in two or three
- * writes. Give it the core and look once more before going to sleep: that saves both the sleep and being woken. Where it
- * was in vain (the client has a core of its own, or nothing more to ask) it is not tried for some turns; where somebody else took the
- * core, not for some seconds, as the scheduler counts what was given away as used. Each time for longer.
+ * A client that shares our core asks again as soon as it has run with its answer, and libxenstore
+ * sends a request in two or three writes. Give it the core and look once more before going to
+ * sleep: that saves both the sleep and being woken. Where it was in vain (the client has a core of
+ * its own, or nothing more to ask) it is not tried for some turns; where somebody else took the
+ * core, not for some seconds, as the scheduler counts what was given away as used. Each time for
+ * longer.
  */
 static void yield_core(struct server *s)
 {

@@ -17,7 +17,8 @@ struct server {
 	bool accepting;
 	bool wait_logged;	/* that clients have to wait was said */
 	struct eager {
-		unsigned skip, left;	/* turns without a second look after one in vain; what is left of them */
+		unsigned skip, left; /* turns without a second look after one in vain; what is left
+					of them */
 		uint64_t off_ms, off_until_ms;	/* none at all: how long, until when */
 		uint64_t took_us, now_ms;	/* the last yield; its end */
 	} eager;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Writing the state stream. Knows the layout of every record; does not know where it goes, nor files, rings or
- * sockets: what a connection has under way is said by whoever writes (journal.c, update.c).
+ * Writing the state stream. Knows the layout of every record; does not know where it goes, nor
+ * files, rings or sockets: what a connection has under way is said by whoever writes (journal.c,
+ * update.c).
  */
 #include "xenstored/state.h"
 
@@ -12,7 +13,8 @@
 #include "base/num.h"
 #include "xenstored/state_rec.h"
 
-/* Room for a record with a body of `len` bytes: type and length are filled in, the padding is zeroed. NULL with err. */
+/* Room for a record with a body of `len` bytes: type and length are filled in, the padding is
+ * zeroed. NULL with err. */
 static char *open_record(const struct state_sink *s, uint32_t type, size_t len, struct err *err)
 {
 	size_t padded = num_align_up(len, 8);
@@ -131,8 +133,8 @@ int state_put_node(const struct state_sink *s, const struct state_node *n, struc
 		.nr_perms = (uint16_t)n->nr_perms,
 	};
 	char *p = open_record(s, STATE_NODE,
-			      sizeof(rec) + n->nr_perms * sizeof(struct rec_perm) + n->path_len + 1 +
-				      n->value_len,
+			      sizeof(rec) + n->nr_perms * sizeof(struct rec_perm) + n->path_len +
+				      1 + n->value_len,
 			      err);
 	if (!p)
 		return -1;
@@ -151,7 +153,8 @@ int state_put_node(const struct state_sink *s, const struct state_node *n, struc
 	return 0;
 }
 
-/* A list of numbers, then their names: both quota records end so. soft-<name> where a quota has one. */
+/* A list of numbers, then their names: both quota records end so. soft-<name> where a quota has
+ * one. */
 struct limit_list {
 	uint32_t values[2 * NR_QUOTAS];
 	char names[2 * NR_QUOTAS * 32];
@@ -214,7 +217,7 @@ int state_put_domain(const struct state_sink *s, const struct domain *d, struct 
 	return put_limits(s, STATE_DOMAIN, &rec, sizeof(rec), &l, err);
 }
 
-/* --- the world ------------------------------------------------------------------------------------ */
+/* --- the world -------------------------------------------------------------------------------- */
 
 static int put_special(const struct state_sink *s, const char *name, const struct perms *perms,
 		       struct err *err)

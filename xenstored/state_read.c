@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reading the state stream, and taking it into a world. Knows the layout of every record and checks every length; does not
- * know files, rings or sockets: connections are restored by whoever reads (journal_load.c, update.c).
+ * Reading the state stream, and taking it into a world. Knows the layout of every record and checks
+ * every length; does not know files, rings or sockets: connections are restored by whoever reads
+ * (journal_load.c, update.c).
  */
 #include "xenstored/state.h"
 
@@ -12,7 +13,7 @@
 #include "base/num.h"
 #include "xenstored/state_rec.h"
 
-/* --- into a world --------------------------------------------------------------------------------- */
+/* --- into a world ----------------------------------------------------------------------------- */
 
 static int load_watch(struct world *w, const struct state_watch *rec, struct err *err)
 {
@@ -55,8 +56,8 @@ static int load_node(struct world *w, const struct state_node *n, struct err *er
 		return err_set(err, EINVAL, "its path is malformed");
 	if (n->nr_perms == 0)
 		return world_restore_gone(w, path.s, path.len, err);
-	return world_restore_node(w, path.s, path.len, n->value, n->value_len, n->perms, n->nr_perms,
-				  err);
+	return world_restore_node(w, path.s, path.len, n->value, n->value_len, n->perms,
+				  n->nr_perms, err);
 }
 
 static void load_global_quota(struct world *w, const char *name, uint32_t value)
@@ -69,7 +70,8 @@ static void load_global_quota(struct world *w, const char *name, uint32_t value)
 		(soft ? limits->soft : limits->hard)[id] = value;
 }
 
-static int load_domain(struct world *w, uint16_t domid, uint32_t features, bool has_features, struct err *err)
+static int load_domain(struct world *w, uint16_t domid, uint32_t features, bool has_features,
+		       struct err *err)
 {
 	struct domain *d = world_know_domain(w, domid);
 
@@ -99,7 +101,7 @@ static int load_domain_quota(struct world *w, uint16_t domid, const char *name, 
 	return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* What is left of a body. */
 struct cursor {
@@ -364,8 +366,8 @@ int state_read(const void *data, size_t len, const struct state_reader *r, void 
 		const char *body = take(&c, padded);
 
 		if (!body)
-			return err_set(err, EINVAL, "state: record %u at offset %zu is cut off", head[0],
-				       at);
+			return err_set(err, EINVAL, "state: record %u at offset %zu is cut off",
+				       head[0], at);
 		struct cursor inside = { body, head[1] };
 
 		if (read_record(head[0], version, inside, r, arg, into, err) < 0)

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The bodies of the stream's records as they lie there (docs/designs/xenstore-migration.md): native byte order, no holes. For those
- * who write and read them only. */
+/* The bodies of the stream's records as they lie there (docs/designs/xenstore-migration.md): native
+ * byte order, no holes. For those who write and read them only. */
 
 #define STATE_IDENT "xenstore"
 

@@ -92,8 +92,8 @@ static int grow_table(struct txn *txn)
 	return 0;
 }
 
-/* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no memory.
- */
+/* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no
+ * memory. */
 static struct access *access_get(struct txn *txn, const char *path, size_t len,
 				 const struct node *seen, uint64_t gen)
 {
@@ -198,8 +198,8 @@ static void log_add(struct txn *txn, enum change_kind kind, struct access *a, bo
 {
 	if (!a)
 		return;
-	/* A second value for the same node adds nothing: values are taken from the root at the end.
-	 */
+	/* A second value for the same node adds nothing: values are taken from the root at the
+	 * end. */
 	if (kind == CHANGE_PUT && a->rm_count == txn->rm_count + 1)
 		return;
 	if (kind == CHANGE_PUT)
@@ -290,7 +290,8 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err)
 	if (txn->lost)
 		return err_set(err, EAGAIN, "transaction %u: its snapshot is gone", txn->id);
 	if (txn->doomed)
-		return err_set(err, EAGAIN, "transaction %u: what it saw was changed by another", txn->id);
+		return err_set(err, EAGAIN, "transaction %u: what it saw was changed by another",
+			       txn->id);
 	if (!txn->base || txn->base == live)
 		return 0;
 	while ((a = txn_next_access(txn, &cursor))) {

@@ -99,8 +99,8 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err) m
  * touched get `gen`. */
 int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen,
 	       struct node **out, struct err *err) must_check;
-/* Move to the newest root. False: it conflicts already, and keeps what it has, so that its client sees
- * one world until the end; its commit will say EAGAIN. */
+/* Move to the newest root. False: it conflicts already, and keeps what it has, so that its client
+ * sees one world until the end; its commit will say EAGAIN. */
 bool txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
 /* Forget snapshot and changes; commit says EAGAIN. */
 void txn_lose(struct tree *t, struct txn *txn);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Live update, both halves: writing the state and becoming the new program, and being the new program that takes the state up. Knows
- * what has to survive an exec (descriptors, bound ports, bytes under way); what the stream looks like is state.c's
- * business.
+ * Live update, both halves: writing the state and becoming the new program, and being the new
+ * program that takes the state up. Knows what has to survive an exec (descriptors, bound ports,
+ * bytes under way); what the stream looks like is state.c's business.
  */
 #include "xenstored/update.h"
 
@@ -47,7 +47,7 @@ static void state_path(char *path, size_t size)
 	snprintf(path, size, "%s/state_dump", dir ? dir : DEFAULT_ROOTDIR);
 }
 
-/* --- writing the state ---------------------------------------------------------------------------- */
+/* --- writing the state ------------------------------------------------------------------------ */
 
 struct buffer {
 	char *data;
@@ -138,7 +138,8 @@ static int put_state(const struct state_sink *s, const struct request *r, struct
 	struct conn *c;
 
 	if (session.version && session.version < version_needed(w))
-		return err_set(err, EINVAL, "live update: version %u of the state has no depth of watches",
+		return err_set(err, EINVAL,
+			       "live update: version %u of the state has no depth of watches",
 			       session.version);
 	if (state_put_header(s, session.version ? session.version : version_needed(w), err) < 0 ||
 	    state_put_global(s, parts->server->listener.fd,
@@ -172,9 +173,10 @@ static int write_state(const struct request *r, struct err *err)
 	return ok;
 }
 
-/* --- becoming another program --------------------------------------------------------------------- */
+/* --- becoming another program ----------------------------------------------------------------- */
 
-/* What was read counts as handled and leaves the rings; the new daemon begins where their indices stand. */
+/* What was read counts as handled and leaves the rings; the new daemon begins where their indices
+ * stand. */
 static void settle_all(struct world *w)
 {
 	struct conn *c;
@@ -247,7 +249,7 @@ static int become(struct request *r, struct err *err)
 	return -1;
 }
 
-/* --- the dialogue --------------------------------------------------------------------------------- */
+/* --- the dialogue ----------------------------------------------------------------------------- */
 
 /* Open transactions: none, or (forced) all of them older than the time-out. */
 static bool may_start(const struct world *w, uint64_t now_ms, uint64_t timeout_ms, bool force)
@@ -292,7 +294,8 @@ static int read_start(const struct request *r, struct start_options *o, struct e
 			return err_set(err, EINVAL, "live-update -s: '%.40s'", word);
 	}
 	if (o->version > STATE_VERSION_2)
-		return err_set(err, EINVAL, "live-update: version %u of the state is not known (1 and 2 are)",
+		return err_set(err, EINVAL,
+			       "live-update: version %u of the state is not known (1 and 2 are)",
 			       o->version);
 	return 0;
 }
@@ -382,7 +385,7 @@ void update_register(const struct update_parts *p)
 	control_register(&command);
 }
 
-/* --- taking the state up -------------------------------------------------------------------------- */
+/* --- taking the state up ---------------------------------------------------------------------- */
 
 static int peek_global(void *arg, int socket_fd, int evtchn_fd, struct err *err)
 {
@@ -419,7 +422,8 @@ static int restore_socket(const struct state_conn *c, struct err *err)
 	return conn_restore(conn, c->in, c->in_len, c->out, c->out_len, c->response_len, err);
 }
 
-/* The port is bound already; where it leads is asked for, in case it has to be bound again one day. */
+/* The port is bound already; where it leads is asked for, in case it has to be bound again one
+ * day. */
 static int restore_ring(const struct state_conn *c, struct err *err)
 {
 	struct domain *d = world_restore_domain(parts->server->world, c->domid, err);

@@ -7,9 +7,10 @@
 #include "xenstored/server.h"
 
 /*
- * Live update: the running daemon writes its state, becomes another program by exec, and that one goes on with the same process id,
- * clients and rings. CONTROL live-update is the dialogue (xenstore-control); the file and its place are upstream's,
- * so its daemon and ours can hand over to each other.
+ * Live update: the running daemon writes its state, becomes another program by exec, and that one
+ * goes on with the same process id, clients and rings. CONTROL live-update is the dialogue
+ * (xenstore-control); the file and its place are upstream's, so its daemon and ours can hand over
+ * to each other.
  */
 
 /* What takes part. guests and journal may be NULL. */

@@ -317,8 +317,8 @@ static int fire_gone(const struct watch_node *n, watch_fn *fn, void *arg)
 	return 0;
 }
 
-/* The next place in a walk beneath top, children first when the tree had the node; NULL at the end.
- */
+/* The next place in a walk beneath top, children first when the tree had the node; NULL at the
+ * end. */
 static struct watch_node *next_place(const struct watch_node *top, struct watch_node *n)
 {
 	if (n->gone && !list_is_empty(&n->children))

@@ -70,8 +70,8 @@ struct wire_arg {
 unsigned wire_split(const char *payload, size_t len, struct wire_arg *args, unsigned max,
 		    size_t *rest);
 
-/* The wire's name of an errno ("ENOENT"); those without one are EINVAL. And back: 0 when unknown.
- */
+/* The wire's name of an errno ("ENOENT"); those without one are EINVAL. And back: 0 when
+ * unknown. */
 const char *wire_error_name(int code);
 int wire_error_code(const char *name);
 

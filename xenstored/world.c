@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The world's parts and who may do what in it: the live tree, connections, transactions' lives,
- * rebuilding. How a change happens stands in world_change.c and world_txn.c, the life of domains in world_domain.c.
+ * rebuilding. How a change happens stands in world_change.c and world_txn.c, the life of domains in
+ * world_domain.c.
  */
 #include "xenstored/world.h"
 #include <errno.h>

@@ -20,9 +20,9 @@
  * changes. Opens nothing, sleeps never.
  *
  * Every change is a commit in three phases:
- *	prepare	rights, conflicts, quotas; events matched and room for them reserved; the journal's records appended; may fail, and then nothing happened
- *	swap	the new root, the charges
- *	publish	events into the output buffers (the caller adds the reply); cannot fail
+ *	prepare	rights, conflicts, quotas; events matched and room for them reserved; the journal's
+ * records appended; may fail, and then nothing happened swap	the new root, the charges publish
+ * events into the output buffers (the caller adds the reply); cannot fail
  */
 
 struct world;
@@ -142,7 +142,7 @@ struct world {
 	struct list domains;		/* of struct domain.of_world */
 	struct domain **domain_by_id;	/* DOMID_FIRST_RESERVED slots */
 	unsigned nr_txns;
-	struct conn *window[2];		/* of guests, of the privileged: who may have a transaction now */
+	struct conn *window[2]; /* of guests, of the privileged: who may have a transaction now */
 	uint64_t window_end_ms[2];
 	struct rate rate;
 	bool restoring;			/* being rebuilt: changes make no events */
@@ -173,8 +173,8 @@ void world_free(struct world *w);
 /* What a node is charged with. */
 size_t world_node_memory(size_t name_len, size_t value_len, unsigned nr_perms);
 
-/* Connections. `c` was initialised by conn_init; the id is given here unless it is set (state.c).
- */
+/* Connections. `c` was initialised by conn_init; the id is given here unless it is set
+ * (state.c). */
 void world_add_conn(struct world *w, struct conn *c);
 /* Undo everything of a dead connection (watches, transactions, charges), then ops->close. Called by
  * the sweep. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How anything changes outside transactions: prepare (quota, events and their room, the journal; may fail and leaves no trace),
- * swap, publish (cannot fail). And the events of special nodes.
+ * How anything changes outside transactions: prepare (quota, events and their room, the journal;
+ * may fail and leaves no trace), swap, publish (cannot fail). And the events of special nodes.
  */
 #include "xenstored/commit.h"
 #include <errno.h>
@@ -52,7 +52,8 @@ static int prepare_change(struct commit *k, const struct change *c, const struct
 	k->seen[0] = spot->node ? spot->node->perms : c->perms;
 	k->seen[1] = c->kind == CHANGE_PERMS ? c->perms : NULL;
 	k->seen[2] = spot->parent ? spot->parent->perms : NULL;
-	if (c->kind == CHANGE_RM && commit_match_beneath(k, c->path->s, c->path->len, spot->node, err) < 0)
+	if (c->kind == CHANGE_RM &&
+	    commit_match_beneath(k, c->path->s, c->path->len, spot->node, err) < 0)
 		return -1;
 	if (commit_match(k, c->path->s, c->path->len, err) < 0 || effects_of(k, c, spot, err) < 0)
 		return -1;

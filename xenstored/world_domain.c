@@ -303,8 +303,8 @@ void world_domain_shutdown(struct world *w, struct domain *d)
 
 /* Time */
 
-/* Keep an open transaction near the present. What conflicts already stays as it is for its client to
- * see; a guest's not for ever, as it keeps old versions of others' nodes in memory (XSA-326). */
+/* Keep an open transaction near the present. What conflicts already stays as it is for its client
+ * to see; a guest's not for ever, as it keeps old versions of others' nodes in memory (XSA-326). */
 static void rebase(struct world *w, struct conn *c, struct txn *txn)
 {
 	size_t before = txn->memory;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Transactions of clients: what they look at and change on their own version of the tree, and their commit, which goes the way of
- * any change: prepare, swap, publish.
+ * Transactions of clients: what they look at and change on their own version of the tree, and their
+ * commit, which goes the way of any change: prepare, swap, publish.
  */
 #include "xenstored/commit.h"
 #include <errno.h>
@@ -39,8 +39,9 @@ int world_look(struct world *w, struct conn *c, struct txn *txn, const struct pa
 	}
 	txn_begin(txn, w->root);
 	before = txn->memory;
-	/* A short transaction sees of what it has not looked at the newest state, as upstream's do: fewer
-	 * conflicts. A long one would pay for that with every operation; it moves once a second. */
+	/* A short transaction sees of what it has not looked at the newest state, as upstream's do:
+	 * fewer conflicts. A long one would pay for that with every operation; it moves once a
+	 * second. */
 	if (txn->base != w->root && txn->nr_accesses <= REBASE_ACCESSES)
 		(void)txn_rebase(w->tree, txn, w->root, ++w->gen);
 	rc = txn_look(txn, path->s, path->len, max, err);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Starting and stopping the guests of a folder (/etc/xen/auto), each as soon as what it waits for is up, all others meanwhile.
- * Nothing here polls: the store and the log folder say when something changed. The order itself is start_plan.c's.
+ * Starting and stopping the guests of a folder (/etc/xen/auto), each as soon as what it waits for
+ * is up, all others meanwhile. Nothing here polls: the store and the log folder say when something
+ * changed. The order itself is start_plan.c's.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +32,8 @@ struct boot {
 	struct vmm_config *cfg;
 	enum boot_state state;
 	uint32_t domid;
-	uint64_t log_start;	/* size of its console log when it started: older text is of an earlier life */
+	uint64_t log_start; /* size of its console log when it started: older text is of an earlier
+			       life */
 };
 
 struct autostart {
@@ -62,12 +64,13 @@ const struct xl_command cmd_autostart = {
 	.min = 1, .max = 2, .flags = XL_PRINTS, .run = autostart,
 };
 
-/* --- reading the folder ------------------------------------------------------------------------------------------------ */
+/* --- reading the folder ----------------------------------------------------------------------- */
 
 static int is_config_name(const struct dirent *e)
 {
-	return e->d_name[0] != '.' && !str_ends(e->d_name, "~") && !str_ends(e->d_name, ".rpmsave") &&
-	       !str_ends(e->d_name, ".dpkg-old") && !str_ends(e->d_name, ".dpkg-dist");
+	return e->d_name[0] != '.' && !str_ends(e->d_name, "~") &&
+	       !str_ends(e->d_name, ".rpmsave") && !str_ends(e->d_name, ".dpkg-old") &&
+	       !str_ends(e->d_name, ".dpkg-dist");
 }
 
 static int add_guest(struct autostart *a, const char *path, struct err *err)
@@ -108,7 +111,7 @@ static int read_folder(struct autostart *a, const char *dir, struct err *err)
 	return r < 0 ? -1 : start_plan_finish(&a->plan, err);
 }
 
-/* --- conditions -------------------------------------------------------------------------------------------------------- */
+/* --- conditions ------------------------------------------------------------------------------- */
 
 static char *log_path(const char *name)
 {
@@ -143,7 +146,8 @@ static uint64_t log_size(const char *name)
 }
 
 /* A guest outside the plan counts too, as soon as there is one with that name. */
-static int find_running(struct autostart *a, const struct start_dep *d, uint32_t *domid, bool *is_up, struct err *err)
+static int find_running(struct autostart *a, const struct start_dep *d, uint32_t *domid,
+			bool *is_up, struct err *err)
 {
 	struct vmm_dominfo info;
 
@@ -153,7 +157,8 @@ static int find_running(struct autostart *a, const struct start_dep *d, uint32_t
 		*domid = a->boots[d->on].domid;
 		return 0;
 	}
-	if (vmm_domain_find(a->xl->vmm, d->name, domid, err) < 0 || vmm_domain_info(a->xl->vmm, *domid, &info, err) < 0) {
+	if (vmm_domain_find(a->xl->vmm, d->name, domid, err) < 0 ||
+	    vmm_domain_info(a->xl->vmm, *domid, &info, err) < 0) {
 		if (err->code != ESRCH)
 			return -1;
 		err_clear(err);
@@ -173,7 +178,8 @@ static int is_met(struct autostart *a, const struct start_dep *d, bool *met, str
 	if (!*met || d->condition == START_RUNNING)
 		return 0;
 	if (d->condition == START_CONSOLE)
-		return has_said(d->name, d->on == START_OUTSIDE ? 0 : a->boots[d->on].log_start, d->arg, met, err);
+		return has_said(d->name, d->on == START_OUTSIDE ? 0 : a->boots[d->on].log_start,
+				d->arg, met, err);
 	/* The watch first, so that a node written between the two is not missed. */
 	if (vmm_events_add_node(a->xl->vmm, domid, d->arg, err) < 0 ||
 	    vmm_domain_guest_node(a->xl->vmm, domid, d->arg, &value, err) < 0)
@@ -182,9 +188,10 @@ static int is_met(struct autostart *a, const struct start_dep *d, bool *met, str
 	return 0;
 }
 
-/* The first condition that does not hold yet; NULL: all do. A guest that failed can never be met. */
-static int unmet(struct autostart *a, const struct start_guest *g, const struct start_dep **out, bool *is_hopeless,
-		 struct err *err)
+/* The first condition that does not hold yet; NULL: all do. A guest that failed can never be
+ * met. */
+static int unmet(struct autostart *a, const struct start_guest *g, const struct start_dep **out,
+		 bool *is_hopeless, struct err *err)
 {
 	bool met;
 
@@ -206,10 +213,12 @@ static int unmet(struct autostart *a, const struct start_guest *g, const struct 
 
 static const char *describe(const struct start_dep *d)
 {
-	return d->condition == START_STORE ? "store node" : d->condition == START_CONSOLE ? "console line" : "start";
+	return d->condition == START_STORE     ? "store node"
+	       : d->condition == START_CONSOLE ? "console line"
+					       : "start";
 }
 
-/* --- starting ----------------------------------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static int adopt(void *arg, uint32_t domid, struct err *err)
 {
@@ -257,7 +266,9 @@ static int start_ready(struct autostart *a, bool *progress, size_t *nr_waiting, 
 		*progress = true;
 		if (why) {
 			a->boots[i].state = BOOT_FAILED;
-			xl_note(a->xl, "xl: '%s' is not started: '%s', which it waits for, is not up", g->name, why->name);
+			xl_note(a->xl,
+				"xl: '%s' is not started: '%s', which it waits for, is not up",
+				g->name, why->name);
 		} else if (start_one(a, i, &failure) < 0) {
 			a->boots[i].state = BOOT_FAILED;
 			xl_note(a->xl, "xl: %s", failure.msg);
@@ -274,7 +285,8 @@ static int start_ready(struct autostart *a, bool *progress, size_t *nr_waiting, 
 /* Until the store or a console log changes. False: not before the deadline. */
 static int await_change(struct autostart *a, uint64_t deadline, bool *in_time, struct err *err)
 {
-	struct pollfd fds[2] = { { .fd = a->events_fd, .events = POLLIN }, { .fd = a->log_fd, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = a->events_fd, .events = POLLIN },
+				 { .fd = a->log_fd, .events = POLLIN } };
 	uint64_t now = time_ms();
 	char buf[4096];
 	bool changed;
@@ -305,9 +317,11 @@ static void give_up(struct autostart *a, unsigned timeout_s)
 		a->boots[i].state = BOOT_FAILED;
 		if (unmet(a, &a->plan.guests[i], &why, &is_hopeless, &ignored) < 0 || !why)
 			continue;
-		xl_note(a->xl, "xl: '%s' is not started: the %s of '%s'%s%s%s did not come within %u seconds",
-			a->plan.guests[i].name, describe(why), why->name, why->arg ? " (" : "", why->arg ? why->arg : "",
-			why->arg ? ")" : "", timeout_s);
+		xl_note(a->xl,
+			"xl: '%s' is not started: the %s of '%s'%s%s%s did not come within %u "
+			"seconds",
+			a->plan.guests[i].name, describe(why), why->name, why->arg ? " (" : "",
+			why->arg ? why->arg : "", why->arg ? ")" : "", timeout_s);
 	}
 }
 
@@ -322,7 +336,8 @@ static int start_all(struct autostart *a, unsigned timeout_s, struct err *err)
 		return -1;
 	a->log_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (a->log_fd >= 0)
-		(void)!inotify_add_watch(a->log_fd, CONSOLE_LOG_DIR, IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+		(void)!inotify_add_watch(a->log_fd, CONSOLE_LOG_DIR,
+					 IN_MODIFY | IN_CREATE | IN_MOVED_TO);
 	if (monitor_ensure(&why) < 0)
 		xl_note(a->xl, "xl: warning: %s", why.msg);
 	for (;;) {
@@ -344,19 +359,23 @@ static int start_all(struct autostart *a, unsigned timeout_s, struct err *err)
 	}
 	for (size_t i = 0; i < a->plan.nr; i++)
 		nr_failed += a->boots[i].state == BOOT_FAILED;
-	return nr_failed ? err_set(err, ECANCELED, "%zu of %zu guests did not start", nr_failed, a->plan.nr) : 0;
+	return nr_failed ? err_set(err, ECANCELED, "%zu of %zu guests did not start", nr_failed,
+				   a->plan.nr)
+			 : 0;
 }
 
-/* --- stopping ----------------------------------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
-static int stop_one(struct autostart *a, const char *name, uint32_t domid, uint64_t deadline, struct err *err)
+static int stop_one(struct autostart *a, const char *name, uint32_t domid, uint64_t deadline,
+		    struct err *err)
 {
 	struct vmm *vmm = a->xl->vmm;
 	struct vmm_dominfo info;
 	uint64_t now = time_ms();
 	struct err why = ERR_INIT;
 
-	if (vmm_domain_wait(vmm, domid, false, now < deadline ? (int)(deadline - now) : 0, &info, &why) < 0) {
+	if (vmm_domain_wait(vmm, domid, false, now < deadline ? (int)(deadline - now) : 0, &info,
+			    &why) < 0) {
 		if (why.code == ESRCH)
 			return 0;
 		if (why.code != ETIMEDOUT)
@@ -370,8 +389,8 @@ static int stop_one(struct autostart *a, const char *name, uint32_t domid, uint6
 }
 
 /* Ask first, all of them, then wait for each: they shut down side by side. */
-static int stop_list(struct autostart *a, char **names, const uint32_t *domids, size_t nr, unsigned timeout_s,
-		     struct err *err)
+static int stop_list(struct autostart *a, char **names, const uint32_t *domids, size_t nr,
+		     unsigned timeout_s, struct err *err)
 {
 	uint64_t deadline = time_ms() + 1000ull * timeout_s;
 	autofree struct err *errs = xcalloc(nr, sizeof(*errs));
@@ -384,8 +403,10 @@ static int stop_list(struct autostart *a, char **names, const uint32_t *domids, 
 		if (monitor_release(a->xl->vmm, domids[i], &why) < 0 && why.code != ESRCH)
 			xl_note(a->xl, "xl: %s", why.msg);
 	}
-	if (vmm_domain_ask_shutdown_all(a->xl->vmm, domids, nr, false, timeout_s * 1000 < ACK_TIMEOUT_MS ? (int)timeout_s * 1000 :
-					ACK_TIMEOUT_MS, errs, err) < 0)
+	if (vmm_domain_ask_shutdown_all(a->xl->vmm, domids, nr, false,
+					timeout_s * 1000 < ACK_TIMEOUT_MS ? (int)timeout_s * 1000
+									  : ACK_TIMEOUT_MS,
+					errs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
 		if (errs[i].code && errs[i].code != ESRCH)
@@ -453,7 +474,7 @@ static int stop_all(struct autostart *a, bool others_too, unsigned timeout_s, st
 	return r;
 }
 
-/* --- showing ------------------------------------------------------------------------------------------------------------- */
+/* --- showing ---------------------------------------------------------------------------------- */
 
 static void show_json(struct autostart *a)
 {
@@ -494,7 +515,8 @@ static void show(struct autostart *a)
 			left--;
 			fprintf(a->xl->out, "%-4u ", w);
 			print_text(a->xl->out, a->plan.guests[i].name, -30);
-			for (size_t k = 0; (spec = vmm_config_start_after(a->boots[i].cfg, k)); k++) {
+			for (size_t k = 0; (spec = vmm_config_start_after(a->boots[i].cfg, k));
+			     k++) {
 				fputs(k ? ", " : " ", a->xl->out);
 				print_text(a->xl->out, spec, 0);
 			}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Guests that Xen starts itself: described for it, and taken in so that every other command works on them. */
+/* Guests that Xen starts itself: described for it, and taken in so that every other command works
+ * on them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static int init_dom0less(struct xl *xl, const void *opts, char **args, struct er
 	return vmm_init_boot_guests(xl->vmm, show_guest, xl, err);
 }
 
-/* --- export-dt ---------------------------------------------------------------------------------------------------------- */
+/* --- export-dt -------------------------------------------------------------------------------- */
 
 struct export_opts {
 	const char *board, *output, *root;
@@ -43,18 +44,25 @@ struct export_opts {
 };
 
 static const struct xl_option export_options[] = {
-	OPT_STR('b', "board", struct export_opts, board, "FILE", "The board's device tree (.dtb); - is standard input"),
+	OPT_STR('b', "board", struct export_opts, board, "FILE",
+		"The board's device tree (.dtb); - is standard input"),
 	OPT_STR('o', "output", struct export_opts, output, "FILE",
-		"Where it goes: .dts, .dtb, .scr (U-Boot script image) or .cmd (its text); otherwise source on standard output"),
+		"Where it goes: .dts, .dtb, .scr (U-Boot script image) or .cmd (its text); "
+		"otherwise source on standard output"),
 	OPT_NUM('l', "load-base", struct export_opts, load_base, 1, INT64_MAX, "ADDRESS",
 		"Load nothing below this (256 MiB above the start of memory)"),
-	OPT_LIST('a', "avoid", struct export_opts, avoid, "START,SIZE", "Memory in use when files are loaded; may be repeated"),
-	OPT_STR('r', "root", struct export_opts, root, "DIR", "The files that the configurations name lie below this folder"),
-	OPT_LIST('p', "pool", struct export_opts, pools, "FILE", "A cpupool that Xen makes at boot (xlcpupool.cfg); may be repeated"),
+	OPT_LIST('a', "avoid", struct export_opts, avoid, "START,SIZE",
+		 "Memory in use when files are loaded; may be repeated"),
+	OPT_STR('r', "root", struct export_opts, root, "DIR",
+		"The files that the configurations name lie below this folder"),
+	OPT_LIST('p', "pool", struct export_opts, pools, "FILE",
+		 "A cpupool that Xen makes at boot (xlcpupool.cfg); may be repeated"),
 	OPT_BOOL(0, "ring-memory", struct export_opts, ring_memory,
 		 "Room for the rings of guests with static memory; for Xen with CONFIG_STATIC_SHM"),
-	OPT_BOOL(0, "no-config", struct export_opts, no_config, "Do not keep the configurations in the tree"),
-	OPT_NUM('x', "xen", struct export_opts, xen, 17, 99, "MINOR", "The release of Xen that reads it: 17 is 4.17 (20)"),
+	OPT_BOOL(0, "no-config", struct export_opts, no_config,
+		 "Do not keep the configurations in the tree"),
+	OPT_NUM('x', "xen", struct export_opts, xen, 17, 99, "MINOR",
+		"The release of Xen that reads it: 17 is 4.17 (20)"),
 	OPT_BOOL(0, "strict", struct export_opts, strict, "What a boot cannot do is an error"),
 	OPT_END
 };
@@ -83,7 +91,8 @@ static int form_of(const char *output, enum vmm_boot_form *form, struct err *err
 			*form = forms[i].form;
 			return 0;
 		}
-	return xl_usage(err, "'%s': the ending says what is wanted: .dts, .dtb, .scr or .cmd", output);
+	return xl_usage(err, "'%s': the ending says what is wanted: .dts, .dtb, .scr or .cmd",
+			output);
 }
 
 static int parse_avoid(const struct xl_words *words, struct vmm_boot_range *out, struct err *err)
@@ -101,7 +110,8 @@ static int parse_avoid(const struct xl_words *words, struct vmm_boot_range *out,
 	return 0;
 }
 
-static int load_guests(struct xl *xl, char **paths, struct vmm_config **cfgs, size_t *nr, struct err *err)
+static int load_guests(struct xl *xl, char **paths, struct vmm_config **cfgs, size_t *nr,
+		       struct err *err)
 {
 	for (*nr = 0; paths[*nr]; (*nr)++) {
 		struct vmm_config_source src = { .path = paths[*nr] };
@@ -112,7 +122,8 @@ static int load_guests(struct xl *xl, char **paths, struct vmm_config **cfgs, si
 	return 0;
 }
 
-static int write_export(struct xl *xl, const char *output, const char *data, size_t len, struct err *err)
+static int write_export(struct xl *xl, const char *output, const char *data, size_t len,
+			struct err *err)
 {
 	if (output)
 		return file_write_atomic(output, data, len, 0644, err);
@@ -121,12 +132,15 @@ static int write_export(struct xl *xl, const char *output, const char *data, siz
 	return 0;
 }
 
-static int load_pools(struct xl *xl, const struct xl_words *files, struct vmm_cpupool_config *pools, struct err *err)
+static int load_pools(struct xl *xl, const struct xl_words *files, struct vmm_cpupool_config *pools,
+		      struct err *err)
 {
 	struct xl_warnings warnings = { xl, 0 };
 
 	for (unsigned i = 0; i < files->n; i++) {
-		struct vmm_config_source src = { .path = files->v[i], .warn = xl_warn, .warn_arg = &warnings };
+		struct vmm_config_source src = { .path = files->v[i],
+						 .warn = xl_warn,
+						 .warn_arg = &warnings };
 
 		/* Without a host: a pcpu is what the file says it is. */
 		if (vmm_cpupool_config_load(NULL, &src, &pools[i], err) < 0)
@@ -135,17 +149,26 @@ static int load_pools(struct xl *xl, const struct xl_words *files, struct vmm_cp
 	return 0;
 }
 
-static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_config **cfgs, size_t nr,
-			 const struct vmm_cpupool_config *pools, struct err *err)
+static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_config **cfgs,
+			 size_t nr, const struct vmm_cpupool_config *pools, struct err *err)
 {
 	struct xl_warnings warnings = { xl, 0 };
 	autofree struct vmm_boot_range *avoid = xcalloc(o->avoid.n + 1, sizeof(*avoid));
-	struct vmm_boot_export req = { .guests = cfgs, .nr_guests = nr, .board = o->board, .root = o->root,
-				       .pools = pools, .nr_pools = o->pools.n, .no_config = o->no_config,
+	struct vmm_boot_export req = { .guests = cfgs,
+				       .nr_guests = nr,
+				       .board = o->board,
+				       .root = o->root,
+				       .pools = pools,
+				       .nr_pools = o->pools.n,
+				       .no_config = o->no_config,
 				       .ring_memory = o->ring_memory,
-				       .load_base = o->load_base.is_set ? (uint64_t)o->load_base.v : 0,
+				       .load_base =
+					       o->load_base.is_set ? (uint64_t)o->load_base.v : 0,
 				       .xen_minor = o->xen.is_set ? (unsigned)o->xen.v : 20,
-				       .avoid = avoid, .nr_avoid = o->avoid.n, .warn = xl_warn, .warn_arg = &warnings };
+				       .avoid = avoid,
+				       .nr_avoid = o->avoid.n,
+				       .warn = xl_warn,
+				       .warn_arg = &warnings };
 	autofree char *data = NULL;
 	size_t len;
 
@@ -153,7 +176,8 @@ static int export_guests(struct xl *xl, const struct export_opts *o, struct vmm_
 	    vmm_boot_export(&req, &data, &len, err) < 0)
 		return -1;
 	if (o->strict && warnings.nr)
-		return err_set(err, ENOTSUP, "%u things that a boot cannot do (--strict)", warnings.nr);
+		return err_set(err, ENOTSUP, "%u things that a boot cannot do (--strict)",
+			       warnings.nr);
 	return write_export(xl, o->output, data, len, err);
 }
 
@@ -181,7 +205,7 @@ static int export_dt(struct xl *xl, const void *opts, char **args, struct err *e
 	return r;
 }
 
-/* --- import-dt ---------------------------------------------------------------------------------------------------------- */
+/* --- import-dt -------------------------------------------------------------------------------- */
 
 struct import_opts {
 	const char *directory;
@@ -214,7 +238,8 @@ static bool is_wanted(const struct vmm_boot_file *f, char **names)
 }
 
 /* The names of a tree are not to be trusted with another folder. */
-static int write_file(const char *directory, const struct vmm_boot_file *f, const char *text, struct err *err)
+static int write_file(const char *directory, const struct vmm_boot_file *f, const char *text,
+		      struct err *err)
 {
 	autofree char *path = str_printf("%s/%s.cfg", directory, f->name);
 
@@ -223,17 +248,20 @@ static int write_file(const char *directory, const struct vmm_boot_file *f, cons
 	return file_write_atomic(path, text, strlen(text), 0644, err);
 }
 
-static int show_file(struct xl *xl, const struct import_opts *o, const struct vmm_boot_file *f, struct err *err)
+static int show_file(struct xl *xl, const struct import_opts *o, const struct vmm_boot_file *f,
+		     struct err *err)
 {
 	const char *text = o->stored && f->stored ? f->stored : f->text;
 
 	if (o->directory)
 		return write_file(o->directory, f, text, err);
-	fprintf(xl->out, "# %s '%s'\n%s", f->kind == VMM_BOOT_FILE_POOL ? "cpupool" : "guest", f->name, text);
+	fprintf(xl->out, "# %s '%s'\n%s", f->kind == VMM_BOOT_FILE_POOL ? "cpupool" : "guest",
+		f->name, text);
 	return 0;
 }
 
-static int check_names(char **names, const struct vmm_boot_file *files, size_t nr, const char *path, struct err *err)
+static int check_names(char **names, const struct vmm_boot_file *files, size_t nr, const char *path,
+		       struct err *err)
 {
 	for (; *names; names++) {
 		bool is_there = false;
@@ -241,7 +269,8 @@ static int check_names(char **names, const struct vmm_boot_file *files, size_t n
 		for (size_t i = 0; i < nr; i++)
 			is_there |= strcmp(*names, files[i].name) == 0;
 		if (!is_there)
-			return err_set(err, ENOENT, "%s: no guest or pool called '%s'", path, *names);
+			return err_set(err, ENOENT, "%s: no guest or pool called '%s'", path,
+				       *names);
 	}
 	return 0;
 }

@@ -39,7 +39,8 @@ static int parse_type(const char *word, enum vmm_console_type *type, struct err 
 	else if (strcmp(word, "vuart") == 0)
 		*type = VMM_CONSOLE_VUART;
 	else if (strcmp(word, "serial") == 0)
-		return err_set(err, ENOTSUP, "console type 'serial' is an emulated x86 device; use pv or vuart");
+		return err_set(err, ENOTSUP,
+			       "console type 'serial' is an emulated x86 device; use pv or vuart");
 	else
 		return xl_usage(err, "console type '%s' is neither pv nor vuart", word);
 	return 0;
@@ -59,8 +60,8 @@ static int parse_escape(const char *word, unsigned char *escape, struct err *err
 	return 0;
 }
 
-static int choose_number(struct xl *xl, uint32_t domid, const struct console_opts *o, struct xl_console_options *options,
-			 struct err *err)
+static int choose_number(struct xl *xl, uint32_t domid, const struct console_opts *o,
+			 struct xl_console_options *options, struct err *err)
 {
 	if (o->num.is_set || options->type != VMM_CONSOLE_PV)
 		return 0;
@@ -81,7 +82,8 @@ static int show_last(struct xl *xl, const char *name, struct err *err)
 }
 
 /* Until the console ends; *is_cut: not by us. */
-static int attach(struct xl *xl, uint32_t domid, const struct xl_console_options *options, bool *is_cut, struct err *err)
+static int attach(struct xl *xl, uint32_t domid, const struct xl_console_options *options,
+		  bool *is_cut, struct err *err)
 {
 	struct xl_console *c;
 	int ret;
@@ -95,9 +97,10 @@ static int attach(struct xl *xl, uint32_t domid, const struct xl_console_options
 	return ret;
 }
 
-/* A guest that reboots is another domain of that name; a xenconsoled that was restarted has another terminal. */
-static int attach_again(struct xl *xl, const char *name, const struct console_opts *o, struct xl_console_options *options,
-			struct err *err)
+/* A guest that reboots is another domain of that name; a xenconsoled that was restarted has another
+ * terminal. */
+static int attach_again(struct xl *xl, const char *name, const struct console_opts *o,
+			struct xl_console_options *options, struct err *err)
 {
 	struct pollfd p = { .events = POLLIN };
 	bool is_cut = true, changed;
@@ -108,7 +111,8 @@ static int attach_again(struct xl *xl, const char *name, const struct console_op
 	while (is_cut && !xl_interrupted()) {
 		err_clear(err);
 		options->num = o->num.is_set ? (unsigned)o->num.v : 0;
-		if (vmm_domain_find(xl->vmm, name, &domid, err) == 0 && choose_number(xl, domid, o, options, err) == 0 &&
+		if (vmm_domain_find(xl->vmm, name, &domid, err) == 0 &&
+		    choose_number(xl, domid, o, options, err) == 0 &&
 		    attach(xl, domid, options, &is_cut, err) == 0)
 			continue;
 		is_cut = true;
@@ -129,17 +133,21 @@ static int console(struct xl *xl, const void *opts, char **args, struct err *err
 
 	if (o->last)
 		return show_last(xl, args[0], err);
-	if (parse_type(o->type, &options.type, err) < 0 || parse_escape(o->escape, &options.escape, err) < 0 ||
+	if (parse_type(o->type, &options.type, err) < 0 ||
+	    parse_escape(o->escape, &options.escape, err) < 0 ||
 	    xl_domain(xl, args[0], &domid, err) < 0)
 		return -1;
 	if (domid == 0)
-		return err_set(err, EINVAL, "domain 0 is where you are: it has no console to attach to");
+		return err_set(err, EINVAL,
+			       "domain 0 is where you are: it has no console to attach to");
 	if (o->reconnects && vmm_domain_name(xl->vmm, domid, &name, err) < 0)
 		return -1;
-	if (choose_number(xl, domid, o, &options, err) < 0 || attach(xl, domid, &options, &is_cut, err) < 0)
+	if (choose_number(xl, domid, o, &options, err) < 0 ||
+	    attach(xl, domid, &options, &is_cut, err) < 0)
 		return -1;
 	if (!is_cut || !o->reconnects)
 		return 0;
-	xl_note(xl, "the console of '%s' is gone; waiting for it to come back (^C ends this)", name);
+	xl_note(xl, "the console of '%s' is gone; waiting for it to come back (^C ends this)",
+		name);
 	return attach_again(xl, name, o, &options, err);
 }

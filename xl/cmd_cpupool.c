@@ -11,7 +11,7 @@ static int find_pool(struct xl *xl, const char *word, uint32_t *pool, struct err
 	return vmm_cpupool_find(xl->vmm, word, pool, err);
 }
 
-/* --- cpupool-create ------------------------------------------------------------------------------------------------------ */
+/* --- cpupool-create --------------------------------------------------------------------------- */
 
 struct create_opts {
 	const char *defconfig;
@@ -32,7 +32,8 @@ const struct xl_command cmd_cpupool_create = {
 	.min = 0, .max = XL_ANY, .flags = XL_DRY_RUN | XL_MODIFIES, .run = cpupool_create,
 };
 
-static int describe(struct xl *xl, const struct vmm_config_source *src, const struct vmm_cpupool_config *cfg, struct err *err)
+static int describe(struct xl *xl, const struct vmm_config_source *src,
+		    const struct vmm_cpupool_config *cfg, struct err *err)
 {
 	struct vmm_hostinfo host;
 
@@ -41,7 +42,8 @@ static int describe(struct xl *xl, const struct vmm_config_source *src, const st
 	fprintf(xl->out, "Using config file \"%s\"\n", src->path ? src->path : "command line");
 	fputs("cpupool name:   ", xl->out);
 	print_text(xl->out, cfg->name, 0);
-	fprintf(xl->out, "\nscheduler:      %s\n", cfg->has_sched ? vmm_sched_name(cfg->sched) : host.scheduler);
+	fprintf(xl->out, "\nscheduler:      %s\n",
+		cfg->has_sched ? vmm_sched_name(cfg->sched) : host.scheduler);
 	fprintf(xl->out, "number of cpus: %u\n", bitmap_count(&cfg->cpus));
 	return 0;
 }
@@ -50,18 +52,22 @@ static int cpupool_create(struct xl *xl, const void *opts, char **args, struct e
 {
 	const struct create_opts *o = opts;
 	struct xl_warnings warnings = { xl, 0 };
-	struct vmm_config_source src = { .path = o->defconfig, .warn = xl_warn, .warn_arg = &warnings };
+	struct vmm_config_source src = { .path = o->defconfig,
+					 .warn = xl_warn,
+					 .warn_arg = &warnings };
 	struct vmm_cpupool_config cfg;
 	uint32_t pool;
 	int ret;
 
 	if (args[0] && !strchr(args[0], '=')) {
 		if (src.path)
-			return xl_usage(err, "both '%s' and -f %s: which is the configuration?", args[0], src.path);
+			return xl_usage(err, "both '%s' and -f %s: which is the configuration?",
+					args[0], src.path);
 		src.path = *args++;
 	}
 	if (!src.path && !args[0])
-		return xl_usage(err, "'xl cpupool-create' requires a configuration file or Variable=value settings");
+		return xl_usage(err, "'xl cpupool-create' requires a configuration file or "
+				     "Variable=value settings");
 	if (!src.path)
 		src.text = "";
 	src.overrides = (const char *const *)args;
@@ -74,7 +80,7 @@ static int cpupool_create(struct xl *xl, const void *opts, char **args, struct e
 	return ret;
 }
 
-/* --- cpupool-list --------------------------------------------------------------------------------------------------------- */
+/* --- cpupool-list ----------------------------------------------------------------------------- */
 
 struct list_opts { bool cpus; };
 
@@ -132,14 +138,16 @@ static void pool_row(struct table *t, const struct vmm_cpupool *p)
 static int cpupool_list(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct list_opts *o = opts;
-	uint64_t hidden = o->cpus ? 1u << POOL_CPUS | 1u << POOL_SCHED | 1u << POOL_ACTIVE | 1u << POOL_DOMAINS :
-				    1u << POOL_LIST;
+	uint64_t hidden = o->cpus ? 1u << POOL_CPUS | 1u << POOL_SCHED | 1u << POOL_ACTIVE |
+					    1u << POOL_DOMAINS
+				  : 1u << POOL_LIST;
 	struct vmm_cpupool *list;
 	uint32_t wanted = 0;
 	struct table t;
 	size_t nr;
 
-	if ((args[0] && find_pool(xl, args[0], &wanted, err) < 0) || vmm_cpupool_list(xl->vmm, &list, &nr, err) < 0)
+	if ((args[0] && find_pool(xl, args[0], &wanted, err) < 0) ||
+	    vmm_cpupool_list(xl->vmm, &list, &nr, err) < 0)
 		return -1;
 	table_begin(&t, xl->out, xl->as_json, pool_columns, POOL_NR, hidden);
 	table_head(&t);
@@ -151,7 +159,7 @@ static int cpupool_list(struct xl *xl, const void *opts, char **args, struct err
 	return 0;
 }
 
-/* --- the others ----------------------------------------------------------------------------------------------------------- */
+/* --- the others ------------------------------------------------------------------------------- */
 
 struct shrink_opts { bool force; };
 
@@ -160,7 +168,8 @@ static const struct xl_option shrink_options[] = {
 	OPT_END
 };
 
-static xl_run_fn cpupool_destroy, cpupool_rename, cpupool_cpu_add, cpupool_cpu_remove, cpupool_migrate, cpupool_numa_split;
+static xl_run_fn cpupool_destroy, cpupool_rename, cpupool_cpu_add, cpupool_cpu_remove,
+	cpupool_migrate, cpupool_numa_split;
 
 const struct xl_command cmd_cpupool_destroy = {
 	.name = "cpupool-destroy", .args = "[-f] <CPU Pool>", .summary = "Destroy a cpupool that has no domains",
@@ -199,14 +208,18 @@ static int cpupool_destroy(struct xl *xl, const void *opts, char **args, struct 
 	const struct shrink_opts *o = opts;
 	uint32_t pool;
 
-	return find_pool(xl, args[0], &pool, err) < 0 ? -1 : vmm_cpupool_destroy(xl->vmm, pool, o->force, err);
+	return find_pool(xl, args[0], &pool, err) < 0
+		       ? -1
+		       : vmm_cpupool_destroy(xl->vmm, pool, o->force, err);
 }
 
 static int cpupool_rename(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	uint32_t pool;
 
-	return find_pool(xl, args[0], &pool, err) < 0 ? -1 : vmm_cpupool_rename(xl->vmm, pool, args[1], err);
+	return find_pool(xl, args[0], &pool, err) < 0
+		       ? -1
+		       : vmm_cpupool_rename(xl->vmm, pool, args[1], err);
 }
 
 static int cpupool_cpu_add(struct xl *xl, const void *opts, char **args, struct err *err)
@@ -214,7 +227,8 @@ static int cpupool_cpu_add(struct xl *xl, const void *opts, char **args, struct 
 	struct bitmap cpus;
 	uint32_t pool;
 
-	if (find_pool(xl, args[0], &pool, err) < 0 || vmm_pcpus_parse(xl->vmm, args[1], "pcpus", &cpus, err) < 0)
+	if (find_pool(xl, args[0], &pool, err) < 0 ||
+	    vmm_pcpus_parse(xl->vmm, args[1], "pcpus", &cpus, err) < 0)
 		return -1;
 	return vmm_cpupool_add_cpus(xl->vmm, pool, &cpus, err);
 }
@@ -225,7 +239,8 @@ static int cpupool_cpu_remove(struct xl *xl, const void *opts, char **args, stru
 	struct bitmap cpus;
 	uint32_t pool;
 
-	if (find_pool(xl, args[0], &pool, err) < 0 || vmm_pcpus_parse(xl->vmm, args[1], "pcpus", &cpus, err) < 0)
+	if (find_pool(xl, args[0], &pool, err) < 0 ||
+	    vmm_pcpus_parse(xl->vmm, args[1], "pcpus", &cpus, err) < 0)
 		return -1;
 	return vmm_cpupool_remove_cpus(xl->vmm, pool, &cpus, o->force, err);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * create and check: a configuration from a file, standard input or the command line to a running domain, or only to an
- * opinion about it. The configuration's language and the building are libvmm's.
+ * create and check: a configuration from a file, standard input or the command line to a running
+ * domain, or only to an opinion about it. The configuration's language and the building are
+ * libvmm's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -47,7 +48,7 @@ const struct xl_command cmd_create = {
 	.min = 0, .max = XL_ANY, .flags = XL_DRY_RUN | XL_MODIFIES, .run = create,
 };
 
-/* --- --timing --------------------------------------------------------------------------------------------------------- */
+/* --- --timing --------------------------------------------------------------------------------- */
 
 #define MAX_PHASES 64
 
@@ -102,7 +103,7 @@ static void timing_free(struct timing *t)
 }
 #define autotiming __attribute__((cleanup(timing_free)))
 
-/* --- the configuration -------------------------------------------------------------------------------------------------- */
+/* --- the configuration ------------------------------------------------------------------------ */
 
 static void config_freep(struct vmm_config **cfg)
 {
@@ -111,28 +112,32 @@ static void config_freep(struct vmm_config **cfg)
 #define autoconfigp __attribute__((cleanup(config_freep)))
 
 /* The first operand is the file unless it is a setting; the rest are settings. */
-static int find_source(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config_source *src,
-		       struct err *err)
+static int find_source(struct xl *xl, const struct create_opts *o, char **args,
+		       struct vmm_config_source *src, struct err *err)
 {
 	const char *path = o->defconfig;
 
 	if (args[0] && !strchr(args[0], '=')) {
 		if (path)
-			return xl_usage(err, "both '%s' and -f %s: which is the configuration?", args[0], path);
+			return xl_usage(err, "both '%s' and -f %s: which is the configuration?",
+					args[0], path);
 		path = *args++;
 	}
 	for (char **a = args; *a; a++)
 		if (!strchr(*a, '='))
-			return xl_usage(err, "'%s' is neither a configuration file nor key=value", *a);
+			return xl_usage(err, "'%s' is neither a configuration file nor key=value",
+					*a);
 	if (!path && !args[0])
-		return xl_usage(err, "'xl %s' requires a configuration file or key=value settings", xl->command->name);
+		return xl_usage(err, "'xl %s' requires a configuration file or key=value settings",
+				xl->command->name);
 	src->path = path ? path : "command line";
 	src->text = path ? NULL : "";
 	src->overrides = (const char *const *)args;
 	return 0;
 }
 
-static int load(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config **cfg, struct err *err)
+static int load(struct xl *xl, const struct create_opts *o, char **args, struct vmm_config **cfg,
+		struct err *err)
 {
 	struct vmm_config_source src = { .strict = o->strict };
 
@@ -159,7 +164,7 @@ static int print_config(struct xl *xl, const struct vmm_config *cfg, struct err 
 	return 0;
 }
 
-/* --- building ---------------------------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 int xl_lock(struct xl *xl, int *lock, struct err *err)
 {
@@ -182,8 +187,8 @@ static int look_after(void *arg, uint32_t domid, struct err *err)
 	return 0;
 }
 
-static int build(struct xl *xl, const struct create_opts *o, struct vmm_config *cfg, uint32_t *domid,
-		 struct err *err)
+static int build(struct xl *xl, const struct create_opts *o, struct vmm_config *cfg,
+		 uint32_t *domid, struct err *err)
 {
 	struct vmm_create_options options = xl_create_options(xl);
 
@@ -243,7 +248,7 @@ static int create(struct xl *xl, const void *opts, char **args, struct err *err)
 	return o->foreground ? monitor_one(xl, domid, err) : 0;
 }
 
-/* --- config-update ------------------------------------------------------------------------------------------------------ */
+/* --- config-update ---------------------------------------------------------------------------- */
 
 static const struct xl_option update_options[] = {
 	OPT_BOOL('d', NULL, struct create_opts, debug, "Print the configuration"),
@@ -268,7 +273,8 @@ static int config_update(struct xl *xl, const void *opts, char **args, struct er
 
 	if (xl_domain(xl, args[0], &domid, err) < 0)
 		return -1;
-	xl_note(xl, "WARNING: xl now has better capability to manage domain configuration, avoid using this command when possible");
+	xl_note(xl, "WARNING: xl now has better capability to manage domain configuration, avoid "
+		    "using this command when possible");
 	if (load(xl, o, args + 1, &cfg, err) < 0)
 		return -1;
 	if ((o->debug || xl->dry_run) && print_config(xl, cfg, err) < 0)
@@ -279,7 +285,7 @@ static int config_update(struct xl *xl, const void *opts, char **args, struct er
 	return vmm_domain_config_set_next(xl->vmm, domid, cfg, err);
 }
 
-/* --- check --------------------------------------------------------------------------------------------------------------- */
+/* --- check ------------------------------------------------------------------------------------ */
 
 struct check_opts {
 	bool is_static;
@@ -319,7 +325,9 @@ static unsigned load_all(struct xl *xl, char **paths, struct vmm_config **cfgs)
 
 	for (size_t i = 0; paths[i]; i++) {
 		struct xl_warnings warnings = { xl, 0 };
-		struct vmm_config_source src = { .path = paths[i], .warn = xl_warn, .warn_arg = &warnings };
+		struct vmm_config_source src = { .path = paths[i],
+						 .warn = xl_warn,
+						 .warn_arg = &warnings };
 		struct err one = ERR_INIT;
 
 		if (xl_config_load(xl, &src, false, &cfgs[i], &one) < 0) {
@@ -349,7 +357,8 @@ static int check(struct xl *xl, const void *opts, char **args, struct err *err)
 		nr++;
 	cfgs = xcalloc(nr, sizeof(struct vmm_config *));
 	nr_bad = load_all(xl, args, cfgs);
-	/* A file with a warning still says what it wants; one that could not be read says nothing. */
+	/* A file with a warning still says what it wants; one that could not be read says
+	 * nothing. */
 	for (size_t i = 0; i < nr; i++)
 		if (!cfgs[i])
 			nr_conflicts = 1;
@@ -362,5 +371,7 @@ static int check(struct xl *xl, const void *opts, char **args, struct err *err)
 		return -1;
 	if (nr_bad)
 		return err_set(err, EINVAL, "%u of %zu configurations need attention", nr_bad, nr);
-	return nr_conflicts ? err_set(err, EBUSY, "%u things were given to two guests", nr_conflicts) : 0;
+	return nr_conflicts
+		       ? err_set(err, EBUSY, "%u things were given to two guests", nr_conflicts)
+		       : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The daemon of a driver domain: what is served and how is libvmm's (vmm_devd_run); this gives it a process, a log and an end. */
+/* The daemon of a driver domain: what is served and how is libvmm's (vmm_devd_run); this gives it a
+ * process, a log and an end. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -79,7 +80,8 @@ static int devd(struct xl *xl, const void *opts, char **args, struct err *err)
 	if (is_in_background &&
 	    (file_mkdirs(XEN_LOG_DIR, 0755, err) < 0 || log_to_file("xl devd", DEVD_LOG, err) < 0))
 		return -1;
-	if (open_stop(&stop, err) < 0 || vmm_devd_run(xl->vmm, stop, &ops, &is_in_background, err) < 0) {
+	if (open_stop(&stop, err) < 0 ||
+	    vmm_devd_run(xl->vmm, stop, &ops, &is_in_background, err) < 0) {
 		if (is_in_background)
 			log_error("%s", err->msg);
 		return -1;

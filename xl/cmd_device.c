@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices of running domains: attach, detach, list. The commands differ by the class of device only, so most are rows; the columns
- * are upstream's, which scripts read. What a guest wrote is shown and never trusted.
+ * Devices of running domains: attach, detach, list. The commands differ by the class of device
+ * only, so most are rows; the columns are upstream's, which scripts read. What a guest wrote is
+ * shown and never trusted.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 #include "base/str.h"
 #include "xl/xl.h"
 
-/* --- attach --------------------------------------------------------------------------------------------------------- */
+/* --- attach ----------------------------------------------------------------------------------- */
 
 /* The words of a specification may be arguments of their own. */
 static int attach(struct xl *xl, const char *class, const char *title, char **args, struct err *err)
@@ -26,9 +27,11 @@ static int attach(struct xl *xl, const char *class, const char *title, char **ar
 		return -1;
 	if (!xl->dry_run) {
 		xl_catch_interrupts(xl);
-		return vmm_device_attach(xl->vmm, domid, class, spec.data != NULL ? spec.data : "", err);
+		return vmm_device_attach(xl->vmm, domid, class, spec.data != NULL ? spec.data : "",
+					 err);
 	}
-	if (vmm_device_spec_json(xl->vmm, class, spec.data != NULL ? spec.data : "", &json, err) < 0)
+	if (vmm_device_spec_json(xl->vmm, class, spec.data != NULL ? spec.data : "", &json, err) <
+	    0)
 		return -1;
 	fprintf(xl->out, "%s: %s\n", title, json);
 	return 0;
@@ -50,31 +53,41 @@ static int detach(struct xl *xl, const char *class, const void *opts, char **arg
 		return -1;
 	xl_catch_interrupts(xl);
 	if (vmm_device_detach(xl->vmm, domid, class, args[1], o->force, err) < 0)
-		return err->code == ENOENT ? err_set(err, ENOENT, "Unknown device %s.", args[1]) : -1;
+		return err->code == ENOENT ? err_set(err, ENOENT, "Unknown device %s.", args[1])
+					   : -1;
 	return 0;
 }
 
-#define ATTACH(id, word, class, title, what, spec)                                                   \
-	static int id##_attach(struct xl *xl, const void *opts, char **args, struct err *err)        \
-	{                                                                                            \
-		return attach(xl, class, title, args, err);                                          \
-	}                                                                                            \
-	const struct xl_command cmd_##id##_attach = {                                                \
-		.name = word "-attach", .args = "<Domain> " spec,                                    \
-		.summary = "Give a domain a " what, .min = 1, .max = XL_ANY,                         \
-		.flags = XL_DRY_RUN | XL_MODIFIES, .run = id##_attach,                               \
+#define ATTACH(id, word, class, title, what, spec)                                            \
+	static int id##_attach(struct xl *xl, const void *opts, char **args, struct err *err) \
+	{                                                                                     \
+		return attach(xl, class, title, args, err);                                   \
+	}                                                                                     \
+	const struct xl_command cmd_##id##_attach = {                                         \
+		.name = word "-attach",                                                       \
+		.args = "<Domain> " spec,                                                     \
+		.summary = "Give a domain a " what,                                           \
+		.min = 1,                                                                     \
+		.max = XL_ANY,                                                                \
+		.flags = XL_DRY_RUN | XL_MODIFIES,                                            \
+		.run = id##_attach,                                                           \
 	}
 
-#define DETACH(id, word, class, what, which)                                                         \
-	static int id##_detach(struct xl *xl, const void *opts, char **args, struct err *err)        \
-	{                                                                                            \
-		return detach(xl, class, opts, args, err);                                           \
-	}                                                                                            \
-	const struct xl_command cmd_##id##_detach = {                                                \
-		.name = word "-detach", .args = "[options] <Domain> " which,                         \
-		.summary = "Take a " what " away from a domain", .options = detach_options,          \
-		.opts_size = sizeof(struct detach_opts), .min = 2, .max = 2, .flags = XL_MODIFIES,   \
-		.run = id##_detach,                                                                  \
+#define DETACH(id, word, class, what, which)                                                  \
+	static int id##_detach(struct xl *xl, const void *opts, char **args, struct err *err) \
+	{                                                                                     \
+		return detach(xl, class, opts, args, err);                                    \
+	}                                                                                     \
+	const struct xl_command cmd_##id##_detach = {                                         \
+		.name = word "-detach",                                                       \
+		.args = "[options] <Domain> " which,                                          \
+		.summary = "Take a " what " away from a domain",                              \
+		.options = detach_options,                                                    \
+		.opts_size = sizeof(struct detach_opts),                                      \
+		.min = 2,                                                                     \
+		.max = 2,                                                                     \
+		.flags = XL_MODIFIES,                                                         \
+		.run = id##_detach,                                                           \
 	}
 
 ATTACH(block, "block", "disk", "disk", "disk", "<disk-spec>...");
@@ -97,10 +110,17 @@ DETACH(virtio, "virtio", "virtio", "virtio device", "<DevId>");
 ATTACH(usbctrl, "usbctrl", "usbctrl", "usbctrl", "USB controller", "[usbctrl-spec]...");
 DETACH(usbctrl, "usbctrl", "usbctrl", "USB controller", "<DevId>");
 
-/* --- lists: one row a device ---------------------------------------------------------------------------------------- */
+/* --- lists: one row a device ------------------------------------------------------------------ */
 
 /* What a column shows: the device itself, or one of its nodes. */
-enum listed_kind { LISTED_DEVID, LISTED_BACKEND_DOMID, LISTED_DOMID, LISTED_BACKEND, LISTED_GONE, LISTED_NODE };
+enum listed_kind {
+	LISTED_DEVID,
+	LISTED_BACKEND_DOMID,
+	LISTED_DOMID,
+	LISTED_BACKEND,
+	LISTED_GONE,
+	LISTED_NODE
+};
 
 struct listed {
 	enum listed_kind kind;
@@ -125,8 +145,8 @@ static int64_t number_of(const char *text)
 	return text != NULL && num_dec(text, INT32_MAX, "", &n, &ignored) == 0 ? (int64_t)n : -1;
 }
 
-static void list_cells(const struct listed *listed, uint32_t domid, const struct vmm_deviceinfo *dev,
-		       struct cell *cells)
+static void list_cells(const struct listed *listed, uint32_t domid,
+		       const struct vmm_deviceinfo *dev, struct cell *cells)
 {
 	size_t node = 0;
 
@@ -158,8 +178,8 @@ static void list_cells(const struct listed *listed, uint32_t domid, const struct
 	}
 }
 
-static int list_domain(struct xl *xl, const char *class, const struct listed *listed, const char *arg,
-		       struct table *t, struct err *err)
+static int list_domain(struct xl *xl, const char *class, const struct listed *listed,
+		       const char *arg, struct table *t, struct err *err)
 {
 	const char *nodes[MAX_LISTED + 1];
 	struct cell cells[MAX_LISTED];
@@ -178,7 +198,9 @@ static int list_domain(struct xl *xl, const char *class, const struct listed *li
 		list_cells(listed, domid, &list[i], cells);
 		table_row(t, cells);
 		if (list[i].is_backend_gone)
-			xl_note(xl, "xl: %s %d of domain %u: its backend's domain %u is gone; detach it, and attach it again when that is back",
+			xl_note(xl,
+				"xl: %s %d of domain %u: its backend's domain %u is gone; detach "
+				"it, and attach it again when that is back",
 				class, list[i].devid, domid, list[i].backend_domid);
 	}
 	vmm_device_list_free(list, nr);
@@ -186,7 +208,8 @@ static int list_domain(struct xl *xl, const char *class, const struct listed *li
 }
 
 /* A domain that is not there does not keep the others from being shown, as upstream does it. */
-static int list(struct xl *xl, const char *class, const struct listed *listed, char **args, struct err *err)
+static int list(struct xl *xl, const char *class, const struct listed *listed, char **args,
+		struct err *err)
 {
 	struct column columns[MAX_LISTED];
 	struct err one = ERR_INIT;
@@ -206,14 +229,19 @@ static int list(struct xl *xl, const char *class, const struct listed *listed, c
 	return err->code != 0 ? -1 : 0;
 }
 
-#define LIST(id, word, class, what)                                                                  \
-	static int id##_list(struct xl *xl, const void *opts, char **args, struct err *err)          \
-	{                                                                                            \
-		return list(xl, class, id##_listed, args, err);                                      \
-	}                                                                                            \
-	const struct xl_command cmd_##id##_list = {                                                  \
-		.name = word "-list", .args = "<Domain>...", .summary = "List the " what " of domains", \
-		.min = 1, .max = XL_ANY, .flags = XL_PRINTS, .run = id##_list,                       \
+#define LIST(id, word, class, what)                                                         \
+	static int id##_list(struct xl *xl, const void *opts, char **args, struct err *err) \
+	{                                                                                   \
+		return list(xl, class, id##_listed, args, err);                             \
+	}                                                                                   \
+	const struct xl_command cmd_##id##_list = {                                         \
+		.name = word "-list",                                                       \
+		.args = "<Domain>...",                                                      \
+		.summary = "List the " what " of domains",                                  \
+		.min = 1,                                                                   \
+		.max = XL_ANY,                                                              \
+		.flags = XL_PRINTS,                                                         \
+		.run = id##_list,                                                           \
 	}
 
 static const struct listed block_listed[] = {

@@ -56,7 +56,8 @@ static const char *text(const char *s)
 typedef void show_fn(struct xl *xl, const struct wanted *w, struct jsonw *j);
 
 /* Every device of every domain named. */
-static int list(struct xl *xl, const char *class, struct wanted *w, show_fn *show, char **args, struct err *err)
+static int list(struct xl *xl, const char *class, struct wanted *w, show_fn *show, char **args,
+		struct err *err)
 {
 	struct jsonw j;
 
@@ -70,7 +71,8 @@ static int list(struct xl *xl, const char *class, struct wanted *w, show_fn *sho
 		size_t nr;
 
 		if (xl_domain(xl, *args, &domid, err) < 0 ||
-		    vmm_device_list(xl->vmm, domid, class, (const char *const *)w->nodes.v, &devs, &nr, err) < 0)
+		    vmm_device_list(xl->vmm, domid, class, (const char *const *)w->nodes.v, &devs,
+				    &nr, err) < 0)
 			return -1;
 		for (size_t i = 0; i < nr; i++) {
 			w->dev = &devs[i];
@@ -95,7 +97,7 @@ static void json_device(struct jsonw *j, const struct wanted *w)
 	jsonw_str(j, "frontend", w->dev->frontend);
 }
 
-/* --- displays --------------------------------------------------------------------------------------------------------- */
+/* --- displays --------------------------------------------------------------------------------- */
 
 static void show_connector(FILE *f, const struct wanted *w, unsigned i)
 {
@@ -104,10 +106,14 @@ static void show_connector(FILE *f, const struct wanted *w, unsigned i)
 
 	fprintf(f, "\tConnector: %u, id: ", i);
 	print_text(f, text(got(w, "frontend/%u/unique-id", i)), 0);
-	fprintf(f, ", width: %" PRId64 ", height: %" PRId64 ", req-rref: %" PRId64 ", req-evtch: %" PRId64 ", evt-rref: %" PRId64
-		", evt-evtch: %" PRId64 "\n", number(width), number(x != NULL ? x + 1 : NULL),
-		number(got(w, "frontend/%u/req-ring-ref", i)), number(got(w, "frontend/%u/req-event-channel", i)),
-		number(got(w, "frontend/%u/evt-ring-ref", i)), number(got(w, "frontend/%u/evt-event-channel", i)));
+	fprintf(f,
+		", width: %" PRId64 ", height: %" PRId64 ", req-rref: %" PRId64
+		", req-evtch: %" PRId64 ", evt-rref: %" PRId64 ", evt-evtch: %" PRId64 "\n",
+		number(width), number(x != NULL ? x + 1 : NULL),
+		number(got(w, "frontend/%u/req-ring-ref", i)),
+		number(got(w, "frontend/%u/req-event-channel", i)),
+		number(got(w, "frontend/%u/evt-ring-ref", i)),
+		number(got(w, "frontend/%u/evt-event-channel", i)));
 }
 
 static void show_vdispl(struct xl *xl, const struct wanted *w, struct jsonw *j)
@@ -117,9 +123,12 @@ static void show_vdispl(struct xl *xl, const struct wanted *w, struct jsonw *j)
 		jsonw_bool(j, "be_alloc", number(got(w, "frontend/be-alloc")) == 1);
 		jsonw_array(j, "connectors");
 	} else {
-		fprintf(xl->out, "DevId: %d, BE: %u, handle: %d, state: %" PRId64 ", be-alloc: %" PRId64 ", BE-path: %s, FE-path: %s\n",
-			w->dev->devid, w->dev->backend_domid, w->dev->devid, number(got(w, "frontend/state")),
-			number(got(w, "frontend/be-alloc")), w->dev->backend, w->dev->frontend);
+		fprintf(xl->out,
+			"DevId: %d, BE: %u, handle: %d, state: %" PRId64 ", be-alloc: %" PRId64
+			", BE-path: %s, FE-path: %s\n",
+			w->dev->devid, w->dev->backend_domid, w->dev->devid,
+			number(got(w, "frontend/state")), number(got(w, "frontend/be-alloc")),
+			w->dev->backend, w->dev->frontend);
 	}
 	for (unsigned i = 0; i < MAX_PARTS && got(w, "frontend/%u/resolution", i) != NULL; i++) {
 		if (!xl->as_json) {
@@ -139,8 +148,9 @@ static void show_vdispl(struct xl *xl, const struct wanted *w, struct jsonw *j)
 
 static int vdispl_list(struct xl *xl, const void *opts, char **args, struct err *err)
 {
-	static const char *const nodes[] = { "unique-id", "resolution", "req-ring-ref", "req-event-channel", "evt-ring-ref",
-		"evt-event-channel" };
+	static const char *const nodes[] = { "unique-id",    "resolution",
+					     "req-ring-ref", "req-event-channel",
+					     "evt-ring-ref", "evt-event-channel" };
 	struct wanted w = { STRLIST_INIT, NULL };
 	int ret;
 
@@ -159,9 +169,10 @@ const struct xl_command cmd_vdispl_list = {
 	.min = 1, .max = XL_ANY, .flags = XL_PRINTS, .run = vdispl_list,
 };
 
-/* --- sound cards ------------------------------------------------------------------------------------------------------ */
+/* --- sound cards ------------------------------------------------------------------------------ */
 
-static const char *const params[] = { "channels-min", "channels-max", "buffer-size", "sample-rates", "sample-formats" };
+static const char *const params[] = { "channels-min", "channels-max", "buffer-size", "sample-rates",
+				      "sample-formats" };
 
 static void want_params(struct wanted *w, const char *prefix)
 {
@@ -197,7 +208,8 @@ static void show_stream(FILE *f, const struct wanted *w, unsigned pcm, unsigned 
 	print_text(f, text(got(w, "frontend/%stype", prefix)), 0);
 	show_params(f, w, prefix);
 	fprintf(f, "\t\t\tevent-channel: %" PRId64 ", ring-ref: %" PRId64 "\n",
-		number(got(w, "frontend/%sevent-channel", prefix)), number(got(w, "frontend/%sring-ref", prefix)));
+		number(got(w, "frontend/%sevent-channel", prefix)),
+		number(got(w, "frontend/%sring-ref", prefix)));
 }
 
 static void json_pcm(struct jsonw *j, const struct wanted *w, unsigned pcm)
@@ -217,7 +229,8 @@ static void json_pcm(struct jsonw *j, const struct wanted *w, unsigned pcm)
 
 static bool has_pcm(const struct wanted *w, unsigned i)
 {
-	return i < MAX_PARTS && (got(w, "frontend/%u/name", i) != NULL || got(w, "frontend/%u/0/type", i) != NULL);
+	return i < MAX_PARTS &&
+	       (got(w, "frontend/%u/name", i) != NULL || got(w, "frontend/%u/0/type", i) != NULL);
 }
 
 static void show_vsnd(struct xl *xl, const struct wanted *w, struct jsonw *j)
@@ -235,8 +248,11 @@ static void show_vsnd(struct xl *xl, const struct wanted *w, struct jsonw *j)
 		jsonw_close(j);
 		return;
 	}
-	fprintf(f, "\ndevid: %d, be-domid: %u, handle: %d, state: %" PRId64 ", be-path: %s, fe-path: %s\n", w->dev->devid,
-		w->dev->backend_domid, w->dev->devid, number(got(w, "frontend/state")), w->dev->backend, w->dev->frontend);
+	fprintf(f,
+		"\ndevid: %d, be-domid: %u, handle: %d, state: %" PRId64
+		", be-path: %s, fe-path: %s\n",
+		w->dev->devid, w->dev->backend_domid, w->dev->devid,
+		number(got(w, "frontend/state")), w->dev->backend, w->dev->frontend);
 	fputs("short-name: \"", f);
 	print_text(f, text(got(w, "frontend/short-name")), 0);
 	fputs("\", long-name: \"", f);
@@ -250,7 +266,8 @@ static void show_vsnd(struct xl *xl, const struct wanted *w, struct jsonw *j)
 		print_text(f, text(got(w, "frontend/%u/name", i)), 0);
 		putc('"', f);
 		show_params(f, w, prefix);
-		for (unsigned k = 0; k < MAX_PARTS && got(w, "frontend/%u/%u/type", i, k) != NULL; k++)
+		for (unsigned k = 0; k < MAX_PARTS && got(w, "frontend/%u/%u/type", i, k) != NULL;
+		     k++)
 			show_stream(f, w, i, k);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* help, version, completion: the tables of commands and keys, shown to people, shells and checks. */
+/* help, version, completion: the tables of commands and keys, shown to people, shells and
+ * checks. */
 #include <errno.h>
 #include <string.h>
 #include "base/str.h"
@@ -41,7 +42,8 @@ void xl_print_usage(FILE *f, const struct xl_command *cmd)
 	static const struct xl_option json = { .name = "json", .help = "Print JSON" };
 
 	fprintf(f, "Usage: xl [-vtT%s%s] %s%s%s\n\n%s.\n\n", cmd->flags & XL_MODIFIES ? "f" : "",
-		cmd->flags & XL_DRY_RUN ? "N" : "", cmd->name, *cmd->args ? " " : "", cmd->args, cmd->summary);
+		cmd->flags & XL_DRY_RUN ? "N" : "", cmd->name, *cmd->args ? " " : "", cmd->args,
+		cmd->summary);
 	if (!cmd->options && !(cmd->flags & XL_PRINTS))
 		return;
 	fputs("Options:\n\n", f);
@@ -52,7 +54,7 @@ void xl_print_usage(FILE *f, const struct xl_command *cmd)
 	putc('\n', f);
 }
 
-/* --- help ----------------------------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------- */
 
 static void json_option(struct jsonw *j, const struct xl_option *o)
 {
@@ -141,7 +143,7 @@ static int help(struct xl *xl, const void *opts, char **args, struct err *err)
 	return 0;
 }
 
-/* --- version -------------------------------------------------------------------------------------------------------- */
+/* --- version ---------------------------------------------------------------------------------- */
 
 static xl_run_fn version;
 
@@ -167,7 +169,7 @@ static int version(struct xl *xl, const void *opts, char **args, struct err *err
 	return 0;
 }
 
-/* --- completion ------------------------------------------------------------------------------------------------------ */
+/* --- completion ------------------------------------------------------------------------------- */
 
 static xl_run_fn completion;
 
@@ -193,7 +195,8 @@ static void completion_words(FILE *f, const struct xl_command *cmd)
 /* What the first operand of a command is, by how its usage calls it. */
 static const char *operand_kind(const struct xl_command *cmd)
 {
-	if (strstr(cmd->args, "onfigFile") || strstr(cmd->args, "FILE") || strstr(cmd->args, "<File"))
+	if (strstr(cmd->args, "onfigFile") || strstr(cmd->args, "FILE") ||
+	    strstr(cmd->args, "<File"))
 		return "file";
 	if (strstr(cmd->args, "Domain"))
 		return "domain";

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "xl/xl.h"
 
-/* --- info ------------------------------------------------------------------------------------------------------------ */
+/* --- info ------------------------------------------------------------------------------------- */
 
 struct info_opts { bool numa; };
 
@@ -26,7 +26,8 @@ const struct xl_command cmd_info = {
 	.min = 0, .max = 1, .flags = XL_PRINTS, .run = info,
 };
 
-/* One field after the other: as upstream's lines, as the bare value of the one asked for, or as JSON. */
+/* One field after the other: as upstream's lines, as the bare value of the one asked for, or as
+ * JSON. */
 struct fields {
 	struct xl *xl;
 	const char *wanted;	/* NULL: all */
@@ -81,7 +82,8 @@ static void machine_fields(struct fields *f)
 	field(f, "machine", "%s", u.machine);
 }
 
-/* A list with a blank before each word; upstream's line has no blank behind its colon, so this one is special. */
+/* A list with a blank before each word; upstream's line has no blank behind its colon, so this one
+ * is special. */
 static void virt_caps(struct fields *f, const struct vmm_hostinfo *h)
 {
 	const struct { bool has; const char *word; } caps[] = {
@@ -113,7 +115,8 @@ static void physical_fields(struct fields *f, const struct vmm_hostinfo *h)
 	num_field(f, "cores_per_socket", h->cores_per_socket);
 	num_field(f, "threads_per_core", h->threads_per_core);
 	field(f, "cpu_mhz", "%u.%03u", h->cpu_khz / 1000, h->cpu_khz % 1000);
-	field(f, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+	field(f, "hw_caps", "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x", c[0], c[1], c[2], c[3], c[4],
+	      c[5], c[6], c[7]);
 	virt_caps(f, h);
 	/* The field is as old as the hypervisor interface that tells it. */
 	if (h->xen_major > 4 || h->xen_minor >= 18)
@@ -171,8 +174,11 @@ static int topology(struct fields *f, struct err *err)
 	}
 	fputs("cpu_topology           :\ncpu:    core    socket     node\n", out);
 	for (size_t i = 0; i < nr; i++)
-		fprintf(out, "%3zu:    %4u     %4u     %4u\n", i, cpus[i].core, cpus[i].socket, cpus[i].node);
-	fputs("device topology        :\ndevice           node\nNo device topology data available\n", out);
+		fprintf(out, "%3zu:    %4u     %4u     %4u\n", i, cpus[i].core, cpus[i].socket,
+			cpus[i].node);
+	fputs("device topology        :\ndevice           node\nNo device topology data "
+	      "available\n",
+	      out);
 	return 0;
 }
 
@@ -199,8 +205,8 @@ static int numa(struct fields *f, struct err *err)
 	}
 	fputs("numa_info              :\nnode:    memsize    memfree    distances\n", out);
 	for (size_t i = 0; i < nr; i++) {
-		fprintf(out, "%4zu:    %6" PRIu64 "     %6" PRIu64 "      %u", i, nodes[i].size_kb / 1024,
-			nodes[i].free_kb / 1024, nodes[i].distances[0]);
+		fprintf(out, "%4zu:    %6" PRIu64 "     %6" PRIu64 "      %u", i,
+			nodes[i].size_kb / 1024, nodes[i].free_kb / 1024, nodes[i].distances[0]);
 		for (size_t k = 1; k < nr; k++)
 			fprintf(out, ",%u", nodes[i].distances[k]);
 		putc('\n', out);
@@ -222,7 +228,8 @@ static int all_fields(struct fields *f, bool with_numa, struct err *err)
 		return -1;
 	xen_fields(f, &h);
 	if (f->wanted && !f->nr_shown)
-		return err_set(err, ENOENT, "there is no field '%s'; 'xl info' shows all", f->wanted);
+		return err_set(err, ENOENT, "there is no field '%s'; 'xl info' shows all",
+			       f->wanted);
 	return 0;
 }
 
@@ -242,7 +249,7 @@ static int info(struct xl *xl, const void *opts, char **args, struct err *err)
 	return 0;
 }
 
-/* --- dmesg ----------------------------------------------------------------------------------------------------------- */
+/* --- dmesg ------------------------------------------------------------------------------------ */
 
 struct dmesg_opts { bool clear; };
 
@@ -269,7 +276,8 @@ static int dmesg(struct xl *xl, const void *opts, char **args, struct err *err)
 	if (vmm_host_dmesg(xl->vmm, o->clear, &text, &len, err) < 0)
 		return -1;
 	if (!xl->as_json) {
-		/* Raw, as upstream prints it: these are the hypervisor's words and guests' debug output alike. */
+		/* Raw, as upstream prints it: these are the hypervisor's words and guests' debug
+		 * output alike. */
 		fwrite(text, 1, len, xl->out);
 		return 0;
 	}
@@ -286,7 +294,7 @@ static int dmesg(struct xl *xl, const void *opts, char **args, struct err *err)
 	return 0;
 }
 
-/* --- uptime ---------------------------------------------------------------------------------------------------------- */
+/* --- uptime ----------------------------------------------------------------------------------- */
 
 struct uptime_opts { bool is_short; };
 
@@ -326,7 +334,8 @@ static void time_of_day(char out[16])
 	out[0] = '\0';
 }
 
-static int uptime_row(struct xl *xl, const struct uptime_opts *o, struct table *t, uint32_t domid, struct err *err)
+static int uptime_row(struct xl *xl, const struct uptime_opts *o, struct table *t, uint32_t domid,
+		      struct err *err)
 {
 	autofree char *name = xl_domain_name(xl, domid);
 	autofree char *text = NULL;
@@ -343,7 +352,8 @@ static int uptime_row(struct xl *xl, const struct uptime_opts *o, struct table *
 		fprintf(xl->out, " (%" PRIu32 ")\n", domid);
 		return 0;
 	}
-	table_row(t, (struct cell[]){ { .s = name }, { .u = domid }, { .s = text }, { .u = seconds } });
+	table_row(t, (struct cell[]){
+			     { .s = name }, { .u = domid }, { .s = text }, { .u = seconds } });
 	return 0;
 }
 
@@ -387,13 +397,14 @@ static int uptime(struct xl *xl, const void *opts, char **args, struct err *err)
 	if (!args[0] && all_uptimes(xl, o, &t, err) < 0)
 		return -1;
 	for (; args[0]; args++)
-		if (xl_domain(xl, args[0], &domid, err) < 0 || uptime_row(xl, o, &t, domid, err) < 0)
+		if (xl_domain(xl, args[0], &domid, err) < 0 ||
+		    uptime_row(xl, o, &t, domid, err) < 0)
 			return -1;
 	table_end(&t);
 	return 0;
 }
 
-/* --- debug-keys, set-parameters ---------------------------------------------------------------------------------------- */
+/* --- debug-keys, set-parameters --------------------------------------------------------------- */
 
 static xl_run_fn debug_keys, set_parameters;
 
@@ -442,7 +453,7 @@ static int set_parameters(struct xl *xl, const void *opts, char **args, struct e
 	return 0;
 }
 
-/* --- init-dom0 --------------------------------------------------------------------------------------------------------- */
+/* --- init-dom0 -------------------------------------------------------------------------------- */
 
 static xl_run_fn init_dom0;
 

@@ -8,7 +8,7 @@
 #include "xl/restart_record.h"
 #include "xl/xl.h"
 
-/* --- destroy -------------------------------------------------------------------------------------------------------- */
+/* --- destroy ---------------------------------------------------------------------------------- */
 
 struct destroy_opts { bool force; };
 
@@ -27,11 +27,14 @@ const struct xl_command cmd_destroy = {
 
 static void note_orphan(void *arg, uint32_t domid, const char *kind, int32_t devid)
 {
-	xl_note(arg, "xl: the backend of domain %u's %s %d ends with it; detach that, and attach it again when there is a new one",
+	xl_note(arg,
+		"xl: the backend of domain %u's %s %d ends with it; detach that, and attach it "
+		"again when there is a new one",
 		domid, kind, devid);
 }
 
-/* A guest that is just being started again may have no domain at this moment: then it is the restart that ends. */
+/* A guest that is just being started again may have no domain at this moment: then it is the
+ * restart that ends. */
 static int call_off(struct xl *xl, const char *name, struct err *err)
 {
 	autostrlist struct strlist uuids = STRLIST_INIT;
@@ -80,7 +83,7 @@ static int destroy(struct xl *xl, const void *opts, char **args, struct err *err
 	return vmm_domain_destroy(xl->vmm, domid, err);
 }
 
-/* --- shutdown, reboot ------------------------------------------------------------------------------------------------ */
+/* --- shutdown, reboot ------------------------------------------------------------------------- */
 
 struct shutdown_opts {
 	bool all, fallback;
@@ -149,14 +152,17 @@ static int named_guests(struct xl *xl, char **args, struct targets *t, struct er
 	return 0;
 }
 
-/* For a domain that acknowledged; the first failure is the one reported, and keeps nobody else from being waited for. */
-static int await_end(struct xl *xl, const struct shutdown_opts *o, uint32_t domid, uint64_t deadline, struct err *err)
+/* For a domain that acknowledged; the first failure is the one reported, and keeps nobody else from
+ * being waited for. */
+static int await_end(struct xl *xl, const struct shutdown_opts *o, uint32_t domid,
+		     uint64_t deadline, struct err *err)
 {
 	uint64_t now = time_ms();
 	struct vmm_dominfo info;
 	int left_ms = !o->timeout.is_set ? -1 : now < deadline ? (int)(deadline - now) : 0;
 
-	if (vmm_domain_wait(xl->vmm, domid, o->wait > 1, left_ms, &info, err) < 0 && err->code != ESRCH)
+	if (vmm_domain_wait(xl->vmm, domid, o->wait > 1, left_ms, &info, err) < 0 &&
+	    err->code != ESRCH)
 		return err_wrap(err, "waiting for domain %" PRIu32, domid);
 	xl_note(xl, "Domain %" PRIu32 " has %s", domid,
 		err->code == ESRCH || o->wait > 1 ? "been destroyed" : "been shut down");
@@ -165,7 +171,8 @@ static int await_end(struct xl *xl, const struct shutdown_opts *o, uint32_t domi
 }
 
 /* Each is told, then all are awaited. All failures are told, the last as the command's. */
-static int ask_all(struct xl *xl, const struct shutdown_opts *o, bool is_reboot, struct targets *t, struct err *err)
+static int ask_all(struct xl *xl, const struct shutdown_opts *o, bool is_reboot, struct targets *t,
+		   struct err *err)
 {
 	uint64_t timeout_ms = o->timeout.is_set ? 1000ull * (uint64_t)o->timeout.v : ASK_TIMEOUT_MS;
 	uint64_t deadline = time_ms() + timeout_ms;
@@ -173,11 +180,14 @@ static int ask_all(struct xl *xl, const struct shutdown_opts *o, bool is_reboot,
 	int ret = 0;
 
 	for (size_t i = 0; i < t->nr; i++)
-		xl_note(xl, "%s domain %" PRIu32, is_reboot ? "Rebooting" : "Shutting down", t->domids[i]);
-	if (vmm_domain_ask_shutdown_all(xl->vmm, t->domids, t->nr, is_reboot, (int)timeout_ms, errs, err) < 0)
+		xl_note(xl, "%s domain %" PRIu32, is_reboot ? "Rebooting" : "Shutting down",
+			t->domids[i]);
+	if (vmm_domain_ask_shutdown_all(xl->vmm, t->domids, t->nr, is_reboot, (int)timeout_ms, errs,
+					err) < 0)
 		return -1;
 	for (size_t i = 0; i < t->nr; i++) {
-		if (!errs[i].code && o->wait && await_end(xl, o, t->domids[i], deadline, &errs[i]) == 0)
+		if (!errs[i].code && o->wait &&
+		    await_end(xl, o, t->domids[i], deadline, &errs[i]) == 0)
 			continue;
 		if (!errs[i].code)
 			continue;
@@ -189,15 +199,18 @@ static int ask_all(struct xl *xl, const struct shutdown_opts *o, bool is_reboot,
 	return ret;
 }
 
-static int ask(struct xl *xl, const struct shutdown_opts *o, bool is_reboot, char **args, struct err *err)
+static int ask(struct xl *xl, const struct shutdown_opts *o, bool is_reboot, char **args,
+	       struct err *err)
 {
 	struct targets t = { NULL, 0 };
 	int ret;
 
 	if (o->all && args[0])
-		return xl_usage(err, "-a means every domain, so '%s' cannot be given as well", args[0]);
+		return xl_usage(err, "-a means every domain, so '%s' cannot be given as well",
+				args[0]);
 	if (!o->all && !args[0])
-		return xl_usage(err, "'xl %s' requires a domain, or -a", is_reboot ? "reboot" : "shutdown");
+		return xl_usage(err, "'xl %s' requires a domain, or -a",
+				is_reboot ? "reboot" : "shutdown");
 	ret = o->all ? all_guests(xl, &t, err) : named_guests(xl, args, &t, err);
 	if (ret == 0)
 		ret = ask_all(xl, o, is_reboot, &t, err);
@@ -215,7 +228,7 @@ static int reboot(struct xl *xl, const void *opts, char **args, struct err *err)
 	return ask(xl, opts, true, args, err);
 }
 
-/* --- pause, unpause ---------------------------------------------------------------------------------------------------- */
+/* --- pause, unpause --------------------------------------------------------------------------- */
 
 static xl_run_fn pause_domain, unpause_domain;
 
@@ -247,7 +260,7 @@ static int unpause_domain(struct xl *xl, const void *opts, char **args, struct e
 	return vmm_domain_unpause(xl->vmm, domid, err);
 }
 
-/* --- rename ---------------------------------------------------------------------------------------------------------- */
+/* --- rename ----------------------------------------------------------------------------------- */
 
 static xl_run_fn rename_domain;
 
@@ -265,7 +278,7 @@ static int rename_domain(struct xl *xl, const void *opts, char **args, struct er
 	return vmm_domain_rename(xl->vmm, domid, args[1], err);
 }
 
-/* --- dump-core -------------------------------------------------------------------------------------------------------- */
+/* --- dump-core -------------------------------------------------------------------------------- */
 
 static xl_run_fn dump_core;
 
@@ -285,7 +298,7 @@ static int dump_core(struct xl *xl, const void *opts, char **args, struct err *e
 	return vmm_domain_dump_core(xl->vmm, domid, args[1], err);
 }
 
-/* --- sysrq ----------------------------------------------------------------------------------------------------------- */
+/* --- sysrq ------------------------------------------------------------------------------------ */
 
 static xl_run_fn sysrq;
 
@@ -305,10 +318,10 @@ static int sysrq(struct xl *xl, const void *opts, char **args, struct err *err)
 	return vmm_domain_sysrq(xl->vmm, domid, args[1][0], err);
 }
 
-/* --- trigger, button-press --------------------------------------------------------------------------------------------- */
+/* --- trigger, button-press -------------------------------------------------------------------- */
 
-/* What a board's buttons and wires would do. Xen on Arm has none (XEN_DOMCTL_sendtrigger is for x86 alone), so each word has an answer
- * instead: what does the same here. */
+/* What a board's buttons and wires would do. Xen on Arm has none (XEN_DOMCTL_sendtrigger is for x86
+ * alone), so each word has an answer instead: what does the same here. */
 static const struct trigger {
 	const char *name, *instead;
 	bool is_button;
@@ -343,8 +356,10 @@ static int answer(struct xl *xl, char **args, bool is_button, struct err *err)
 		return -1;
 	for (size_t i = 0; i < array_size(triggers); i++)
 		if (strcmp(triggers[i].name, args[1]) == 0 && (triggers[i].is_button || !is_button))
-			return err_set(err, ENOTSUP, "%s '%s': Xen does not send this to guests on Arm: %s",
-				       is_button ? "button" : "trigger", args[1], triggers[i].instead);
+			return err_set(err, ENOTSUP,
+				       "%s '%s': Xen does not send this to guests on Arm: %s",
+				       is_button ? "button" : "trigger", args[1],
+				       triggers[i].instead);
 	return err_set(err, EINVAL, "Invalid %s \"%s\"", is_button ? "button" : "trigger", args[1]);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which domains there are: list, vm-list, vcpu-list, domid, domname. One hypercall lists the domains and one round trip
- * to the store names them, however many there are. Columns are upstream's to the byte: scripts cut them up.
+ * Which domains there are: list, vm-list, vcpu-list, domid, domname. One hypercall lists the
+ * domains and one round trip to the store names them, however many there are. Columns are
+ * upstream's to the byte: scripts cut them up.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -48,7 +49,7 @@ static int snapshot_take(struct xl *xl, const char *id_or_name, struct snapshot 
 	return vmm_domain_names(xl->vmm, s->list, s->nr, s->names, err);
 }
 
-/* --- list ------------------------------------------------------------------------------------------------------------ */
+/* --- list ------------------------------------------------------------------------------------- */
 
 struct list_opts { bool is_long, verbose, context, cpupool, numa, claims; };
 
@@ -70,11 +71,25 @@ const struct xl_command cmd_list = {
 };
 
 enum {
-	LIST_NAME, LIST_ID, LIST_MEM, LIST_VCPUS, LIST_STATE, LIST_TIME, LIST_UUID, LIST_REASON, LIST_CLAIM, LIST_LABEL,
-	LIST_POOL, LIST_NODES, LIST_MAXMEM, LIST_MAXVCPUS, LIST_NR
+	LIST_NAME,
+	LIST_ID,
+	LIST_MEM,
+	LIST_VCPUS,
+	LIST_STATE,
+	LIST_TIME,
+	LIST_UUID,
+	LIST_REASON,
+	LIST_CLAIM,
+	LIST_LABEL,
+	LIST_POOL,
+	LIST_NODES,
+	LIST_MAXMEM,
+	LIST_MAXVCPUS,
+	LIST_NR
 };
 
-/* Without heads: which of upstream's heads appear is not a matter of single columns. See list_head. */
+/* Without heads: which of upstream's heads appear is not a matter of single columns. See
+ * list_head. */
 static const struct column list_columns[LIST_NR] = {
 	[LIST_NAME] = { NULL, NULL, -40, CELL_STR, "name" },
 	[LIST_ID] = { NULL, " ", 5, CELL_UINT, "domid" },
@@ -137,8 +152,9 @@ static int list_extra_take(struct xl *xl, const struct list_opts *o, const struc
 	return 0;
 }
 
-static int list_row(struct xl *xl, const struct list_opts *o, struct table *t, const struct vmm_dominfo *d,
-		    const char *name, unsigned nr_nodes, struct err *err)
+static int list_row(struct xl *xl, const struct list_opts *o, struct table *t,
+		    const struct vmm_dominfo *d, const char *name, unsigned nr_nodes,
+		    struct err *err)
 {
 	char uuid[37], state[7], reason[12];
 	struct list_extra x;
@@ -188,7 +204,8 @@ static void list_head(FILE *f, const struct list_opts *o)
 	putc('\n', f);
 }
 
-static int list_table(struct xl *xl, const struct list_opts *o, const struct snapshot *s, struct err *err)
+static int list_table(struct xl *xl, const struct list_opts *o, const struct snapshot *s,
+		      struct err *err)
 {
 	unsigned nr_cpus, nr_nodes = 0;
 	struct table t;
@@ -216,7 +233,8 @@ static int list_table(struct xl *xl, const struct list_opts *o, const struct sna
 	return 0;
 }
 
-/* The form xendomains greps. A domain without a saved configuration is left out, as upstream does. */
+/* The form xendomains greps. A domain without a saved configuration is left out, as upstream
+ * does. */
 static int list_long(struct xl *xl, const struct snapshot *s, struct err *err)
 {
 	struct jsonw j;
@@ -254,7 +272,7 @@ static int list(struct xl *xl, const void *opts, char **args, struct err *err)
 	return o->is_long ? list_long(xl, &s, err) : list_table(xl, o, &s, err);
 }
 
-/* --- claims ---------------------------------------------------------------------------------------------------------- */
+/* --- claims ----------------------------------------------------------------------------------- */
 
 static xl_run_fn claims;
 
@@ -274,7 +292,7 @@ static int claims(struct xl *xl, const void *opts, char **args, struct err *err)
 	return snapshot_take(xl, NULL, &s, err) < 0 ? -1 : list_table(xl, &o, &s, err);
 }
 
-/* --- sharing --------------------------------------------------------------------------------------------------------- */
+/* --- sharing ---------------------------------------------------------------------------------- */
 
 static xl_run_fn sharing;
 
@@ -309,7 +327,7 @@ static int sharing(struct xl *xl, const void *opts, char **args, struct err *err
 	return 0;
 }
 
-/* --- vm-list --------------------------------------------------------------------------------------------------------- */
+/* --- vm-list ---------------------------------------------------------------------------------- */
 
 static xl_run_fn vm_list;
 
@@ -336,13 +354,15 @@ static int vm_list(struct xl *xl, const void *opts, char **args, struct err *err
 		char uuid[37];
 
 		vmm_uuid_text(s.list[i].uuid, uuid);
-		table_row(&t, (struct cell[]){ { .s = uuid }, { .u = s.list[i].domid }, { .s = s.names[i] } });
+		table_row(&t, (struct cell[]){ { .s = uuid },
+					       { .u = s.list[i].domid },
+					       { .s = s.names[i] } });
 	}
 	table_end(&t);
 	return 0;
 }
 
-/* --- vcpu-list -------------------------------------------------------------------------------------------------------- */
+/* --- vcpu-list -------------------------------------------------------------------------------- */
 
 static xl_run_fn vcpu_list;
 
@@ -362,8 +382,8 @@ static const struct column vcpu_columns[] = {
 	{ NULL, " / ", 0, CELL_STR, "soft" },
 };
 
-static int vcpu_rows(struct xl *xl, struct table *t, uint32_t domid, const char *name, unsigned nr_cpus,
-		     struct err *err)
+static int vcpu_rows(struct xl *xl, struct table *t, uint32_t domid, const char *name,
+		     unsigned nr_cpus, struct err *err)
 {
 	autofree struct vmm_vcpuinfo *vcpus = NULL;
 	size_t nr;
@@ -421,7 +441,7 @@ static int vcpu_list(struct xl *xl, const void *opts, char **args, struct err *e
 	return 0;
 }
 
-/* --- domid, domname --------------------------------------------------------------------------------------------------- */
+/* --- domid, domname --------------------------------------------------------------------------- */
 
 static xl_run_fn domid_of, domname_of;
 
@@ -448,7 +468,8 @@ static int domid_of(struct xl *xl, const void *opts, char **args, struct err *er
 			return 0;
 		}
 	}
-	return err_set(err, ESRCH, "Can't get domid of domain name '%s', maybe this domain does not exist.",
+	return err_set(err, ESRCH,
+		       "Can't get domid of domain name '%s', maybe this domain does not exist.",
 		       args[0]);
 }
 
@@ -463,7 +484,8 @@ static int domname_of(struct xl *xl, const void *opts, char **args, struct err *
 		if (err->code != ENOENT && err->code != ESRCH)
 			return -1;
 		return err_set(err, err->code,
-			       "Can't get domain name of domain id '%" PRIu64 "', maybe this domain does not exist.",
+			       "Can't get domain name of domain id '%" PRIu64
+			       "', maybe this domain does not exist.",
 			       domid);
 	}
 	print_text(xl->out, name, 0);

@@ -21,7 +21,8 @@ static int operands(struct xl *xl, char **args, uint32_t *domid, uint64_t *kb, s
 {
 	uint64_t bytes;
 
-	if (xl_domain(xl, args[0], domid, err) < 0 || num_size(args[1], 'm', "memory size", &bytes, err) < 0)
+	if (xl_domain(xl, args[0], domid, err) < 0 ||
+	    num_size(args[1], 'm', "memory size", &bytes, err) < 0)
 		return -1;
 	*kb = bytes / 1024;
 	return 0;

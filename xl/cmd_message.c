@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * message: ask a guest that shares a page and an event channel with domain 0, as small real-time systems do, and print its answer.
+ * message: ask a guest that shares a page and an event channel with domain 0, as small real-time
+ * systems do, and print its answer.
  */
 #include "base/str.h"
 #include "xl/xl.h"
@@ -32,7 +33,8 @@ static int message(struct xl *xl, const void *opts, char **args, struct err *err
 		return -1;
 	for (char **word = args + 1; *word; word++)
 		strbuf_printf(&words, "%s%s", word == args + 1 ? "" : " ", *word);
-	if (vmm_message(xl->vmm, domid, words.data, o->timeout.is_set ? (int)o->timeout.v * 1000 : 10000, &reply, err) < 0)
+	if (vmm_message(xl->vmm, domid, words.data,
+			o->timeout.is_set ? (int)o->timeout.v * 1000 : 10000, &reply, err) < 0)
 		return -1;
 	if (xl->as_json) {
 		struct jsonw j;

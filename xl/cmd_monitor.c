@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * xl monitor: the supervisor as a daemon, and starting it when it is needed. What it does is monitor.c's.
+ * xl monitor: the supervisor as a daemon, and starting it when it is needed. What it does is
+ * monitor.c's.
  */
 #include <errno.h>
 #include <string.h>
@@ -78,6 +79,8 @@ int monitor_ensure(struct err *err)
 	/* Two creates at once: the other one's supervisor is as good. */
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || file_is_locked(MONITOR_PID_FILE)))
 		return 0;
-	return err_set(err, ECHILD, "the supervisor did not start: on_reboot and on_crash will not be carried out; "
-		       "try `xl monitor -F` to see why");
+	return err_set(
+		err, ECHILD,
+		"the supervisor did not start: on_reboot and on_crash will not be carried out; "
+		"try `xl monitor -F` to see why");
 }

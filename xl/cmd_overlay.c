@@ -29,7 +29,10 @@ static int dt_overlay(struct xl *xl, const void *opts, char **args, struct err *
 	if (op == array_size(ops))
 		return xl_usage(err, "'%s' is none of add, remove and attach", args[0]);
 	if ((op == VMM_OVERLAY_ATTACH) != (args[2] != NULL))
-		return xl_usage(err, op == VMM_OVERLAY_ATTACH ? "attach needs a domain" : "'%s' takes no domain", args[0]);
+		return xl_usage(err,
+				op == VMM_OVERLAY_ATTACH ? "attach needs a domain"
+							 : "'%s' takes no domain",
+				args[0]);
 	if (args[2] && xl_domain(xl, args[2], &domid, err) < 0)
 		return -1;
 	return vmm_overlay(xl->vmm, (enum vmm_overlay)op, args[1], domid, err);

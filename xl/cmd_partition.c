@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * partition: static partitioning in one step. Shows which vcpu can run on which pcpu, now or under a plan, and what follows from it;
- * the plan's language and its carrying out are libvmm's.
+ * partition: static partitioning in one step. Shows which vcpu can run on which pcpu, now or under
+ * a plan, and what follows from it; the plan's language and its carrying out are libvmm's.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -31,14 +31,16 @@ static void picture_free(struct picture *p)
 #define autopicture __attribute__((cleanup(picture_free)))
 
 /* As it is, or as it would be under a plan. */
-static int picture_take(struct xl *xl, const struct vmm_plan *plan, struct picture *p, struct err *err)
+static int picture_take(struct xl *xl, const struct vmm_plan *plan, struct picture *p,
+			struct err *err)
 {
 	unsigned nr_nodes;
 
 	*p = (struct picture){ NULL, 0, 0 };
 	if (vmm_host_size(xl->vmm, &p->nr_cpus, &nr_nodes, err) < 0)
 		return -1;
-	return plan ? vmm_plan_placement(xl->vmm, plan, &p->rows, &p->nr, err) : vmm_placement(xl->vmm, &p->rows, &p->nr, err);
+	return plan ? vmm_plan_placement(xl->vmm, plan, &p->rows, &p->nr, err)
+		    : vmm_placement(xl->vmm, &p->rows, &p->nr, err);
 }
 
 /* How many vcpus can run on a pcpu. A guest that does not run may have any number of them. */
@@ -94,7 +96,8 @@ static char *pcpus_with(const struct picture *p, unsigned least, unsigned most)
 	return bitmap_str(&cpus, BITMAP_BITS);
 }
 
-/* vwfi=native lets a guest's idle loop keep the pcpu: right where nobody else waits for it, and only there. */
+/* vwfi=native lets a guest's idle loop keep the pcpu: right where nobody else waits for it, and
+ * only there. */
 struct verdict {
 	char *unused, *exclusive, *shared;	/* lists of pcpus */
 	bool may_be_native, is_native;
@@ -135,9 +138,11 @@ static int verdict_take(struct xl *xl, const struct picture *p, struct verdict *
 
 static void say_verdict(struct xl *xl, const struct verdict *v)
 {
-	fprintf(xl->out, "Pcpus with one vcpu: %s; shared: %s; unused: %s.\n", v->exclusive, v->shared, v->unused);
+	fprintf(xl->out, "Pcpus with one vcpu: %s; shared: %s; unused: %s.\n", v->exclusive,
+		v->shared, v->unused);
 	fprintf(xl->out, "vwfi=native %s; Xen's command line %s it.\n",
-		v->may_be_native ? "is possible, since no pcpu is shared" : "would starve vcpus on the shared pcpus",
+		v->may_be_native ? "is possible, since no pcpu is shared"
+				 : "would starve vcpus on the shared pcpus",
 		v->is_native ? "has" : "does not have");
 	if (!v->may_be_native && v->is_native)
 		xl_note(xl, "xl: warning: vwfi=native is set and pcpus %s are shared", v->shared);
@@ -197,14 +202,16 @@ static void table_of(struct xl *xl, const struct vmm_plan *plan)
 	for (size_t i = 0; i < plan->nr_pools; i++) {
 		autofree char *cpus = bitmap_str(&plan->pools[i].cpus, BITMAP_BITS);
 
-		fprintf(f, "pool      %-20s %-9s pcpus %s\n", plan->pools[i].name, vmm_sched_name(plan->pools[i].sched), cpus);
+		fprintf(f, "pool      %-20s %-9s pcpus %s\n", plan->pools[i].name,
+			vmm_sched_name(plan->pools[i].sched), cpus);
 	}
 	for (size_t i = 0; i < plan->nr_guests; i++)
 		fprintf(f, "guest     %-20s in %s\n", plan->guests[i].name, plan->guests[i].pool);
 	for (size_t i = 0; i < plan->nr_pins; i++) {
 		const struct vmm_plan_pin *pin = &plan->pins[i];
 		autofree char *cpus = bitmap_str(&pin->cpus, BITMAP_BITS);
-		autofree char *vcpu = pin->vcpu == VMM_VCPU_ALL ? xstrdup("all") : str_printf("%" PRIu32, pin->vcpu);
+		autofree char *vcpu = pin->vcpu == VMM_VCPU_ALL ? xstrdup("all")
+								: str_printf("%" PRIu32, pin->vcpu);
 
 		fprintf(f, "pin       %-20s vcpu %-4s pcpus %s\n", pin->guest, vcpu, cpus);
 	}
@@ -252,7 +259,9 @@ static int with_file(struct xl *xl, const char *path, bool applies, struct err *
 		ret = apply(xl, &plan, err);
 		/* It is done: that it cannot be drawn is no failure of it. */
 		if (ret == 0 && show(xl, NULL, err) < 0) {
-			xl_note(xl, "xl: warning: the partition is applied, but cannot be shown: %s", err->msg);
+			xl_note(xl,
+				"xl: warning: the partition is applied, but cannot be shown: %s",
+				err->msg);
 			err_clear(err);
 		}
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * passthrough: which devices of the host can be given to guests, and what a guest would be told of them.
+ * passthrough: which devices of the host can be given to guests, and what a guest would be told of
+ * them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -40,14 +41,15 @@ static uint64_t nr_pages(const struct vmm_boot_range *r)
 	return ((r->base + r->size - 1) >> PAGE_SHIFT) - first_page(r) + 1;
 }
 
-/* --- as text ---------------------------------------------------------------------------------------------------------- */
+/* --- as text ---------------------------------------------------------------------------------- */
 
 static char *iomem_text(const struct vmm_hostdev *dev)
 {
 	autostrbuf struct strbuf b = STRBUF_INIT;
 
 	for (size_t i = 0; i < dev->nr_regs; i++)
-		strbuf_printf(&b, "%s%#" PRIx64 ",%" PRIx64, i ? " " : "", first_page(&dev->regs[i]), nr_pages(&dev->regs[i]));
+		strbuf_printf(&b, "%s%#" PRIx64 ",%" PRIx64, i ? " " : "",
+			      first_page(&dev->regs[i]), nr_pages(&dev->regs[i]));
 	return dev->nr_regs ? strbuf_steal(&b) : xstrdup("-");
 }
 
@@ -60,8 +62,8 @@ static char *irqs_text(const struct vmm_hostdev *dev)
 	return dev->nr_irqs ? strbuf_steal(&b) : xstrdup("-");
 }
 
-static void print_row(FILE *f, const char *path, int width, const char *state, const char *iomem, const char *irqs,
-		      const char *why)
+static void print_row(FILE *f, const char *path, int width, const char *state, const char *iomem,
+		      const char *irqs, const char *why)
 {
 	print_text(f, path, -width);
 	fprintf(f, " %-6s %-18s %-8s ", state, iomem, irqs);
@@ -80,11 +82,12 @@ static void print_list(FILE *f, const struct vmm_hostdev *list, size_t nr)
 	for (size_t i = 0; i < nr; i++) {
 		autofree char *iomem = iomem_text(&list[i]), *irqs = irqs_text(&list[i]);
 
-		print_row(f, list[i].path, width, states[list[i].state], iomem, irqs, list[i].why ? list[i].why : "-");
+		print_row(f, list[i].path, width, states[list[i].state], iomem, irqs,
+			  list[i].why ? list[i].why : "-");
 	}
 }
 
-/* --- as JSON ---------------------------------------------------------------------------------------------------------- */
+/* --- as JSON ---------------------------------------------------------------------------------- */
 
 static void json_device(struct jsonw *j, const struct vmm_hostdev *dev)
 {
@@ -123,7 +126,7 @@ static void json_list(FILE *f, const struct vmm_hostdev *list, size_t nr)
 	jsonw_end(&j);
 }
 
-/* --- the command ------------------------------------------------------------------------------------------------------ */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int list_devices(struct xl *xl, const char *host_dtb, struct err *err)
 {
@@ -147,7 +150,8 @@ static int show_devices(struct xl *xl, const char *host_dtb, char **devices, str
 
 	if (vmm_hostdev_dts(xl->vmm, host_dtb, (const char *const *)devices, &dts, &notes, err) < 0)
 		return -1;
-	for (char *line = strtok_r(notes, "\n", &cursor); line; line = strtok_r(NULL, "\n", &cursor))
+	for (char *line = strtok_r(notes, "\n", &cursor); line;
+	     line = strtok_r(NULL, "\n", &cursor))
 		xl_note(xl, "%s", line);
 	if (xl->as_json) {
 		struct jsonw j;
@@ -169,7 +173,9 @@ static int passthrough(struct xl *xl, const void *opts, char **args, struct err 
 
 	if (str_eq(args[0], "list")) {
 		if (args[1])
-			return xl_usage(err, "'xl passthrough list' takes no argument, so what is '%s'?", args[1]);
+			return xl_usage(err,
+					"'xl passthrough list' takes no argument, so what is '%s'?",
+					args[1]);
 		return list_devices(xl, o->host_dtb, err);
 	}
 	if (!str_eq(args[0], "show"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Parameters of the schedulers that share pcpus by weight or by budget: sched-credit, sched-credit2, sched-rtds. Without options
- * each lists every pool that runs its scheduler.
+ * Parameters of the schedulers that share pcpus by weight or by budget: sched-credit,
+ * sched-credit2, sched-rtds. Without options each lists every pool that runs its scheduler.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "xl/xl.h"
 
-/* --- listing, common to all ------------------------------------------------------------------------------------------------ */
+/* --- listing, common to all ------------------------------------------------------------------- */
 
 /* What a scheduler prints of a pool and of a domain. */
 struct sched_view {
@@ -19,10 +19,12 @@ struct sched_view {
 	size_t nr_columns;
 	/* " tslice=30ms ..." behind the pool's name. */
 	int (*pool_params)(struct xl *xl, uint32_t pool, char *buf, size_t size, struct err *err);
-	int (*rows)(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name, struct err *err);
+	int (*rows)(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name,
+		    struct err *err);
 };
 
-static int list_domains_of(struct xl *xl, const struct sched_view *v, struct table *t, uint32_t pool, struct err *err)
+static int list_domains_of(struct xl *xl, const struct sched_view *v, struct table *t,
+			   uint32_t pool, struct err *err)
 {
 	autofree struct vmm_dominfo *list = NULL;
 	size_t nr;
@@ -44,8 +46,8 @@ static int list_domains_of(struct xl *xl, const struct sched_view *v, struct tab
 	return 0;
 }
 
-static int list_pool(struct xl *xl, const struct sched_view *v, struct table *t, const struct vmm_cpupool *p,
-		     struct err *err)
+static int list_pool(struct xl *xl, const struct sched_view *v, struct table *t,
+		     const struct vmm_cpupool *p, struct err *err)
 {
 	char params[128];
 
@@ -59,7 +61,8 @@ static int list_pool(struct xl *xl, const struct sched_view *v, struct table *t,
 }
 
 /* Every pool with this scheduler, or the one named. */
-static int list_all(struct xl *xl, const struct sched_view *v, const char *pool_name, struct err *err)
+static int list_all(struct xl *xl, const struct sched_view *v, const char *pool_name,
+		    struct err *err)
 {
 	struct vmm_cpupool *pools;
 	uint32_t wanted = 0;
@@ -96,7 +99,7 @@ static int list_one(struct xl *xl, const struct sched_view *v, uint32_t domid, s
 	return 0;
 }
 
-/* --- sched-credit, sched-credit2 ------------------------------------------------------------------------------------------- */
+/* --- sched-credit, sched-credit2 -------------------------------------------------------------- */
 
 struct credit_opts {
 	const char *domain, *pool;
@@ -158,8 +161,9 @@ static int credit_params(struct xl *xl, uint32_t pool, char *buf, size_t size, s
 
 	if (vmm_credit_params_get(xl->vmm, pool, VMM_SCHED_CREDIT, &p, err) < 0)
 		return -1;
-	snprintf(buf, size, "tslice=%" PRIu32 "ms ratelimit=%" PRIu32 "us migration-delay=%" PRIu32 "us", p.tslice_ms,
-		 p.ratelimit_us, p.migration_delay_us);
+	snprintf(buf, size,
+		 "tslice=%" PRIu32 "ms ratelimit=%" PRIu32 "us migration-delay=%" PRIu32 "us",
+		 p.tslice_ms, p.ratelimit_us, p.migration_delay_us);
 	return 0;
 }
 
@@ -173,23 +177,26 @@ static int credit2_params(struct xl *xl, uint32_t pool, char *buf, size_t size, 
 	return 0;
 }
 
-static int credit_rows_of(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name,
-			  enum vmm_sched sched, struct err *err)
+static int credit_rows_of(struct xl *xl, struct table *t, const struct vmm_dominfo *d,
+			  const char *name, enum vmm_sched sched, struct err *err)
 {
 	struct vmm_credit s;
 
 	if (vmm_credit_get(xl->vmm, d->domid, sched, &s, err) < 0)
 		return -1;
-	table_row(t, (struct cell[]){ { .s = name }, { .u = d->domid }, { .u = s.weight }, { .u = s.cap } });
+	table_row(t, (struct cell[]){
+			     { .s = name }, { .u = d->domid }, { .u = s.weight }, { .u = s.cap } });
 	return 0;
 }
 
-static int credit_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name, struct err *err)
+static int credit_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d,
+		       const char *name, struct err *err)
 {
 	return credit_rows_of(xl, t, d, name, VMM_SCHED_CREDIT, err);
 }
 
-static int credit2_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name, struct err *err)
+static int credit2_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d,
+			const char *name, struct err *err)
 {
 	return credit_rows_of(xl, t, d, name, VMM_SCHED_CREDIT2, err);
 }
@@ -202,7 +209,8 @@ static const struct sched_view credit2_view = {
 };
 
 /* -s: of one pool, the first where none is named. */
-static int pool_parameters(struct xl *xl, const struct sched_view *v, const struct credit_opts *o, struct err *err)
+static int pool_parameters(struct xl *xl, const struct sched_view *v, const struct credit_opts *o,
+			   struct err *err)
 {
 	bool sets = o->tslice.is_set || o->ratelimit.is_set || o->delay.is_set;
 	struct vmm_credit_params p;
@@ -230,8 +238,8 @@ static int pool_parameters(struct xl *xl, const struct sched_view *v, const stru
 	return vmm_credit_params_set(xl->vmm, pool, v->sched, &p, err);
 }
 
-static int set_credit(struct xl *xl, const struct sched_view *v, const struct credit_opts *o, uint32_t domid,
-		      struct err *err)
+static int set_credit(struct xl *xl, const struct sched_view *v, const struct credit_opts *o,
+		      uint32_t domid, struct err *err)
 {
 	struct vmm_credit s;
 
@@ -244,7 +252,8 @@ static int set_credit(struct xl *xl, const struct sched_view *v, const struct cr
 	return vmm_credit_set(xl->vmm, domid, v->sched, &s, err);
 }
 
-static int credit(struct xl *xl, const struct sched_view *v, const struct credit_opts *o, struct err *err)
+static int credit(struct xl *xl, const struct sched_view *v, const struct credit_opts *o,
+		  struct err *err)
 {
 	bool sets = o->weight.is_set || o->cap.is_set;
 	uint32_t domid;
@@ -276,7 +285,7 @@ static int sched_credit2(struct xl *xl, const void *opts, char **args, struct er
 	return credit(xl, &credit2_view, opts, err);
 }
 
-/* --- sched-rtds ------------------------------------------------------------------------------------------------------------- */
+/* --- sched-rtds ------------------------------------------------------------------------------- */
 
 struct rtds_opts {
 	const char *domain, *pool;
@@ -325,32 +334,40 @@ static int rtds_params(struct xl *xl, uint32_t pool, char *buf, size_t size, str
 	return 0;
 }
 
-static int rtds_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name, struct err *err)
+static int rtds_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name,
+		     struct err *err)
 {
 	struct vmm_rtds s;
 
 	if (vmm_rtds_get(xl->vmm, d->domid, &s, err) < 0)
 		return -1;
-	table_row(t, (struct cell[]){ { .s = name }, { .u = d->domid }, { .u = s.period_us }, { .u = s.budget_us },
+	table_row(t, (struct cell[]){ { .s = name },
+				      { .u = d->domid },
+				      { .u = s.period_us },
+				      { .u = s.budget_us },
 				      { .i = s.extratime } });
 	return 0;
 }
 
-static int rtds_vcpu_rows_of(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name,
-			     const uint32_t *vcpus, unsigned nr, struct err *err)
+static int rtds_vcpu_rows_of(struct xl *xl, struct table *t, const struct vmm_dominfo *d,
+			     const char *name, const uint32_t *vcpus, unsigned nr, struct err *err)
 {
 	autofree struct vmm_rtds *s = xcalloc(nr, sizeof(*s));
 
 	if (nr && vmm_rtds_vcpu_get(xl->vmm, d->domid, vcpus, s, nr, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < nr; i++)
-		table_row(t, (struct cell[]){ { .s = name }, { .u = d->domid }, { .u = vcpus[i] }, { .u = s[i].period_us },
-					      { .u = s[i].budget_us }, { .i = s[i].extratime } });
+		table_row(t, (struct cell[]){ { .s = name },
+					      { .u = d->domid },
+					      { .u = vcpus[i] },
+					      { .u = s[i].period_us },
+					      { .u = s[i].budget_us },
+					      { .i = s[i].extratime } });
 	return 0;
 }
 
-static int rtds_all_vcpu_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d, const char *name,
-			      struct err *err)
+static int rtds_all_vcpu_rows(struct xl *xl, struct table *t, const struct vmm_dominfo *d,
+			      const char *name, struct err *err)
 {
 	autofree uint32_t *vcpus = xcalloc(d->nr_vcpus, sizeof(*vcpus));
 
@@ -363,7 +380,8 @@ static const struct sched_view rtds_view = {
 	VMM_SCHED_RTDS, rtds_columns, array_size(rtds_columns), rtds_params, rtds_rows,
 };
 static const struct sched_view rtds_vcpu_view = {
-	VMM_SCHED_RTDS, rtds_vcpu_columns, array_size(rtds_vcpu_columns), rtds_params, rtds_all_vcpu_rows,
+	VMM_SCHED_RTDS, rtds_vcpu_columns,  array_size(rtds_vcpu_columns),
+	rtds_params,    rtds_all_vcpu_rows,
 };
 
 /* The word for one vcpu, or the only one, which is then for all. */
@@ -374,7 +392,8 @@ static const char *nth(const struct xl_words *w, unsigned i)
 
 static int rtds_change(const struct rtds_opts *o, unsigned i, struct vmm_rtds *s, struct err *err)
 {
-	const char *period = nth(&o->periods, i), *budget = nth(&o->budgets, i), *extra = nth(&o->extratimes, i);
+	const char *period = nth(&o->periods, i), *budget = nth(&o->budgets, i),
+		   *extra = nth(&o->extratimes, i);
 	uint32_t flag = s->extratime;
 
 	if ((period && num_u32(period, 0, UINT32_MAX, "period", &s->period_us, err) < 0) ||
@@ -386,8 +405,8 @@ static int rtds_change(const struct rtds_opts *o, unsigned i, struct vmm_rtds *s
 }
 
 /* "all", or the vcpus named. */
-static int rtds_vcpus(struct xl *xl, const struct rtds_opts *o, uint32_t domid, uint32_t **vcpus, unsigned *nr,
-		      struct err *err)
+static int rtds_vcpus(struct xl *xl, const struct rtds_opts *o, uint32_t domid, uint32_t **vcpus,
+		      unsigned *nr, struct err *err)
 {
 	bool is_all = o->vcpus.n == 0 || (o->vcpus.n == 1 && strcmp(o->vcpus.v[0], "all") == 0);
 	struct vmm_dominfo info;
@@ -413,10 +432,13 @@ void xl_warn_rtds_load(struct xl *xl, uint32_t domid)
 	unsigned nr_cpus;
 
 	if (vmm_domain_info(xl->vmm, domid, &info, &ignored) < 0 ||
-	    vmm_rtds_load(xl->vmm, info.cpupool, &permille, &nr_cpus, &ignored) < 0 || permille <= nr_cpus * 1000ull)
+	    vmm_rtds_load(xl->vmm, info.cpupool, &permille, &nr_cpus, &ignored) < 0 ||
+	    permille <= nr_cpus * 1000ull)
 		return;
-	xl_note(xl, "xl: warning: cpupool %" PRIu32 ": its vcpus are promised %" PRIu64 ".%03" PRIu64
-		" pcpus and it has %u, so not every budget can be kept", info.cpupool, permille / 1000, permille % 1000, nr_cpus);
+	xl_note(xl,
+		"xl: warning: cpupool %" PRIu32 ": its vcpus are promised %" PRIu64 ".%03" PRIu64
+		" pcpus and it has %u, so not every budget can be kept",
+		info.cpupool, permille / 1000, permille % 1000, nr_cpus);
 }
 
 static int set_rtds(struct xl *xl, const struct rtds_opts *o, uint32_t domid, struct err *err)
@@ -439,7 +461,8 @@ static int set_rtds(struct xl *xl, const struct rtds_opts *o, uint32_t domid, st
 	return 0;
 }
 
-static int show_rtds_vcpus(struct xl *xl, const struct rtds_opts *o, uint32_t domid, struct err *err)
+static int show_rtds_vcpus(struct xl *xl, const struct rtds_opts *o, uint32_t domid,
+			   struct err *err)
 {
 	autofree char *name = xl_domain_name(xl, domid);
 	autofree uint32_t *vcpus = NULL;
@@ -447,7 +470,8 @@ static int show_rtds_vcpus(struct xl *xl, const struct rtds_opts *o, uint32_t do
 	struct table t;
 	unsigned nr;
 
-	if (vmm_domain_info(xl->vmm, domid, &info, err) < 0 || rtds_vcpus(xl, o, domid, &vcpus, &nr, err) < 0)
+	if (vmm_domain_info(xl->vmm, domid, &info, err) < 0 ||
+	    rtds_vcpus(xl, o, domid, &vcpus, &nr, err) < 0)
 		return -1;
 	table_begin(&t, xl->out, xl->as_json, rtds_vcpu_columns, array_size(rtds_vcpu_columns), 0);
 	table_head(&t);
@@ -482,5 +506,6 @@ static int sched_rtds(struct xl *xl, const void *opts, char **args, struct err *
 		return -1;
 	if (sets)
 		return set_rtds(xl, o, domid, err);
-	return o->vcpus.n ? show_rtds_vcpus(xl, o, domid, err) : list_one(xl, &rtds_view, domid, err);
+	return o->vcpus.n ? show_rtds_vcpus(xl, o, domid, err)
+			  : list_one(xl, &rtds_view, domid, err);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Schedulers that share nothing by weight: sched-arinc653 shows and sets a cyclic schedule, sched-null shows which vcpu has
- * which pcpu. Upstream has no command for either.
+ * Schedulers that share nothing by weight: sched-arinc653 shows and sets a cyclic schedule,
+ * sched-null shows which vcpu has which pcpu. Upstream has no command for either.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,8 @@
 #include "xl/xl.h"
 
 /* The only pool with this scheduler, or the one named. */
-static int pool_with(struct xl *xl, enum vmm_sched sched, const char *name, uint32_t *pool, struct err *err)
+static int pool_with(struct xl *xl, enum vmm_sched sched, const char *name, uint32_t *pool,
+		     struct err *err)
 {
 	struct vmm_cpupool *list;
 	unsigned found = 0;
@@ -33,10 +34,11 @@ static int pool_with(struct xl *xl, enum vmm_sched sched, const char *name, uint
 		return 0;
 	if (!found)
 		return err_set(err, ENOENT, "no cpupool runs %s", vmm_sched_name(sched));
-	return err_set(err, EINVAL, "%u cpupools run %s: name one with -p", found, vmm_sched_name(sched));
+	return err_set(err, EINVAL, "%u cpupools run %s: name one with -p", found,
+		       vmm_sched_name(sched));
 }
 
-/* --- sched-arinc653 ------------------------------------------------------------------------------------------------------- */
+/* --- sched-arinc653 --------------------------------------------------------------------------- */
 
 struct arinc_opts { const char *pool; };
 
@@ -88,7 +90,8 @@ static char *time_text(uint64_t ns)
 }
 
 /* DOMAIN VCPU RUNTIME */
-static int add_window(struct xl *xl, const struct strlist *words, struct vmm_arinc653 *s, struct err *err)
+static int add_window(struct xl *xl, const struct strlist *words, struct vmm_arinc653 *s,
+		      struct err *err)
 {
 	struct vmm_arinc653_window *w = &s->windows[s->nr];
 	struct vmm_dominfo info;
@@ -100,11 +103,13 @@ static int add_window(struct xl *xl, const struct strlist *words, struct vmm_ari
 		return err_set(err, EINVAL, "expected DOMAIN VCPU TIME");
 	if (vmm_uuid_parse(words->v[0], w->uuid, err) < 0) {
 		err_clear(err);
-		if (xl_domain(xl, words->v[0], &domid, err) < 0 || vmm_domain_info(xl->vmm, domid, &info, err) < 0)
+		if (xl_domain(xl, words->v[0], &domid, err) < 0 ||
+		    vmm_domain_info(xl->vmm, domid, &info, err) < 0)
 			return -1;
 		memcpy(w->uuid, info.uuid, sizeof(w->uuid));
 	}
-	if (num_u32(words->v[1], 0, 1023, "vcpu", &w->vcpu, err) < 0 || parse_time(words->v[2], &w->runtime_ns, err) < 0)
+	if (num_u32(words->v[1], 0, 1023, "vcpu", &w->vcpu, err) < 0 ||
+	    parse_time(words->v[2], &w->runtime_ns, err) < 0)
 		return -1;
 	s->nr++;
 	return 0;
@@ -152,7 +157,8 @@ static int read_schedule(struct xl *xl, const char *path, struct vmm_arinc653 *s
 	return 0;
 }
 
-/* In the form of the file, so that what is shown can be edited and set; names stand behind as comments. */
+/* In the form of the file, so that what is shown can be edited and set; names stand behind as
+ * comments. */
 static void show_text(struct xl *xl, const struct vmm_arinc653 *s)
 {
 	autofree char *frame = time_text(s->major_frame_ns);
@@ -161,7 +167,8 @@ static void show_text(struct xl *xl, const struct vmm_arinc653 *s)
 	for (unsigned i = 0; i < s->nr; i++) {
 		const struct vmm_arinc653_window *w = &s->windows[i];
 		autofree char *time = time_text(w->runtime_ns);
-		autofree char *name = w->domid == UINT32_MAX ? xstrdup("no such domain") : xl_domain_name(xl, w->domid);
+		autofree char *name = w->domid == UINT32_MAX ? xstrdup("no such domain")
+							     : xl_domain_name(xl, w->domid);
 		char uuid[37];
 
 		vmm_uuid_text(w->uuid, uuid);
@@ -199,12 +206,14 @@ static void show_json(struct xl *xl, const struct vmm_arinc653 *s)
 static bool has_window(const struct vmm_arinc653 *s, const struct vmm_dominfo *d, uint32_t vcpu)
 {
 	for (unsigned i = 0; i < s->nr; i++)
-		if (s->windows[i].vcpu == vcpu && memcmp(s->windows[i].uuid, d->uuid, sizeof(d->uuid)) == 0)
+		if (s->windows[i].vcpu == vcpu &&
+		    memcmp(s->windows[i].uuid, d->uuid, sizeof(d->uuid)) == 0)
 			return true;
 	return false;
 }
 
-/* A vcpu without a window never runs: allowed, since a schedule may be set before the last guest is described, but said. */
+/* A vcpu without a window never runs: allowed, since a schedule may be set before the last guest is
+ * described, but said. */
 static void warn_idle(struct xl *xl, uint32_t pool, const struct vmm_arinc653 *s)
 {
 	autofree struct vmm_dominfo *list = NULL;
@@ -216,8 +225,10 @@ static void warn_idle(struct xl *xl, uint32_t pool, const struct vmm_arinc653 *s
 	for (size_t i = 0; i < nr; i++)
 		for (uint32_t v = 0; list[i].cpupool == pool && v < list[i].nr_vcpus; v++)
 			if (!has_window(s, &list[i], v))
-				xl_note(xl, "xl: warning: vcpu %" PRIu32 " of domain %" PRIu32 " has no window and never runs", v,
-					list[i].domid);
+				xl_note(xl,
+					"xl: warning: vcpu %" PRIu32 " of domain %" PRIu32
+					" has no window and never runs",
+					v, list[i].domid);
 }
 
 static int sched_arinc653(struct xl *xl, const void *opts, char **args, struct err *err)
@@ -247,7 +258,7 @@ static int sched_arinc653(struct xl *xl, const void *opts, char **args, struct e
 	return 0;
 }
 
-/* --- sched-null ------------------------------------------------------------------------------------------------------------ */
+/* --- sched-null ------------------------------------------------------------------------------- */
 
 static xl_run_fn sched_null;
 
@@ -265,17 +276,21 @@ static const struct column null_columns[] = {
 	{ "  VCPU", " ", 5, CELL_UINT, "vcpu" },
 };
 
-static void null_cpu_row(struct table *t, const char *pool, int cpu, const char *name, uint32_t domid, uint32_t vcpu)
+static void null_cpu_row(struct table *t, const char *pool, int cpu, const char *name,
+			 uint32_t domid, uint32_t vcpu)
 {
 	bool is_free = !name;
 
-	table_row(t, (struct cell[]){ { .s = pool }, { .i = cpu }, { .is_unset = is_free, .s = name },
-				      { .is_unset = is_free, .u = domid }, { .is_unset = is_free, .u = vcpu } });
+	table_row(t, (struct cell[]){ { .s = pool },
+				      { .i = cpu },
+				      { .is_unset = is_free, .s = name },
+				      { .is_unset = is_free, .u = domid },
+				      { .is_unset = is_free, .u = vcpu } });
 }
 
 /* The vcpus of one domain take their pcpus out of `unused`. */
-static int null_domain(struct xl *xl, struct table *t, const struct vmm_cpupool *p, uint32_t domid, struct bitmap *unused,
-		       struct err *err)
+static int null_domain(struct xl *xl, struct table *t, const struct vmm_cpupool *p, uint32_t domid,
+		       struct bitmap *unused, struct err *err)
 {
 	autofree char *name = xl_domain_name(xl, domid);
 	autofree struct vmm_vcpuinfo *vcpus = NULL;

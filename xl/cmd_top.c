@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * top: what domains use, again and again. Cpu time and memory come from Xen, bytes of network and disk from the backends in this
- * domain's /sys. A terminal is redrawn with plain control sequences; -b is for pipes.
+ * top: what domains use, again and again. Cpu time and memory come from Xen, bytes of network and
+ * disk from the backends in this domain's /sys. A terminal is redrawn with plain control sequences;
+ * -b is for pipes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ const struct xl_command cmd_top = {
 	.min = 0, .max = 0, .flags = XL_PRINTS, .run = top,
 };
 
-/* --- counters in /sys ----------------------------------------------------------------------------------------------------- */
+/* --- counters in /sys ------------------------------------------------------------------------- */
 
 struct traffic { uint64_t net_rx, net_tx, disk_rd, disk_wr; };	/* bytes, as the guest sees them */
 
@@ -58,8 +59,10 @@ static uint64_t counter_of(const char *dir, const char *device, const char *name
 	return counter(path);
 }
 
-/* Every entry of a folder of /sys that belongs to the domain; a folder that is not there has none. */
-static void each_device(const char *dir, const char *prefix, void (*add)(struct traffic *t, const char *dir, const char *device),
+/* Every entry of a folder of /sys that belongs to the domain; a folder that is not there has
+ * none. */
+static void each_device(const char *dir, const char *prefix,
+			void (*add)(struct traffic *t, const char *dir, const char *device),
 			struct traffic *t)
 {
 	DIR *d = opendir(dir);
@@ -96,7 +99,7 @@ static void read_traffic(uint32_t domid, struct traffic *t)
 	each_device("/sys/bus/xen-backend/devices", vbd, add_vbd, t);
 }
 
-/* --- a sample ------------------------------------------------------------------------------------------------------------- */
+/* --- a sample --------------------------------------------------------------------------------- */
 
 struct sample {
 	struct vmm_dominfo *list;
@@ -127,13 +130,14 @@ static int sample_take(struct xl *xl, struct sample *s, struct err *err)
 static double cpu_percent(const struct sample *old, const struct sample *now, size_t i)
 {
 	for (size_t k = 0; k < old->nr; k++)
-		if (old->list[k].domid == now->list[i].domid && now->list[i].cpu_time_ns >= old->list[k].cpu_time_ns)
+		if (old->list[k].domid == now->list[i].domid &&
+		    now->list[i].cpu_time_ns >= old->list[k].cpu_time_ns)
 			return (double)(now->list[i].cpu_time_ns - old->list[k].cpu_time_ns) * 100 /
 			       (double)(now->at_ns - old->at_ns);
 	return 0;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const struct column top_columns[] = {
 	{ "NAME                ", NULL, -20, CELL_STR, "name" },
@@ -157,23 +161,26 @@ static const struct column top_columns[] = {
 	{ .kind = CELL_BOOL, .key = "extratime", .json_only = true },
 };
 
-/* In few characters; yours to free. Under rtds vcpus may differ, arinc653 and null have nothing to say of a domain. */
+/* In few characters; yours to free. Under rtds vcpus may differ, arinc653 and null have nothing to
+ * say of a domain. */
 static char *params_text(const struct vmm_sched_params *p)
 {
 	if (p->has_credit)
-		return str_printf("weight %" PRIu32 " cap %" PRIu32, p->credit.weight, p->credit.cap);
+		return str_printf("weight %" PRIu32 " cap %" PRIu32, p->credit.weight,
+				  p->credit.cap);
 	if (p->has_rtds)
-		return str_printf("%" PRIu32 "/%" PRIu32 " us%s", p->rtds.budget_us, p->rtds.period_us,
-				  p->rtds.extratime ? " +extra" : "");
+		return str_printf("%" PRIu32 "/%" PRIu32 " us%s", p->rtds.budget_us,
+				  p->rtds.period_us, p->rtds.extratime ? " +extra" : "");
 	return xstrdup(p->sched == VMM_SCHED_RTDS ? "vcpus differ" : "-");
 }
 
-static int row(struct xl *xl, struct table *t, const struct sample *old, const struct sample *now, size_t i, const char *pool,
-	       struct err *err)
+static int row(struct xl *xl, struct table *t, const struct sample *old, const struct sample *now,
+	       size_t i, const char *pool, struct err *err)
 {
 	const struct vmm_dominfo *d = &now->list[i];
-	char state[7] = { d->is_dying ? 'd' : '-', d->is_shutdown ? 's' : '-', d->is_blocked ? 'b' : '-',
-			  d->is_paused ? 'p' : '-', d->is_running ? 'r' : '-', '\0' };
+	char state[7] = { d->is_dying ? 'd' : '-',   d->is_shutdown ? 's' : '-',
+			  d->is_blocked ? 'b' : '-', d->is_paused ? 'p' : '-',
+			  d->is_running ? 'r' : '-', '\0' };
 	autofree char *params = NULL;
 	struct vmm_sched_params p;
 	struct traffic io;
@@ -221,7 +228,7 @@ static int show(struct xl *xl, const struct sample *old, const struct sample *no
 	return ret;
 }
 
-/* --- again and again ------------------------------------------------------------------------------------------------------- */
+/* --- again and again -------------------------------------------------------------------------- */
 
 /* Wait, on a terminal for a key as well. True when it is time to go. */
 static bool pause_or_quit(int seconds, bool is_terminal)
@@ -241,7 +248,8 @@ static int watch(struct xl *xl, const struct top_opts *o, bool is_terminal, stru
 	int seconds = o->delay.is_set ? (int)o->delay.v : 3;
 	int64_t left = o->iterations.is_set ? o->iterations.v : xl->as_json ? 1 : INT64_MAX;
 	struct sample old = { NULL, NULL, 0, 0 }, now;
-	bool is_first = true;	/* whose figures are those of one second, so that nobody waits long for them */
+	bool is_first = true; /* whose figures are those of one second, so that nobody waits long
+				 for them */
 	int ret = sample_take(xl, &old, err);
 
 	while (ret == 0 && left-- > 0) {
@@ -264,7 +272,8 @@ static int watch(struct xl *xl, const struct top_opts *o, bool is_terminal, stru
 static int top(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct top_opts *o = opts;
-	bool is_terminal = !o->batch && !xl->as_json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	bool is_terminal =
+		!o->batch && !xl->as_json && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	struct termios saved, raw;
 	int ret;
 

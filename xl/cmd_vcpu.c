@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "xl/xl.h"
 
-/* --- vcpu-pin --------------------------------------------------------------------------------------------------------- */
+/* --- vcpu-pin --------------------------------------------------------------------------------- */
 
 struct pin_opts { bool force, ignore_masks; };
 
@@ -27,7 +27,8 @@ const struct xl_command cmd_vcpu_pin = {
 };
 
 /* "-": as it is. */
-static int affinity(struct xl *xl, const char *word, const char *what, struct bitmap *map, bool *is_given, struct err *err)
+static int affinity(struct xl *xl, const char *word, const char *what, struct bitmap *map,
+		    bool *is_given, struct err *err)
 {
 	*is_given = word && strcmp(word, "-") != 0;
 	return *is_given ? vmm_pcpus_parse(xl->vmm, word, what, map, err) : 0;
@@ -44,11 +45,13 @@ static int apply_global_mask(struct xl *xl, struct bitmap *hard, struct err *err
 		return -1;
 	bitmap_and(hard, &mask);
 	if (bitmap_is_empty(hard))
-		return err_set(err, EINVAL, "vm.cpumask of xl.conf (%s) leaves no pcpu to run on", text);
+		return err_set(err, EINVAL, "vm.cpumask of xl.conf (%s) leaves no pcpu to run on",
+			       text);
 	return 0;
 }
 
-static int show_pin(struct xl *xl, const struct bitmap *hard, const struct bitmap *soft, struct err *err)
+static int show_pin(struct xl *xl, const struct bitmap *hard, const struct bitmap *soft,
+		    struct err *err)
 {
 	autofree char *hard_text = NULL, *soft_text = NULL;
 	unsigned nr_cpus, nr_nodes;
@@ -68,19 +71,22 @@ static int vcpu_pin(struct xl *xl, const void *opts, char **args, struct err *er
 	bool has_hard, has_soft;
 	uint32_t domid, vcpu = VMM_VCPU_ALL;
 
-	if (strcmp(args[1], "all") != 0 && num_u32(args[1], 0, UINT32_MAX - 1, "vcpu", &vcpu, err) < 0)
+	if (strcmp(args[1], "all") != 0 &&
+	    num_u32(args[1], 0, UINT32_MAX - 1, "vcpu", &vcpu, err) < 0)
 		return -1;
-	if (xl_domain(xl, args[0], &domid, err) < 0 || affinity(xl, args[2], "hard affinity", &hard, &has_hard, err) < 0 ||
+	if (xl_domain(xl, args[0], &domid, err) < 0 ||
+	    affinity(xl, args[2], "hard affinity", &hard, &has_hard, err) < 0 ||
 	    affinity(xl, args[3], "soft affinity", &soft, &has_soft, err) < 0)
 		return -1;
 	if (has_hard && !o->ignore_masks && apply_global_mask(xl, &hard, err) < 0)
 		return -1;
 	if (xl->dry_run)
 		return show_pin(xl, has_hard ? &hard : NULL, has_soft ? &soft : NULL, err);
-	return vmm_vcpu_pin(xl->vmm, domid, vcpu, has_hard ? &hard : NULL, has_soft ? &soft : NULL, o->force, err);
+	return vmm_vcpu_pin(xl->vmm, domid, vcpu, has_hard ? &hard : NULL, has_soft ? &soft : NULL,
+			    o->force, err);
 }
 
-/* --- vcpu-set --------------------------------------------------------------------------------------------------------- */
+/* --- vcpu-set --------------------------------------------------------------------------------- */
 
 struct set_opts { bool ignore_host; };
 
@@ -104,12 +110,16 @@ static int vcpu_set(struct xl *xl, const void *opts, char **args, struct err *er
 	struct vmm_dominfo info;
 	uint32_t domid, nr;
 
-	if (xl_domain(xl, args[0], &domid, err) < 0 || num_u32(args[1], 1, 65535, "vcpus", &nr, err) < 0 ||
-	    vmm_domain_info(xl->vmm, domid, &info, err) < 0 || vmm_host_size(xl->vmm, &nr_cpus, &nr_nodes, err) < 0)
+	if (xl_domain(xl, args[0], &domid, err) < 0 ||
+	    num_u32(args[1], 1, 65535, "vcpus", &nr, err) < 0 ||
+	    vmm_domain_info(xl->vmm, domid, &info, err) < 0 ||
+	    vmm_host_size(xl->vmm, &nr_cpus, &nr_nodes, err) < 0)
 		return -1;
 	if (!o->ignore_host && nr > info.nr_online_vcpus && nr > nr_cpus)
-		return err_set(err, EINVAL,
-			       "You are overcommmitting! You have %u physical CPUs and want %" PRIu32
-			       " vCPUs! Aborting, use --ignore-host to continue", nr_cpus, nr);
+		return err_set(
+			err, EINVAL,
+			"You are overcommmitting! You have %u physical CPUs and want %" PRIu32
+			" vCPUs! Aborting, use --ignore-host to continue",
+			nr_cpus, nr);
 	return vmm_vcpu_set_online(xl->vmm, domid, nr, err);
 }

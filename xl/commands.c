@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * From words to a command's function and from its error to an exit code. The only place that knows global options, opens
- * the context and prints errors. What the commands do stands in cmd_*.c.
+ * From words to a command's function and from its error to an exit code. The only place that knows
+ * global options, opens the context and prints errors. What the commands do stands in cmd_*.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -47,7 +47,7 @@ const struct xl_command *xl_command_find(const char *word)
 	return found;
 }
 
-/* --- speaking ------------------------------------------------------------------------------------------------------ */
+/* --- speaking --------------------------------------------------------------------------------- */
 
 static void stamp(struct xl *xl)
 {
@@ -58,7 +58,8 @@ static void stamp(struct xl *xl)
 	if (!xl->has_timestamps)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (!localtime_r(&now.tv_sec, &tm) || !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm))
+	if (!localtime_r(&now.tv_sec, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %Z", &tm))
 		return;
 	fprintf(xl->note, "%s [%d] ", text, (int)getpid());
 }
@@ -83,11 +84,12 @@ void xl_warn(void *arg, const char *where, const char *message)
 	w->nr++;
 	stamp(w->xl);
 	/* The message shows the offending line and a caret, so it keeps its newlines. */
-	fprintf(w->xl->note, "%s: warning: %s%s", where, message, str_ends(message, "\n") ? "" : "\n");
+	fprintf(w->xl->note, "%s: warning: %s%s", where, message,
+		str_ends(message, "\n") ? "" : "\n");
 }
 
-int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
-		   struct err *err)
+int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet,
+		   struct vmm_config **cfg, struct err *err)
 {
 	struct xl_warnings warnings = { xl, 0 };
 	struct vmm_config_source shown = *src;
@@ -157,7 +159,7 @@ static void show_step(void *arg, const char *step)
 	putc(xl->has_returns ? '\r' : '\n', xl->note);
 }
 
-/* --- interruption --------------------------------------------------------------------------------------------------- */
+/* --- interruption ----------------------------------------------------------------------------- */
 
 static volatile int interrupted;
 
@@ -187,7 +189,7 @@ void xl_catch_interrupts(struct xl *xl)
 	vmm_set_interrupt(xl->vmm, &interrupted);
 }
 
-/* --- domains -------------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 int xl_domain(struct xl *xl, const char *id_or_name, uint32_t *domid, struct err *err)
 {
@@ -204,7 +206,7 @@ char *xl_domain_name(struct xl *xl, uint32_t domid)
 	return name;
 }
 
-/* --- running -------------------------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* Leading global options; *next is the first word that is none. 0, or -1 with err. */
 static int global_options(struct xl *xl, int argc, char **argv, int *next, bool *wants_help,
@@ -250,11 +252,11 @@ static int global_options(struct xl *xl, int argc, char **argv, int *next, bool 
 static int check_operands(const struct xl_command *cmd, int nr, char **args, struct err *err)
 {
 	if (nr < cmd->min)
-		return xl_usage(err, "'xl %s' requires at least %d argument%s.", cmd->name, cmd->min,
-				cmd->min == 1 ? "" : "s");
+		return xl_usage(err, "'xl %s' requires at least %d argument%s.", cmd->name,
+				cmd->min, cmd->min == 1 ? "" : "s");
 	if (cmd->max != XL_ANY && nr > cmd->max)
-		return xl_usage(err, "'xl %s' takes %d argument%s at most, so what is '%s'?", cmd->name,
-				cmd->max, cmd->max == 1 ? "" : "s", args[cmd->max]);
+		return xl_usage(err, "'xl %s' takes %d argument%s at most, so what is '%s'?",
+				cmd->name, cmd->max, cmd->max == 1 ? "" : "s", args[cmd->max]);
 	return 0;
 }
 
@@ -278,7 +280,8 @@ static int run(struct xl *xl, const struct xl_command *cmd, int argc, char **arg
 	int nr = 0;
 
 	xl->command = cmd;
-	if (xl_opts_parse(cmd->options, cmd->flags & XL_PRINTS, argc, argv, opts, &common, &nr, err) < 0)
+	if (xl_opts_parse(cmd->options, cmd->flags & XL_PRINTS, argc, argv, opts, &common, &nr,
+			  err) < 0)
 		return -1;
 	if (common.help) {
 		xl_print_usage(xl->out, cmd);
@@ -325,8 +328,13 @@ int xl_main(int argc, char **argv, const char *conf_path, FILE *out, FILE *note)
 	interrupted = 0;
 	xl_conf_load(&xl.conf, conf_path, conf_warn, &xl);
 	xl.defaults = (struct vmm_defaults){
-		xl.conf.vif_script, xl.conf.vif_bridge, xl.conf.vif_gatewaydev, xl.conf.vif_backend,
-		(int32_t)xl.conf.max_grant_frames, (int32_t)xl.conf.max_maptrack_frames, (int32_t)xl.conf.max_grant_version,
+		xl.conf.vif_script,
+		xl.conf.vif_bridge,
+		xl.conf.vif_gatewaydev,
+		xl.conf.vif_backend,
+		(int32_t)xl.conf.max_grant_frames,
+		(int32_t)xl.conf.max_maptrack_frames,
+		(int32_t)xl.conf.max_grant_version,
 	};
 	if (find_and_run(&xl, argc, argv, &err) < 0) {
 		fflush(out);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * /etc/xen/xl.conf: one `key = value` a line, values are quoted strings or numbers, '#' begins a comment. A small parser of
- * its own, because this file is read by every command and dotted keys are not part of the language of guest.cfg.
+ * /etc/xen/xl.conf: one `key = value` a line, values are quoted strings or numbers, '#' begins a
+ * comment. A small parser of its own, because this file is read by every command and dotted keys
+ * are not part of the language of guest.cfg.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -89,7 +90,8 @@ static int set(struct xl_conf *conf, const struct key *key, const char *value, s
 		set_str((char **)(void *)member, value);
 		return 0;
 	case NUM:
-		return num_i64(value, key->min, key->max, key->name, (int64_t *)(void *)member, err);
+		return num_i64(value, key->min, key->max, key->name, (int64_t *)(void *)member,
+			       err);
 	case DOMID_POLICY:
 		if (choose(value, policies, 2, key->name, &n, err) < 0)
 			return -1;

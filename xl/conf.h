@@ -23,8 +23,8 @@ struct xl_conf {
 /* Receives what is odd about the file but no reason to stop, as one line. */
 typedef void xl_conf_warn_fn(void *arg, const char *message);
 
-/* Defaults in place, then the file. A file that is not there is no error; one that cannot be read or understood is
- * reported through `warn` and what was understood counts, as with upstream's. */
+/* Defaults in place, then the file. A file that is not there is no error; one that cannot be read
+ * or understood is reported through `warn` and what was understood counts, as with upstream's. */
 void xl_conf_load(struct xl_conf *conf, const char *path, xl_conf_warn_fn *warn, void *arg);
 void xl_conf_free(struct xl_conf *conf);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The client of a domain's console: bytes between the terminal (or a pipe) and the pty that xenconsoled opened. Knows
- * nothing of the store and of Xen; which pty it is, libvmm says.
+ * The client of a domain's console: bytes between the terminal (or a pipe) and the pty that
+ * xenconsoled opened. Knows nothing of the store and of Xen; which pty it is, libvmm says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,8 @@ struct xl_console {
 	size_t nr_to_guest;
 };
 
-/* The holder removes the file when it leaves, so what was locked must still be what the path names. */
+/* The holder removes the file when it leaves, so what was locked must still be what the path
+ * names. */
 static int take_lock(struct xl_console *c, uint32_t domid, struct err *err)
 {
 	struct stat opened, named;
@@ -47,7 +48,9 @@ static int take_lock(struct xl_console *c, uint32_t domid, struct err *err)
 			int code = errno;
 
 			if (code == EWOULDBLOCK)
-				return err_set(err, EBUSY, "the console of domain %" PRIu32 " is in use by another client (%s)",
+				return err_set(err, EBUSY,
+					       "the console of domain %" PRIu32
+					       " is in use by another client (%s)",
 					       domid, c->lock_path);
 			return err_set(err, code, "%s: %s", c->lock_path, strerror(code));
 		}
@@ -86,8 +89,8 @@ static void make_raw(struct xl_console *c)
 	c->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &term) == 0;
 }
 
-int xl_console_open(struct xl *xl, uint32_t domid, const struct xl_console_options *options, struct xl_console **out,
-		    struct err *err)
+int xl_console_open(struct xl *xl, uint32_t domid, const struct xl_console_options *options,
+		    struct xl_console **out, struct err *err)
 {
 	struct xl_console *c = xcalloc(1, sizeof(*c));
 	autofree char *tty = NULL;
@@ -95,7 +98,8 @@ int xl_console_open(struct xl *xl, uint32_t domid, const struct xl_console_optio
 	c->pty = c->lock = -1;
 	c->escape = options->escape;
 	c->is_input_open = true;
-	if (vmm_console_tty(xl->vmm, domid, options->type, options->num, TTY_TIMEOUT_MS, &tty, err) < 0 ||
+	if (vmm_console_tty(xl->vmm, domid, options->type, options->num, TTY_TIMEOUT_MS, &tty,
+			    err) < 0 ||
 	    take_lock(c, domid, err) < 0 || open_pty(c, tty, err) < 0) {
 		xl_console_close(c);
 		return -1;
@@ -136,7 +140,8 @@ static int from_user(struct xl_console *c, struct err *err)
 		return err_set(err, errno, "reading standard input: %s", strerror(errno));
 	}
 	if (n == 0) {
-		/* A terminal that is gone ends it; a pipe or file that was read to its end may still want the answer. */
+		/* A terminal that is gone ends it; a pipe or file that was read to its end may
+		 * still want the answer. */
 		c->is_input_open = false;
 		return c->is_raw ? ENDS : CONTINUES;
 	}
@@ -153,7 +158,9 @@ static int to_guest(struct xl_console *c, struct err *err)
 		if (errno == EINTR || errno == EAGAIN)
 			return CONTINUES;
 		c->is_cut = errno == EIO;
-		return c->is_cut ? ENDS : err_set(err, errno, "writing to the console: %s", strerror(errno));
+		return c->is_cut
+			       ? ENDS
+			       : err_set(err, errno, "writing to the console: %s", strerror(errno));
 	}
 	memmove(c->to_guest, c->to_guest + n, c->nr_to_guest - (size_t)n);
 	c->nr_to_guest -= (size_t)n;
@@ -186,7 +193,8 @@ static int turn(struct xl_console *c, struct err *err)
 	int ret = CONTINUES;
 
 	if (poll(fds, 3, -1) < 0)
-		return errno == EINTR ? CONTINUES : err_set(err, errno, "poll: %s", strerror(errno));
+		return errno == EINTR ? CONTINUES
+				      : err_set(err, errno, "poll: %s", strerror(errno));
 	if (fds[2].revents & POLLERR)
 		return ENDS;
 	if (fds[0].revents & (POLLIN | POLLHUP | POLLERR))

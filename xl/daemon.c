@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Going into the background, such that whoever started the daemon learns whether it came up. It does not know what the daemon does. */
+/* Going into the background, such that whoever started the daemon learns whether it came up. It
+ * does not know what the daemon does. */
 #include "xl/daemon.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
 
 /* Commands that go on in the background. */
 
-/* Become a daemon: returns in the child; the parent waits until it is ready and exits with its verdict. Standard error stays until
- * daemon_silence, so that a failure to start is seen. */
+/* Become a daemon: returns in the child; the parent waits until it is ready and exits with its
+ * verdict. Standard error stays until daemon_silence, so that a failure to start is seen. */
 int daemon_start(struct err *err) must_check;
 /* Standard error goes where standard output went. */
 void daemon_silence(void);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The supervisor's loop: events of the store, timers, children. What is done about a death (monitor_act.c) is done in a child of its own
- * for each domain, so that one slow guest delays no other. It keeps nothing in memory that matters.
+ * The supervisor's loop: events of the store, timers, children. What is done about a death
+ * (monitor_act.c) is done in a child of its own for each domain, so that one slow guest delays no
+ * other. It keeps nothing in memory that matters.
  */
 #include "xl/monitor.h"
 
@@ -52,7 +53,7 @@ struct monitor {
 	uint32_t domid;
 };
 
-/* --- acting: in the child ----------------------------------------------------------------------------------------- */
+/* --- acting: in the child --------------------------------------------------------------------- */
 
 static int child_main(const struct ward *w, int result_fd)
 {
@@ -74,7 +75,7 @@ static int child_main(const struct ward *w, int result_fd)
 	return r < 0 ? 1 : 0;
 }
 
-/* --- waiting: in the loop ------------------------------------------------------------------------------------------- */
+/* --- waiting: in the loop --------------------------------------------------------------------- */
 
 static void ward_drop(struct ward *w)
 {
@@ -165,7 +166,8 @@ static int ward_add(struct monitor *m, const struct death *death, uint64_t wait_
 	return 0;
 }
 
-/* A death that nobody deals with yet. One that Xen forgets in this very moment is somebody's who destroyed it. */
+/* A death that nobody deals with yet. One that Xen forgets in this very moment is somebody's who
+ * destroyed it. */
 static int take_up(struct monitor *m, const struct vmm_dominfo *info, struct err *err)
 {
 	struct death death = { .domid = info->domid, .reason = info->shutdown_reason };
@@ -221,7 +223,8 @@ static int scan(struct monitor *m, struct err *err)
 		if (!d->is_shutdown || d->is_dying || d->domid == 0 || ward_find(m, d->uuid))
 			continue;
 		/* A guest that suspended itself to RAM is asleep, not dead. */
-		if (d->shutdown_reason == VMM_SHUTDOWN_SUSPEND || !is_looked_after(m, d->domid, err))
+		if (d->shutdown_reason == VMM_SHUTDOWN_SUSPEND ||
+		    !is_looked_after(m, d->domid, err))
 			continue;
 		if (take_up(m, d, err) < 0)
 			return -1;
@@ -357,7 +360,8 @@ static int monitor_init(struct monitor *m, struct err *err)
 	m->ev = ev_new(err);
 	if (!m->ev || ev_timer_reserve(m->ev, 16, err) < 0)
 		return -1;
-	if (ev_signal_add(m->ev, &m->sigchld, err) < 0 || ev_signal_add(m->ev, &m->sigterm, err) < 0 ||
+	if (ev_signal_add(m->ev, &m->sigchld, err) < 0 ||
+	    ev_signal_add(m->ev, &m->sigterm, err) < 0 ||
 	    ev_signal_add(m->ev, &m->sigint, err) < 0 || ev_signal_add(m->ev, &m->sighup, err) < 0)
 		return -1;
 	return attach(m, err);
@@ -391,15 +395,18 @@ const char *monitor_boot_guest_remark(unsigned state)
 	if (state & VMM_BOOT_NO_STORE)
 		return " (no store ring: it can be listed, paused, pinned and destroyed only)";
 	if (!(state & VMM_BOOT_CAN_REBUILD))
-		return " (no " XEN_CONF_DIR "/boot configuration: it cannot be built again after a reboot)";
+		return " (no " XEN_CONF_DIR
+		       "/boot configuration: it cannot be built again after a reboot)";
 	return "";
 }
 
-static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, unsigned state, struct err *err)
+static int adopt_boot_guest(void *arg, uint32_t domid, const char *name, unsigned state,
+			    struct err *err)
 {
 	struct monitor *m = arg;
 
-	log_info("domain %" PRIu32 " (%s): started by Xen, taken in%s", domid, name, monitor_boot_guest_remark(state));
+	log_info("domain %" PRIu32 " (%s): started by Xen, taken in%s", domid, name,
+		 monitor_boot_guest_remark(state));
 	return monitor_adopt(m->vmm, domid, err);
 }
 

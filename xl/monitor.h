@@ -7,13 +7,14 @@
 #include "base/err.h"
 
 /*
- * The supervisor: carries out on_poweroff, on_reboot, on_crash, on_watchdog and on_soft_reset. One for the host, where
- * upstream keeps a process for every guest.
+ * The supervisor: carries out on_poweroff, on_reboot, on_crash, on_watchdog and on_soft_reset. One
+ * for the host, where upstream keeps a process for every guest.
  *
- * It keeps nothing in memory that matters. Which domains it looks after, and how often one was restarted, are notes in the toolstack's
- * part of the store (/libxl/<domid>/supervised, .../restarts); what a domain died of, Xen remembers until it is destroyed; a
- * restart that was begun is a file (restart_record.h). So a supervisor that was killed at any moment and started again finds everything
- * it missed.
+ * It keeps nothing in memory that matters. Which domains it looks after, and how often one was
+ * restarted, are notes in the toolstack's part of the store (/libxl/<domid>/supervised,
+ * .../restarts); what a domain died of, Xen remembers until it is destroyed; a restart that was
+ * begun is a file (restart_record.h). So a supervisor that was killed at any moment and started
+ * again finds everything it missed.
  */
 
 struct xl;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The end of a domain, dealt with as its configuration says: destroyed, started again, renamed, dumped, left alone. A restart is
- * written down (restart_record.c) before the old domain goes and until the new one runs, so that it is carried out even when this process
- * is killed in between.
+ * The end of a domain, dealt with as its configuration says: destroyed, started again, renamed,
+ * dumped, left alone. A restart is written down (restart_record.c) before the old domain goes and
+ * until the new one runs, so that it is carried out even when this process is killed in between.
  *
  * It does not decide what a configuration means: vmm_config_action does.
  */
@@ -49,7 +49,7 @@ bool monitor_is_adopted(struct vmm *vmm, uint32_t domid, struct err *err)
 	return vmm_domain_note(vmm, domid, NOTE_SUPERVISED, &note, err) == 0 && note;
 }
 
-/* --- the history of restarts: monotonic times in milliseconds, blank-separated, newest last ----------------------- */
+/* --- the history of restarts: monotonic times in milliseconds, blank-separated, newest last --- */
 
 struct history {
 	uint64_t at_ms[MAX_RESTARTS_KEPT];
@@ -120,9 +120,10 @@ int monitor_back_off_ms(struct vmm *vmm, uint32_t domid, uint64_t *ms, struct er
 	return 0;
 }
 
-/* --- acting: in the child ----------------------------------------------------------------------------------------- */
+/* --- acting: in the child --------------------------------------------------------------------- */
 
-static const char *const reason_names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset" };
+static const char *const reason_names[] = { "poweroff", "reboot",   "suspend",
+					    "crash",    "watchdog", "soft-reset" };
 
 static const char *reason_name(uint32_t reason)
 {
@@ -139,7 +140,7 @@ static int dump_core(struct vmm *vmm, uint32_t domid, const char *name, struct e
 	return vmm_domain_dump_core(vmm, domid, path, err);
 }
 
-/* --- starting again ----------------------------------------------------------------------------------------------- */
+/* --- starting again --------------------------------------------------------------------------- */
 
 /* Before the guest runs: one that dies at its first instruction must be looked after too. */
 struct successor {
@@ -165,9 +166,10 @@ static int retire(struct vmm *vmm, const struct restart_record *r, struct err *e
 	return vmm_domain_retire(vmm, r->domid, r->retire_as, err);
 }
 
-/* Retiring takes several steps, of which the name is the last but one: it is to be retired while it is called as the guest is. */
-static int is_to_retire(struct vmm *vmm, const struct restart_record *r, uint32_t domid, const char *name, bool *is,
-			struct err *err)
+/* Retiring takes several steps, of which the name is the last but one: it is to be retired while it
+ * is called as the guest is. */
+static int is_to_retire(struct vmm *vmm, const struct restart_record *r, uint32_t domid,
+			const char *name, bool *is, struct err *err)
 {
 	autofree char *now = NULL;
 
@@ -183,9 +185,10 @@ static int is_to_retire(struct vmm *vmm, const struct restart_record *r, uint32_
 	return 0;
 }
 
-/* What stands in the way of a new domain: the old one, or one that was never finished. *is_running: somebody has finished it. */
-static int clear_one(struct act *a, const struct restart_record *r, const char *name, const struct vmm_dominfo *d, bool *is_running,
-		     struct err *err)
+/* What stands in the way of a new domain: the old one, or one that was never finished. *is_running:
+ * somebody has finished it. */
+static int clear_one(struct act *a, const struct restart_record *r, const char *name,
+		     const struct vmm_dominfo *d, bool *is_running, struct err *err)
 {
 	bool to_retire;
 
@@ -207,7 +210,8 @@ static int clear_one(struct act *a, const struct restart_record *r, const char *
 	return 0;
 }
 
-static int clear_the_way(struct act *a, const struct restart_record *r, const char *name, bool *is_running, struct err *err)
+static int clear_the_way(struct act *a, const struct restart_record *r, const char *name,
+			 bool *is_running, struct err *err)
 {
 	autofree struct vmm_dominfo *list = NULL;
 	size_t nr;
@@ -221,7 +225,8 @@ static int clear_the_way(struct act *a, const struct restart_record *r, const ch
 	return 0;
 }
 
-static int finish_restart(struct act *a, const struct restart_record *r, uint32_t *new_domid, struct err *err)
+static int finish_restart(struct act *a, const struct restart_record *r, uint32_t *new_domid,
+			  struct err *err)
 {
 	struct vmm_create_options options = xl_create_options(a->xl);
 	struct successor s = { a->xl->vmm, r->history, !a->death->is_single };
@@ -244,12 +249,14 @@ static int finish_restart(struct act *a, const struct restart_record *r, uint32_
 	if (ret == 0)
 		ret = restart_record_remove(a->uuid, err);
 	if (ret == 0 && *new_domid)
-		log_info("domain %" PRIu32 " (%s): runs again as domain %" PRIu32, r->domid, vmm_config_name(cfg), *new_domid);
+		log_info("domain %" PRIu32 " (%s): runs again as domain %" PRIu32, r->domid,
+			 vmm_config_name(cfg), *new_domid);
 	vmm_config_free(cfg);
 	return ret;
 }
 
-/* What `xl config-update` left for the next start; else, and when that is no good any more, what it was made from. The uuid stays. */
+/* What `xl config-update` left for the next start; else, and when that is no good any more, what it
+ * was made from. The uuid stays. */
 static int next_config(struct act *a, char **json, struct err *err)
 {
 	autofree char *text = NULL, *uuid = str_printf("uuid = \"%s\"", a->uuid);
@@ -263,7 +270,8 @@ static int next_config(struct act *a, char **json, struct err *err)
 		return -1;
 	src.text = text;
 	if (text && xl_config_load(a->xl, &src, true, &cfg, &why) < 0)
-		log_error("domain %" PRIu32 ": its updated configuration is not used: %s", a->death->domid, why.msg);
+		log_error("domain %" PRIu32 ": its updated configuration is not used: %s",
+			  a->death->domid, why.msg);
 	if (!cfg && vmm_domain_config(a->xl->vmm, a->death->domid, &cfg, err) < 0)
 		return -1;
 	ret = vmm_config_to_saved_json(cfg, json, err);
@@ -271,7 +279,8 @@ static int next_config(struct act *a, char **json, struct err *err)
 	return ret;
 }
 
-static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new_domid, struct err *err)
+static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new_domid,
+		   struct err *err)
 {
 	autorecord struct restart_record r = { .domid = a->death->domid };
 	struct history history;
@@ -279,7 +288,8 @@ static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if (history_read(a->xl->vmm, r.domid, &history, err) < 0 || next_config(a, &r.config, err) < 0)
+	if (history_read(a->xl->vmm, r.domid, &history, err) < 0 ||
+	    next_config(a, &r.config, err) < 0)
 		return -1;
 	r.history = history_format(&history, time_ms());
 	if (keep_old && gmtime_r(&now, &tm))
@@ -290,8 +300,8 @@ static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new
 	return finish_restart(a, &r, new_domid, err);
 }
 
-static int too_many_restarts(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg, bool *is_over,
-			     struct err *err)
+static int too_many_restarts(struct vmm *vmm, uint32_t domid, const struct vmm_config *cfg,
+			     bool *is_over, struct err *err)
 {
 	struct history history;
 	uint32_t limit = vmm_config_restart_limit(cfg);
@@ -311,18 +321,20 @@ static int preserve(struct vmm *vmm, uint32_t domid, const char *why, struct err
 	return monitor_release(vmm, domid, err);
 }
 
-/* A guest that ends at once may be dead before xenconsoled has taken up its console: what it said last would go with it. */
+/* A guest that ends at once may be dead before xenconsoled has taken up its console: what it said
+ * last would go with it. */
 static void let_speak(struct vmm *vmm, uint32_t domid)
 {
 	struct err nobody_listens = ERR_INIT;
 	autofree char *tty = NULL;
 
-	if (vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, CONSOLE_TIMEOUT_MS, &tty, &nobody_listens) < 0)
+	if (vmm_console_tty(vmm, domid, VMM_CONSOLE_PV, 0, CONSOLE_TIMEOUT_MS, &tty,
+			    &nobody_listens) < 0)
 		err_clear(&nobody_listens);
 }
 
-static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_action action, uint32_t *new_domid,
-		     struct err *err)
+static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_action action,
+		     uint32_t *new_domid, struct err *err)
 {
 	struct vmm *vmm = a->xl->vmm;
 	uint32_t domid = a->death->domid;
@@ -331,7 +343,8 @@ static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_actio
 
 	if ((action == VMM_ACTION_COREDUMP_DESTROY || action == VMM_ACTION_COREDUMP_RESTART) &&
 	    dump_core(vmm, domid, vmm_config_name(cfg), &dump) < 0)
-		log_error("domain %u (%s): no core dump: %s", domid, vmm_config_name(cfg), dump.msg);
+		log_error("domain %u (%s): no core dump: %s", domid, vmm_config_name(cfg),
+			  dump.msg);
 
 	switch (action) {
 	case VMM_ACTION_PRESERVE:
@@ -339,14 +352,17 @@ static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_actio
 	case VMM_ACTION_RESTART:
 	case VMM_ACTION_RENAME_RESTART:
 	case VMM_ACTION_COREDUMP_RESTART:
-	/* Xen on Arm answers XEN_DOMCTL_soft_reset with ENOSYS (arch_domain_soft_reset): a fresh domain takes the old one's place. */
+	/* Xen on Arm answers XEN_DOMCTL_soft_reset with ENOSYS (arch_domain_soft_reset): a fresh
+	 * domain takes the old one's place. */
 	case VMM_ACTION_SOFT_RESET:
 		if (too_many_restarts(vmm, domid, cfg, &is_over, err) < 0)
 			return -1;
 		if (!is_over)
-			return restart(a, vmm_config_name(cfg), action == VMM_ACTION_RENAME_RESTART, new_domid, err);
-		log_error("domain %u (%s): restarted %u times within a minute: not again (restart_limit)", domid,
-			  vmm_config_name(cfg), vmm_config_restart_limit(cfg));
+			return restart(a, vmm_config_name(cfg), action == VMM_ACTION_RENAME_RESTART,
+				       new_domid, err);
+		log_error("domain %u (%s): restarted %u times within a minute: not again "
+			  "(restart_limit)",
+			  domid, vmm_config_name(cfg), vmm_config_restart_limit(cfg));
 		return vmm_domain_destroy(vmm, domid, err);
 	case VMM_ACTION_DESTROY:
 	case VMM_ACTION_COREDUMP_DESTROY:
@@ -359,8 +375,10 @@ static void tell_orphan(void *arg, uint32_t domid, const char *kind, int32_t dev
 {
 	const struct death *backend = arg;
 
-	log_warn("domain %" PRIu32 ": the backend of its %s %d ended with domain %" PRIu32 ": detach it, and attach it again when that "
-		 "is back", domid, kind, devid, backend->domid);
+	log_warn("domain %" PRIu32 ": the backend of its %s %d ended with domain %" PRIu32
+		 ": detach it, and attach it again when that "
+		 "is back",
+		 domid, kind, devid, backend->domid);
 }
 
 /* Nothing was begun yet. */
@@ -375,16 +393,19 @@ static int begin(struct act *a, uint32_t *new_domid, struct err *err)
 	/* Somebody else destroyed it meanwhile, or an earlier try of ours got that far. */
 	if (vmm_domain_info(vmm, domid, &info, err) < 0)
 		return err->code == ESRCH ? (err_clear(err), 0) : -1;
-	if (!info.is_shutdown || info.is_dying || memcmp(info.uuid, a->death->uuid, sizeof(info.uuid)) != 0)
+	if (!info.is_shutdown || info.is_dying ||
+	    memcmp(info.uuid, a->death->uuid, sizeof(info.uuid)) != 0)
 		return 0;
 	if (vmm_domain_config(vmm, domid, &cfg, err) < 0) {
 		if (err->code != ENOENT)
 			return err->code == ESRCH ? (err_clear(err), 0) : -1;
-		log_warn("domain %" PRIu32 ": no configuration was saved, so it is destroyed: %s", domid, err->msg);
+		log_warn("domain %" PRIu32 ": no configuration was saved, so it is destroyed: %s",
+			 domid, err->msg);
 		err_clear(err);
 		return vmm_domain_destroy(vmm, domid, err);
 	}
-	log_info("domain %" PRIu32 " (%s): ended by %s", domid, vmm_config_name(cfg), reason_name(a->death->reason));
+	log_info("domain %" PRIu32 " (%s): ended by %s", domid, vmm_config_name(cfg),
+		 reason_name(a->death->reason));
 	if (vmm_device_orphans(vmm, domid, tell_orphan, (void *)(uintptr_t)a->death, err) < 0)
 		err_clear(err);
 	let_speak(a->xl->vmm, a->death->domid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Command lines against tables of options. Knows the tables' format and nothing of any command. Not getopt_long,
- * because that prints by itself and keeps its state in globals.
+ * Command lines against tables of options. Knows the tables' format and nothing of any command. Not
+ * getopt_long, because that prints by itself and keeps its state in globals.
  */
 #include <string.h>
 #include "base/num.h"
@@ -68,7 +68,8 @@ static const char *spell(const struct xl_option *o, bool is_long, char *buf, siz
 static int add_word(struct xl_words *words, const char *value, const char *spelt, struct err *err)
 {
 	if (words->n == XL_WORDS_MAX)
-		return err_set(err, XL_EUSAGE, "%s was given more than %d times", spelt, XL_WORDS_MAX);
+		return err_set(err, XL_EUSAGE, "%s was given more than %d times", spelt,
+			       XL_WORDS_MAX);
 	words->v[words->n++] = value;
 	return 0;
 }
@@ -112,7 +113,8 @@ static int take(struct parser *p, const struct xl_option *o, bool is_common, boo
 	spell(o, is_long, spelt, sizeof(spelt));
 	if (takes_argument(o) && !value) {
 		if (p->next == p->argc)
-			return err_set(err, XL_EUSAGE, "option '%s' needs an argument: %s", spelt, o->arg);
+			return err_set(err, XL_EUSAGE, "option '%s' needs an argument: %s", spelt,
+				       o->arg);
 		value = p->argv[p->next++];
 	} else if (!takes_argument(o) && value && is_long) {
 		return err_set(err, XL_EUSAGE, "option '%s' takes no argument", spelt);

@@ -8,12 +8,12 @@
 #include "base/err.h"
 
 /*
- * Options and operands by table. A command declares a struct with one member an option and an array of rows that name
- * letter, long name and member; parsing fills a zeroed struct. The macros refuse, at compile time, a member of another
- * type than the option's.
+ * Options and operands by table. A command declares a struct with one member an option and an array
+ * of rows that name letter, long name and member; parsing fills a zeroed struct. The macros refuse,
+ * at compile time, a member of another type than the option's.
  *
- * Options and operands may be mixed, "--" ends the options, letters can be joined ("-ww", "-fFILE"), a long name may be
- * cut short as long as it stays unambiguous.
+ * Options and operands may be mixed, "--" ends the options, letters can be joined ("-ww",
+ * "-fFILE"), a long name may be cut short as long as it stays unambiguous.
  */
 
 enum xl_option_kind {
@@ -54,7 +54,8 @@ struct xl_option {
 	{ XL_OPT_LIST, l, n, a, h, XL_MEMBER(type, member, struct xl_words), 0, 0 }
 #define OPT_END { .kind = XL_OPT_END }
 
-/* err.code of a command line that is wrong: main prints the usage behind the message and exits with 2. */
+/* err.code of a command line that is wrong: main prints the usage behind the message and exits
+ * with 2. */
 #define XL_EUSAGE 4242
 
 /* What every command understands. */
@@ -62,9 +63,9 @@ struct xl_common_opts {
 	bool help, json;
 };
 
-/* Parse argv[0..argc-1] (the words behind the command's name). Operands are moved to the front of argv, NULL-terminated
- * (argv has room for it), and counted in *nr_operands. `options` may be NULL. `has_json` says whether --json is known.
- * Failures have XL_EUSAGE. */
+/* Parse argv[0..argc-1] (the words behind the command's name). Operands are moved to the front of
+ * argv, NULL-terminated (argv has room for it), and counted in *nr_operands. `options` may be NULL.
+ * `has_json` says whether --json is known. Failures have XL_EUSAGE. */
 int xl_opts_parse(const struct xl_option *options, bool has_json, int argc, char **argv, void *out,
 		  struct xl_common_opts *common, int *nr_operands, struct err *err) must_check;
 

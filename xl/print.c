@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Columns and JSON. Knows how text is laid out and escaped, not what it means; the tables of columns stand beside the
- * commands that fill them.
+ * Columns and JSON. Knows how text is laid out and escaped, not what it means; the tables of
+ * columns stand beside the commands that fill them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -26,7 +26,7 @@ void print_text(FILE *f, const char *s, int width)
 		fprintf(f, "%*s", (int)pad, "");
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 void jsonw_begin(struct jsonw *j, FILE *f)
 {
@@ -157,7 +157,7 @@ void jsonw_end(struct jsonw *j)
 	putc('\n', j->f);
 }
 
-/* --- columns ------------------------------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 void table_begin(struct table *t, FILE *f, bool as_json, const struct column *columns, size_t nr,
 		 uint64_t hidden)

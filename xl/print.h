@@ -8,14 +8,16 @@
 #include <stdio.h>
 
 /*
- * How a command shows what it found: columns for people and for scripts that know upstream's, or JSON. Text from guests
- * (names, labels, paths) goes through print_text, so that control characters cannot garble a terminal or forge a row.
+ * How a command shows what it found: columns for people and for scripts that know upstream's, or
+ * JSON. Text from guests (names, labels, paths) goes through print_text, so that control characters
+ * cannot garble a terminal or forge a row.
  */
 
-/* Prints `s` in at least |width| columns, left-aligned when width < 0; control characters become '?'. */
+/* Prints `s` in at least |width| columns, left-aligned when width < 0; control characters become
+ * '?'. */
 void print_text(FILE *f, const char *s, int width);
 
-/* --- JSON, indented by four blanks as upstream's ------------------------------------------------------------------- */
+/* --- JSON, indented by four blanks as upstream's ---------------------------------------------- */
 
 #define JSON_MAX_DEPTH 16
 struct jsonw {
@@ -39,7 +41,7 @@ void jsonw_bool(struct jsonw *j, const char *key, bool value);
 void jsonw_raw(struct jsonw *j, const char *key, const char *text);
 void jsonw_end(struct jsonw *j);	/* the newline behind the outermost value */
 
-/* --- columns ------------------------------------------------------------------------------------------------------ */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 enum cell_kind { CELL_STR, CELL_INT, CELL_UINT, CELL_REAL, CELL_BOOL };
 

@@ -23,7 +23,8 @@ static char *record_path(const char *name)
 {
 	const char *dir = getenv("LIBVMM_STATE_DIR");
 
-	return str_printf("%s/restart%s%s", dir && *dir ? dir : XEN_RUN_DIR, name ? "/" : "", name ? name : "");
+	return str_printf("%s/restart%s%s", dir && *dir ? dir : XEN_RUN_DIR, name ? "/" : "",
+			  name ? name : "");
 }
 
 void restart_record_free(struct restart_record *r)
@@ -34,11 +35,13 @@ void restart_record_free(struct restart_record *r)
 	*r = (struct restart_record)RESTART_RECORD_INIT;
 }
 
-/* Three lines (number, new name, history) and the configuration. None of them holds a newline but the last. */
+/* Three lines (number, new name, history) and the configuration. None of them holds a newline but
+ * the last. */
 int restart_record_write(const char *uuid, const struct restart_record *r, struct err *err)
 {
 	autofree char *dir = record_path(NULL), *path = record_path(uuid);
-	autofree char *text = str_printf("%" PRIu32 "\n%s\n%s\n%s", r->domid, r->retire_as, r->history, r->config);
+	autofree char *text = str_printf("%" PRIu32 "\n%s\n%s\n%s", r->domid, r->retire_as,
+					 r->history, r->config);
 
 	if (file_mkdirs(dir, 0700, err) < 0)
 		return -1;
@@ -71,7 +74,8 @@ int restart_record_read(const char *uuid, struct restart_record *out, struct err
 	history = retire_as ? take_line(&at) : NULL;
 	if (!history || num_dec(domid, UINT32_MAX, "domain", &n, err) < 0)
 		return err_set(err, EINVAL, "%s: this is no record of a restart", path);
-	*out = (struct restart_record){ (uint32_t)n, xstrdup(retire_as), xstrdup(history), xstrdup(at) };
+	*out = (struct restart_record){ (uint32_t)n, xstrdup(retire_as), xstrdup(history),
+					xstrdup(at) };
 	return 0;
 }
 
@@ -102,7 +106,9 @@ int restart_record_list(struct strlist *uuids, struct err *err)
 int restart_lock(uint32_t domid, int *fd, struct err *err)
 {
 	autofree char *dir = record_path(NULL), *path = record_path("lock");
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)domid, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)domid, .l_len = 1
+	};
 	autoclose int lock = -1;
 
 	if (file_mkdirs(dir, 0700, err) < 0)

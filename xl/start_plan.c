@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The order in which guests start, from what each says it waits for. Pure: tests need nothing but this file. */
+/* The order in which guests start, from what each says it waits for. Pure: tests need nothing but
+ * this file. */
 #include "xl/start_plan.h"
 
 #include <errno.h>
@@ -37,7 +38,10 @@ static int parse_condition(struct start_dep *d, const char *text, const char *sp
 		d->arg = xstrdup(text + strlen(console));
 	}
 	if (!d->arg || !*d->arg)
-		return err_set(err, EINVAL, "start_after: '%s': what follows the name is store=NODE or console=TEXT", spec);
+		return err_set(
+			err, EINVAL,
+			"start_after: '%s': what follows the name is store=NODE or console=TEXT",
+			spec);
 	return 0;
 }
 
@@ -52,11 +56,14 @@ int start_plan_after(struct start_plan *p, const char *spec, struct err *err)
 		return err_set(err, EINVAL, "start_after: '%s' begins with no name", spec);
 	g->deps = xreallocarray(g->deps, g->nr_deps + 1, sizeof(*g->deps));
 	d = &g->deps[g->nr_deps++];
-	*d = (struct start_dep){ .on = START_OUTSIDE, .name = xstrndup(spec, len), .condition = START_RUNNING };
+	*d = (struct start_dep){ .on = START_OUTSIDE,
+				 .name = xstrndup(spec, len),
+				 .condition = START_RUNNING };
 	return colon ? parse_condition(d, colon + 1, spec, err) : 0;
 }
 
-/* The names along a circle: from any guest without a wave its first unresolved dependency leads on, and at last round. */
+/* The names along a circle: from any guest without a wave its first unresolved dependency leads on,
+ * and at last round. */
 static int report_circle(const struct start_plan *p, const bool *is_placed, struct err *err)
 {
 	autostrbuf struct strbuf names = STRBUF_INIT;
@@ -67,7 +74,8 @@ static int report_circle(const struct start_plan *p, const bool *is_placed, stru
 	for (size_t step = 0, pass = 0; pass < 2; step++) {
 		const struct start_guest *g = &p->guests[at];
 
-		/* After as many steps as there are guests it is on the circle: go round once more, with names. */
+		/* After as many steps as there are guests it is on the circle: go round once more,
+		 * with names. */
 		if (step == p->nr) {
 			first = at;
 			pass = 1;

@@ -7,14 +7,14 @@
 #include "base/err.h"
 
 /*
- * In which order guests start: each names what must be up before it (start_after). A pure function of names and
- * conditions; it knows no Xen and no files.
+ * In which order guests start: each names what must be up before it (start_after). A pure function
+ * of names and conditions; it knows no Xen and no files.
  */
 
 enum start_condition { START_RUNNING, START_STORE, START_CONSOLE };
 
 struct start_dep {
-	size_t on;			/* index of the guest, or START_OUTSIDE: one that is not in the plan */
+	size_t on; /* index of the guest, or START_OUTSIDE: one that is not in the plan */
 	char *name;			/* owned */
 	enum start_condition condition;
 	char *arg;			/* NODE or TEXT; owned, NULL for START_RUNNING */
@@ -25,7 +25,8 @@ struct start_guest {
 	char *name;			/* owned */
 	struct start_dep *deps;		/* owned */
 	size_t nr_deps;
-	unsigned wave;			/* 0: waits for nobody in the plan; else one more than the latest it waits for */
+	unsigned wave; /* 0: waits for nobody in the plan; else one more than the latest it waits
+			  for */
 };
 
 struct start_plan {
@@ -33,7 +34,8 @@ struct start_plan {
 	size_t nr;
 };
 
-/* Guests are added in the order in which equals start. `name` is copied. EEXIST: there is one with that name. */
+/* Guests are added in the order in which equals start. `name` is copied. EEXIST: there is one with
+ * that name. */
 int start_plan_add(struct start_plan *p, const char *name, struct err *err) must_check;
 /* What the last one added waits for: "NAME", "NAME:store=NODE", "NAME:console=TEXT". */
 int start_plan_after(struct start_plan *p, const char *spec, struct err *err) must_check;

@@ -13,9 +13,9 @@
 #include "xl/print.h"
 
 /*
- * A command is one row above its function; commands.def lists the rows once. The function gets its options parsed, its
- * operands counted and the context open. It prints through xl->out and xl_note and returns its error: it never touches
- * argv, exit() or stderr.
+ * A command is one row above its function; commands.def lists the rows once. The function gets its
+ * options parsed, its operands counted and the context open. It prints through xl->out and xl_note
+ * and returns its error: it never touches argv, exit() or stderr.
  */
 
 struct xl {
@@ -30,7 +30,8 @@ struct xl {
 	bool has_returns;	/* -t: progress overwrites itself */
 	unsigned verbosity;	/* -v... */
 	uint64_t start_ns;	/* when the command began, by the monotonic clock */
-	char *excerpt;		/* the line of a configuration that the error is about, and a caret; owned, may be NULL */
+	char *excerpt; /* the line of a configuration that the error is about, and a caret; owned,
+			  may be NULL */
 };
 
 typedef int xl_run_fn(struct xl *xl, const void *opts, char **args, struct err *err);
@@ -57,7 +58,8 @@ const struct xl_command *xl_command_at(size_t i);
 /* Exact match, else the only command that begins so, else NULL. */
 const struct xl_command *xl_command_find(const char *word);
 
-/* The whole program but for process-wide set-up: parse, run, report. Returns the exit code: 0 done, 1 failed, 2 usage. */
+/* The whole program but for process-wide set-up: parse, run, report. Returns the exit code: 0 done,
+ * 1 failed, 2 usage. */
 int xl_main(int argc, char **argv, const char *conf_path, FILE *out, FILE *note);
 
 /* Usage of one command, as `xl help COMMAND` prints it. */
@@ -73,9 +75,10 @@ struct xl_warnings {
 };
 void xl_warn(void *arg, const char *where, const char *message);
 
-/* vmm_config_load with its warnings shown, and the line an error is about kept for below the error. `quiet`: no warnings. */
-int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet, struct vmm_config **cfg,
-		   struct err *err) must_check;
+/* vmm_config_load with its warnings shown, and the line an error is about kept for below the error.
+ * `quiet`: no warnings. */
+int xl_config_load(struct xl *xl, const struct vmm_config_source *src, bool quiet,
+		   struct vmm_config **cfg, struct err *err) must_check;
 
 /* What the administrator wants of every domain that is created. */
 struct vmm_create_options xl_create_options(const struct xl *xl);
@@ -91,10 +94,12 @@ char *xl_domain_name(struct xl *xl, uint32_t domid);
 /* Warn when the vcpus of the domain's pool are promised more time than it has pcpus (rtds only). */
 void xl_warn_rtds_load(struct xl *xl, uint32_t domid);
 
-/* One creation, or one change of where domains run, at a time on a host; upstream's xl takes the same lock. Close it to let go. */
+/* One creation, or one change of where domains run, at a time on a host; upstream's xl takes the
+ * same lock. Close it to let go. */
 int xl_lock(struct xl *xl, int *lock, struct err *err) must_check;
 
-/* SIGINT and SIGTERM end the work under way in an orderly manner (libvmm undoes it) from here on. */
+/* SIGINT and SIGTERM end the work under way in an orderly manner (libvmm undoes it) from here
+ * on. */
 void xl_catch_interrupts(struct xl *xl);
 /* Which of them came; 0: none. */
 int xl_interrupted(void);

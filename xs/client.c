@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The wire to the store daemon, over its socket or through the kernel's device. Knows messages, their order and their
- * limits; does not know what the requests mean, nor whether a refusal matters.
+ * The wire to the store daemon, over its socket or through the kernel's device. Knows messages,
+ * their order and their limits; does not know what the requests mean, nor whether a refusal
+ * matters.
  */
 #include "xs/client.h"
 
@@ -20,9 +21,10 @@
 #include "base/mem.h"
 
 /*
- * Requests in flight. Over the socket: so many that a round trip costs nothing, so few that the answers do not fill
- * either end. Over the device one: Linux (xenbus_dev_frontend.c) has one buffer an open file, from which its own thread sends
- * later, so that a second write may overwrite the first request on its way.
+ * Requests in flight. Over the socket: so many that a round trip costs nothing, so few that the
+ * answers do not fill either end. Over the device one: Linux (xenbus_dev_frontend.c) has one buffer
+ * an open file, from which its own thread sends later, so that a second write may overwrite the
+ * first request on its way.
  */
 #define IN_FLIGHT_SOCKET 512
 #define IN_FLIGHT_DEVICE 1
@@ -36,7 +38,8 @@ struct event {
 struct xs_client {
 	int fd, timeout_ms;
 	bool is_device;
-	/* Requests: [0, out_done) is written, [out_done, out_end) may be, the rest waits for its turn. */
+	/* Requests: [0, out_done) is written, [out_done, out_end) may be, the rest waits for its
+	 * turn. */
 	char *out;
 	size_t out_len, out_size, out_done, out_end;
 	uint32_t next_id;	/* of the next request queued */
@@ -80,7 +83,8 @@ static int open_path(const char *path, bool *is_device, struct err *err)
 	return fd >= 0 ? fd : err_set(err, errno, "%s: %s", path, strerror(errno));
 }
 
-/* Xen's own mark of a control domain; without it (no xenfs) the machine is no guest of ours to judge. */
+/* Xen's own mark of a control domain; without it (no xenfs) the machine is no guest of ours to
+ * judge. */
 static bool is_control_domain(void)
 {
 	char text[64];
@@ -199,8 +203,8 @@ static void append(struct xs_client *c, const void *data, size_t len)
 	c->out_len += len;
 }
 
-static int queue_two(struct xs_client *c, enum xs_type type, uint32_t tx, const void *a, size_t a_len,
-		     const void *b, size_t b_len, struct err *err)
+static int queue_two(struct xs_client *c, enum xs_type type, uint32_t tx, const void *a,
+		     size_t a_len, const void *b, size_t b_len, struct err *err)
 {
 	if (c->broken.code)
 		return err_set(err, c->broken.code, "%s", c->broken.msg);
@@ -218,8 +222,8 @@ static int queue_two(struct xs_client *c, enum xs_type type, uint32_t tx, const 
 	return 0;
 }
 
-int xs_client_queue(struct xs_client *c, enum xs_type type, uint32_t tx, const void *data, size_t len,
-		    struct err *err)
+int xs_client_queue(struct xs_client *c, enum xs_type type, uint32_t tx, const void *data,
+		    size_t len, struct err *err)
 {
 	return queue_two(c, type, tx, data, len, NULL, 0, err);
 }
@@ -395,7 +399,8 @@ int xs_client_next(struct xs_client *c, struct xs_reply *reply, struct err *err)
 	while ((r = take_reply(c, reply, err)) == 0) {
 		r = exchange(c, c->timeout_ms, err);
 		if (r == 0)
-			r = err_set(err, ETIMEDOUT, "the store did not answer within %d ms; is it alive?",
+			r = err_set(err, ETIMEDOUT,
+				    "the store did not answer within %d ms; is it alive?",
 				    c->timeout_ms);
 		if (r < 0)
 			break;
@@ -480,7 +485,8 @@ void xs_client_drop_events(struct xs_client *c, const char *path, const char *to
 	struct event *e, *tmp;
 	size_t len = strlen(path);
 
-	/* What fired is the watched node or one below it; relative paths and "@..." have no more to compare. */
+	/* What fired is the watched node or one below it; relative paths and "@..." have no more to
+	 * compare. */
 	list_for_each_entry_safe(e, tmp, &c->events, link) {
 		if (strcmp(e->token, token) != 0 || strncmp(e->path, path, len) != 0)
 			continue;

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /*
- * The store's wire protocol as numbers and names, for both of its ends. Sources: xen/include/public/io/xs_wire.h,
- * docs/misc/xenstore.txt. All of it is in the byte order of the machine.
+ * The store's wire protocol as numbers and names, for both of its ends. Sources:
+ * xen/include/public/io/xs_wire.h, docs/misc/xenstore.txt. All of it is in the byte order of the
+ * machine.
  */
 
 enum xs_type {
@@ -45,8 +46,8 @@ struct xs_header {
 	uint32_t type, req_id, tx_id, len;
 };
 
-/* The errno of a name such as "ENOENT". A name the protocol does not have counts as EINVAL, and an errno it does not have is
- * sent as EINVAL. */
+/* The errno of a name such as "ENOENT". A name the protocol does not have counts as EINVAL, and an
+ * errno it does not have is sent as EINVAL. */
 int xs_error_code(const char *name);
 const char *xs_error_name(int code);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenevtchn, and the ports of all domains. A handle's descriptor is an eventfd that is readable while a port of it
- * is pending, as /dev/xen/evtchn is.
+ * The fake libxenevtchn, and the ports of all domains. A handle's descriptor is an eventfd that is
+ * readable while a port of it is pending, as /dev/xen/evtchn is.
  */
 #include "tests/fake/model.h"
 
@@ -13,7 +13,7 @@ struct xenevtchn_handle {
 	int fd;
 };
 
-/* --- ports -------------------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 int fake_port_alloc(struct fake_domain *d, uint32_t remote)
 {
@@ -106,7 +106,7 @@ void fake_virq(unsigned virq)
 			deliver(&dom0->ports[port]);
 }
 
-/* --- the library -------------------------------------------------------------------------------------------- */
+/* --- the library ------------------------------------------------------------------------------ */
 
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
 {
@@ -163,7 +163,8 @@ int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 	return 0;
 }
 
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid, evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid,
+						     evtchn_port_t remote_port)
 {
 	struct fake_domain *d, *dom0 = fake_domain(0);
 	struct fake_port *remote;
@@ -180,8 +181,9 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32
 	if (port < 0)
 		return -1;
 	*remote = (struct fake_port){ .state = PORT_BOUND, .remote_port = (uint32_t)port };
-	dom0->ports[port] = (struct fake_port){ .state = PORT_BOUND, .handle = h, .remote_dom = domid,
-						.remote_port = remote_port };
+	dom0->ports[port] = (struct fake_port){
+		.state = PORT_BOUND, .handle = h, .remote_dom = domid, .remote_port = remote_port
+	};
 	/* As Xen does: whatever the remote sent before anybody listened. */
 	deliver(&dom0->ports[port]);
 	return port;

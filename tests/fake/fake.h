@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 /*
- * The fake hypervisor, seen by tests: a host that xc_*, xenforeignmemory_*, xenevtchn_* and xengnttab_* of tests/fake act on.
- * It has dom0 and what was made through those calls. It answers as Xen 4.17 on Arm does where the caller can tell:
- * orders of steps, limits, pools, who may map what. It proves error paths; that something works is proved on real Xen.
+ * The fake hypervisor, seen by tests: a host that xc_*, xenforeignmemory_*, xenevtchn_* and
+ * xengnttab_* of tests/fake act on. It has dom0 and what was made through those calls. It answers
+ * as Xen 4.17 on Arm does where the caller can tell: orders of steps, limits, pools, who may map
+ * what. It proves error paths; that something works is proved on real Xen.
  *
  * Each Check test is a process of its own and starts with a fresh host.
  */
@@ -29,20 +30,21 @@ struct fake_host {
 };
 extern struct fake_host fake_host;
 
-/* What a caller did that a real host would punish later: a guest that runs on stale cache lines, say. NULL when there is
- * nothing to blame. */
+/* What a caller did that a real host would punish later: a guest that runs on stale cache lines,
+ * say. NULL when there is nothing to blame. */
 const char *fake_violation(void);
 
-/* NULL: nothing is left of any domain but dom0: no domain, port, mapping, assigned device, reserved interrupt, cpupool. Else what
- * is left. */
+/* NULL: nothing is left of any domain but dom0: no domain, port, mapping, assigned device, reserved
+ * interrupt, cpupool. Else what is left. */
 const char *fake_leftover(void);
 
-/* --- domains ------------------------------------------------------------------------------------------------ */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 bool fake_domain_exists(uint32_t domid);
 bool fake_domain_is_paused(uint32_t domid);
 unsigned fake_nr_domains(void);			/* without dom0 */
-/* The guest's page, shared with all who map it; NULL when there is none at this frame. Valid while the domain lives. */
+/* The guest's page, shared with all who map it; NULL when there is none at this frame. Valid while
+ * the domain lives. */
 void *fake_guest_page(uint32_t domid, uint64_t gfn);
 void fake_guest_read(uint32_t domid, uint64_t gpa, void *buf, size_t len);
 /* Entry state of vcpu 0. */
@@ -53,14 +55,15 @@ uint64_t fake_guest_param(uint32_t domid, unsigned param);
 void fake_guest_shutdown(uint32_t domid, unsigned reason);
 uint64_t fake_free_pages(void);
 
-/* --- event channels ----------------------------------------------------------------------------------------- */
+/* --- event channels --------------------------------------------------------------------------- */
 
 /* The guest's end: kick the peer; count the kicks it got since last asked. */
 void fake_guest_notify(uint32_t domid, uint32_t port);
 unsigned fake_guest_kicks(uint32_t domid, uint32_t port);
 /* A virtual interrupt of dom0. */
 void fake_virq(unsigned virq);
-/* Make a domain with nothing but `pages` of RAM at gfn 0x40000, for tests that need a guest and no builder. */
+/* Make a domain with nothing but `pages` of RAM at gfn 0x40000, for tests that need a guest and no
+ * builder. */
 uint32_t fake_domain_make(unsigned pages);
 void fake_domain_kill(uint32_t domid);
 /* The number that the hypervisor tries first for the next domain. */

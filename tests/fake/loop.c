@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Runs scenarios with faults and looks at what is left. Knows the fakes; what a scenario does is its own.
+ * Runs scenarios with faults and looks at what is left. Knows the fakes; what a scenario does is
+ * its own.
  */
 #include "tests/fake/loop.h"
 
@@ -38,10 +39,12 @@ static bool are_descriptors_back(unsigned before)
 static void check_error(int r, const struct err *err, unsigned nth)
 {
 	ck_assert_msg(r == 0 || (err->code && err->msg[0] && !strstr(err->msg, "Success")),
-		      "point %u (%s): code %d, message '%s'", nth, point_name(), err->code, err->msg);
+		      "point %u (%s): code %d, message '%s'", nth, point_name(), err->code,
+		      err->msg);
 }
 
-/* The folders of backends, one a kind of device, stay when the first of them is gone; empty, they are nobody's. */
+/* The folders of backends, one a kind of device, stay when the first of them is gone; empty, they
+ * are nobody's. */
 static void forget_empty_backends(void)
 {
 	static const char dir[] = "/local/domain/0/backend";
@@ -56,19 +59,22 @@ static void forget_empty_backends(void)
 	fake_store_set(dir, NULL);
 }
 
-static void check_pristine(const struct fault_scenario *s, unsigned nth, unsigned fds, const struct err *err)
+static void check_pristine(const struct fault_scenario *s, unsigned nth, unsigned fds,
+			   const struct err *err)
 {
 	forget_empty_backends();
 	autofree char *node = fake_store_leftover();
 	const char *other = s->leftover ? s->leftover() : NULL;
 
-	ck_assert_msg(!fake_leftover(), "point %u (%s): %s is left, after '%s'", nth, point_name(), fake_leftover(),
+	ck_assert_msg(!fake_leftover(), "point %u (%s): %s is left, after '%s'", nth, point_name(),
+		      fake_leftover(), err->msg);
+	ck_assert_msg(!node, "point %u (%s): %s is left in the store, after '%s'", nth,
+		      point_name(), node, err->msg);
+	ck_assert_msg(!other, "point %u (%s): %s is left, after '%s'", nth, point_name(), other,
 		      err->msg);
-	ck_assert_msg(!node, "point %u (%s): %s is left in the store, after '%s'", nth, point_name(), node, err->msg);
-	ck_assert_msg(!other, "point %u (%s): %s is left, after '%s'", nth, point_name(), other, err->msg);
 	ck_assert_msg(!fake_violation(), "point %u (%s): %s", nth, point_name(), fake_violation());
-	ck_assert_msg(are_descriptors_back(fds), "point %u (%s): a descriptor is left, after '%s'", nth, point_name(),
-		      err->msg);
+	ck_assert_msg(are_descriptors_back(fds), "point %u (%s): a descriptor is left, after '%s'",
+		      nth, point_name(), err->msg);
 }
 
 /* A run without faults, which also opens what is opened once for all. */
@@ -99,7 +105,8 @@ static struct fault_tally loop(const struct fault_scenario *s, enum fault_kind k
 
 		check_error(r, &err, nth);
 		if (r < 0 && kind == FAULT_STICKY && s->repair)
-			ck_assert_msg(s->repair(&again) == 0, "point %u (%s): repair: %s", nth, point_name(), again.msg);
+			ck_assert_msg(s->repair(&again) == 0, "point %u (%s): repair: %s", nth,
+				      point_name(), again.msg);
 		check_pristine(s, nth, fds, &err);
 		if (!has_failed) {
 			ck_assert_msg(r == 0, "no fault, and yet: %s", err.msg);

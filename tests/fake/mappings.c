@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenforeignmemory and libxengnttab: what dom0 maps of a guest. A mapping holds its domain, as in Xen: a domain
- * that is destroyed while mapped stays as a zombie.
+ * The fake libxenforeignmemory and libxengnttab: what dom0 maps of a guest. A mapping holds its
+ * domain, as in Xen: a domain that is destroyed while mapped stays as a zombie.
  */
 #include "tests/fake/model.h"
 
@@ -49,7 +49,7 @@ static int let_go(void *addr, size_t nr)
 	return fake_fail(EINVAL);
 }
 
-/* --- foreign memory ----------------------------------------------------------------------------------------- */
+/* --- foreign memory --------------------------------------------------------------------------- */
 
 static struct xenforeignmemory_handle the_handle;
 
@@ -58,7 +58,8 @@ xenforeignmemory_handle *xc_interface_fmem_handle(xc_interface *xch)
 	return &the_handle;
 }
 
-xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned open_flags)
+xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
+					       unsigned open_flags)
 {
 	POINT(NULL);
 	return &the_handle;
@@ -94,10 +95,10 @@ int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *addr, size_t pag
 	return let_go(addr, pages);
 }
 
-xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, domid_t domid,
-								unsigned int type, unsigned int id,
-								unsigned long frame, unsigned long nr_frames,
-								void **paddr, int prot, int flags)
+xenforeignmemory_resource_handle *
+xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, domid_t domid, unsigned int type,
+			      unsigned int id, unsigned long frame, unsigned long nr_frames,
+			      void **paddr, int prot, int flags)
 {
 	const xen_pfn_t gfn = FAKE_GRANT_TABLE_GFN;
 	xenforeignmemory_resource_handle *r;
@@ -112,8 +113,8 @@ xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory
 	d = fake_domain_or_errno(domid);
 	if (!d || d->is_dying)
 		return NULL;
-	if (type != XENMEM_resource_grant_table || id != XENMEM_resource_grant_table_id_shared || frame != 0 ||
-	    nr_frames != 1) {
+	if (type != XENMEM_resource_grant_table || id != XENMEM_resource_grant_table_id_shared ||
+	    frame != 0 || nr_frames != 1) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -126,7 +127,8 @@ xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory
 	return r;
 }
 
-int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmemory_resource_handle *r)
+int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem,
+				    xenforeignmemory_resource_handle *r)
 {
 	int rc = let_go(r->addr, 1);
 
@@ -134,7 +136,7 @@ int xenforeignmemory_unmap_resource(xenforeignmemory_handle *fmem, xenforeignmem
 	return rc;
 }
 
-/* --- grants ------------------------------------------------------------------------------------------------- */
+/* --- grants ----------------------------------------------------------------------------------- */
 
 xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned open_flags)
 {
@@ -209,7 +211,8 @@ static int16_t copy_to_guest(const xengnttab_grant_copy_segment_t *seg)
 	return GNTST_okay;
 }
 
-int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count, xengnttab_grant_copy_segment_t *segs)
+int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
+			 xengnttab_grant_copy_segment_t *segs)
 {
 	POINT(-1);
 	for (uint32_t i = 0; i < count; i++)

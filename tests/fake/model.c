@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake host: its domains and their memory, and what tests ask about them. Each domain's memory is a sparse file of its
- * own, so that every mapping of a frame shows the same bytes and a guest of a terabyte costs nothing.
+ * The fake host: its domains and their memory, and what tests ask about them. Each domain's memory
+ * is a sparse file of its own, so that every mapping of a frame shows the same bytes and a guest of
+ * a terabyte costs nothing.
  */
 #include "tests/fake/model.h"
 
@@ -93,7 +94,7 @@ const char *fake_violation(void)
 	return fake()->violation[0] ? fake()->violation : NULL;
 }
 
-/* --- domains ------------------------------------------------------------------------------------------------ */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 struct fake_domain *fake_domain_add(uint32_t domid)
 {
@@ -158,7 +159,7 @@ void fake_domain_put_maps(struct fake_domain *d, unsigned nr)
 	}
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void *map_run(struct fake_domain *d, void *at, uint64_t gfn, size_t nr, int prot)
 {
@@ -186,7 +187,8 @@ void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, i
 	for (size_t i = 0, n; base != MAP_FAILED && i < nr; i += n) {
 		uint64_t gfn = gfns[i] == d->grant_gfn ? FAKE_GRANT_TABLE_GFN : gfns[i];
 
-		for (n = 1; i + n < nr && gfns[i + n] == gfns[i] + n && gfns[i] != d->grant_gfn; n++)
+		for (n = 1; i + n < nr && gfns[i + n] == gfns[i] + n && gfns[i] != d->grant_gfn;
+		     n++)
 			;
 		if (map_run(d, base + i * FAKE_PAGE, gfn, n, prot) == MAP_FAILED) {
 			perror("fake: mapping guest memory");
@@ -223,7 +225,7 @@ grant_entry_v1_t *fake_grant_table(struct fake_domain *d)
 	return p;
 }
 
-/* --- questions ---------------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool fake_domain_exists(uint32_t domid)
 {
@@ -311,7 +313,7 @@ const char *fake_leftover(void)
 	return NULL;
 }
 
-/* --- guests without a builder ------------------------------------------------------------------------------- */
+/* --- guests without a builder ----------------------------------------------------------------- */
 
 uint32_t fake_domain_make(unsigned pages)
 {

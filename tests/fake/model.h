@@ -9,7 +9,8 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/point.h"
 
-/* The state behind the fake libraries. Real Xen's names and limits; sources are Xen 4.17's xen/common and xen/arch/arm. */
+/* The state behind the fake libraries. Real Xen's names and limits; sources are Xen 4.17's
+ * xen/common and xen/arch/arm. */
 
 #define FAKE_PAGE 4096u
 #define FAKE_MAX_VCPUS 128
@@ -53,7 +54,7 @@ struct fake_domain {
 	uint64_t params[HVM_NR_PARAMS];
 	struct fake_port ports[FAKE_MAX_PORTS];
 	unsigned max_port;
-	uint64_t grant_gfn;			/* where the guest shows its grant table; ~0: nowhere */
+	uint64_t grant_gfn; /* where the guest shows its grant table; ~0: nowhere */
 	unsigned nr_pauses;
 	unsigned nr_maps;			/* foreign and grant mappings of it in dom0 */
 	bool is_created, is_dying, is_shutdown, is_debugged, has_vuart;
@@ -91,7 +92,8 @@ struct fake_domain *fake_domain(uint32_t domid);	/* NULL: none */
 /* The same with errno = ESRCH. */
 struct fake_domain *fake_domain_or_errno(uint32_t domid);
 
-/* How a hypercall about one domain begins: it may fail as it is told to, or for want of the domain; d is that domain from here on. */
+/* How a hypercall about one domain begins: it may fail as it is told to, or for want of the domain;
+ * d is that domain from here on. */
 #define DOMAIN_POINT(d, domid)                               \
 	struct fake_domain *d;                               \
 							     \
@@ -104,7 +106,8 @@ int fake_fail(int code);				/* errno = code; -1 */
 
 struct fake_domain *fake_domain_add(uint32_t domid);
 void fake_domain_destroy(struct fake_domain *d);
-void fake_domain_put_maps(struct fake_domain *d, unsigned nr);	/* of a dying one the last mapping frees it */
+void fake_domain_put_maps(struct fake_domain *d,
+			  unsigned nr); /* of a dying one the last mapping frees it */
 /* Frame numbers in the guest's memory file beyond any gfn. */
 #define FAKE_GRANT_TABLE_GFN (1ull << 30)
 /* Map guest pages as dom0 does; NULL and errno. The frames must be populated. */

@@ -6,9 +6,9 @@
 #include "tests/fault.h"
 
 /*
- * Fault points: the places where a fake of Xen or of the store fails on demand. A new fake entry is a new point by beginning
- * with POINT(result). Which errno it fails with varies with the point's number, so that loops on EAGAIN and special
- * cases of EPERM are found too.
+ * Fault points: the places where a fake of Xen or of the store fails on demand. A new fake entry is
+ * a new point by beginning with POINT(result). Which errno it fails with varies with the point's
+ * number, so that loops on EAGAIN and special cases of EPERM are found too.
  */
 
 /* The nth point from now on fails; 1 is the next. turn moves the choice of errno. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenctrl: domains, vcpus and their life. Orders of steps that Xen insists on are insisted on; those whose breach a
- * guest would pay for later are blamed.
+ * The fake libxenctrl: domains, vcpus and their life. Orders of steps that Xen insists on are
+ * insisted on; those whose breach a guest would pay for later are blamed.
  */
 #include "tests/fake/model.h"
 
 struct xc_interface_core { int unused; };
 
-xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dombuild_logger, unsigned open_flags)
+xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *dombuild_logger,
+				unsigned open_flags)
 {
 	POINT(NULL);
 	fake();
@@ -32,11 +33,12 @@ void xc__hypercall_buffer_free(xc_interface *xch, xc_hypercall_buffer_t *b)
 	b->hbuf = NULL;
 }
 
-/* --- creation ----------------------------------------------------------------------------------------------- */
+/* --- creation --------------------------------------------------------------------------------- */
 
 static bool is_config_valid(const struct xen_domctl_createdomain *c)
 {
-	uint32_t must = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap, may = must | XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_vpmu;
+	uint32_t must = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+		 may = must | XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_vpmu;
 	unsigned most_vcpus = c->arch.gic_version == XEN_DOMCTL_CONFIG_GIC_V2 ? 8 : FAKE_MAX_VCPUS;
 
 #ifdef XEN_DOMCTL_CDF_trap_unmapped_accesses
@@ -88,7 +90,9 @@ int xc_domain_create(xc_interface *xch, uint32_t *pdomid, struct xen_domctl_crea
 	d->max_port = config->max_evtchn_port;
 	d->pool = config->cpupool_id;
 	d->nr_spis = config->arch.nr_spis;
-	d->rtds = (struct xen_domctl_sched_rtds){ .period = 10000, .budget = 4000, .flags = XEN_DOMCTL_SCHEDRT_extra };
+	d->rtds = (struct xen_domctl_sched_rtds){ .period = 10000,
+						  .budget = 4000,
+						  .flags = XEN_DOMCTL_SCHEDRT_extra };
 	memcpy(d->handle, config->handle, sizeof(d->handle));
 	fake()->free_pages -= d->pool_bytes / FAKE_PAGE;
 	if (config->arch.gic_version == XEN_DOMCTL_CONFIG_GIC_NATIVE)
@@ -124,7 +128,7 @@ int xc_domain_setmaxmem(xc_interface *xch, uint32_t domid, uint64_t max_memkb)
 	return 0;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int xc_domain_destroy(xc_interface *xch, uint32_t domid)
 {
@@ -152,11 +156,13 @@ static void blame_first_run(const struct fake_domain *d)
 	if (!d->nr_vcpus || !d->vcpus[0].is_initialised)
 		fake_blame("domain %u runs without a state of vcpu 0", d->domid);
 	if (d->dirty.n)
-		fake_blame("domain %u runs, but frame %#llx was written and not cleaned from the cache", d->domid,
-			   (unsigned long long)d->dirty.v[0].gfn);
+		fake_blame("domain %u runs, but frame %#llx was written and not cleaned from the "
+			   "cache",
+			   d->domid, (unsigned long long)d->dirty.v[0].gfn);
 	if (!d->params[HVM_PARAM_STORE_PFN] || !d->params[HVM_PARAM_CONSOLE_PFN] ||
 	    !d->params[HVM_PARAM_CALLBACK_IRQ])
-		fake_blame("domain %u runs without its store, console or callback parameter", d->domid);
+		fake_blame("domain %u runs without its store, console or callback parameter",
+			   d->domid);
 }
 
 int xc_domain_unpause(xc_interface *xch, uint32_t domid)
@@ -218,16 +224,18 @@ int xc_domain_setdebugging(xc_interface *xch, uint32_t domid, unsigned int enabl
 	return 0;
 }
 
-/* --- information -------------------------------------------------------------------------------------------- */
+/* --- information ------------------------------------------------------------------------------ */
 
 static void fill_info(const struct fake_domain *d, xc_domaininfo_t *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->domain = (domid_t)d->domid;
-	info->flags = (d->is_dying ? XEN_DOMINF_dying : 0) | (d->is_shutdown ? XEN_DOMINF_shutdown : 0) |
-		      (d->nr_pauses ? XEN_DOMINF_paused : 0) | (d->is_debugged ? XEN_DOMINF_debugged : 0) |
-		      (d->domid ? XEN_DOMINF_hvm_guest : 0) | (d->domid == 0 ? XEN_DOMINF_running : 0) |
-		      (d->shutdown_reason << XEN_DOMINF_shutdownshift);
+	info->flags =
+		(d->is_dying ? XEN_DOMINF_dying : 0) | (d->is_shutdown ? XEN_DOMINF_shutdown : 0) |
+		(d->nr_pauses ? XEN_DOMINF_paused : 0) |
+		(d->is_debugged ? XEN_DOMINF_debugged : 0) | (d->domid ? XEN_DOMINF_hvm_guest : 0) |
+		(d->domid == 0 ? XEN_DOMINF_running : 0) |
+		(d->shutdown_reason << XEN_DOMINF_shutdownshift);
 	info->tot_pages = d->tot_pages;
 	info->max_pages = d->max_pages;
 	info->nr_online_vcpus = d->nr_vcpus;
@@ -239,7 +247,8 @@ static void fill_info(const struct fake_domain *d, xc_domaininfo_t *info)
 	memcpy(info->handle, d->handle, sizeof(info->handle));
 }
 
-int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsigned int max_domains, xc_domaininfo_t *info)
+int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain, unsigned int max_domains,
+			  xc_domaininfo_t *info)
 {
 	struct fake_domain *d;
 	unsigned n = 0;
@@ -261,7 +270,7 @@ int xc_domain_getinfo_single(xc_interface *xch, uint32_t domid, xc_domaininfo_t 
 }
 #endif
 
-/* --- vcpus -------------------------------------------------------------------------------------------------- */
+/* --- vcpus ------------------------------------------------------------------------------------ */
 
 static struct fake_vcpu *vcpu_of(uint32_t domid, uint32_t vcpu)
 {
@@ -276,7 +285,8 @@ static struct fake_vcpu *vcpu_of(uint32_t domid, uint32_t vcpu)
 	return &d->vcpus[vcpu];
 }
 
-int xc_vcpu_setcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu, vcpu_guest_context_any_t *ctxt)
+int xc_vcpu_setcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu,
+		       vcpu_guest_context_any_t *ctxt)
 {
 	struct fake_vcpu *v;
 
@@ -292,7 +302,8 @@ int xc_vcpu_setcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu, vcpu_gu
 	return 0;
 }
 
-int xc_vcpu_getcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu, vcpu_guest_context_any_t *ctxt)
+int xc_vcpu_getcontext(xc_interface *xch, uint32_t domid, uint32_t vcpu,
+		       vcpu_guest_context_any_t *ctxt)
 {
 	struct fake_vcpu *v;
 
@@ -322,7 +333,7 @@ int xc_vcpu_getinfo(xc_interface *xch, uint32_t domid, uint32_t vcpu, xc_vcpuinf
 	return 0;
 }
 
-/* --- what goes by domctl itself ----------------------------------------------------------------------------- */
+/* --- what goes by domctl itself --------------------------------------------------------------- */
 
 static int op_address_size(struct fake_domain *d, unsigned bits)
 {
@@ -399,7 +410,8 @@ int xc_domctl(xc_interface *xch, struct xen_domctl *op)
 		return op_affinity(d, &op->u.vcpuaffinity, op->cmd == XEN_DOMCTL_setvcpuaffinity);
 	case XEN_DOMCTL_setnodeaffinity:
 	case XEN_DOMCTL_getnodeaffinity:
-		return op_node_affinity(d, &op->u.nodeaffinity, op->cmd == XEN_DOMCTL_setnodeaffinity);
+		return op_node_affinity(d, &op->u.nodeaffinity,
+					op->cmd == XEN_DOMCTL_setnodeaffinity);
 	case XEN_DOMCTL_memory_mapping:
 		return op_memory_mapping(d, &op->u.memory_mapping);
 	default:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenctrl and libxenhypfs: what the host says of itself, its console, parameters and security module (there is
- * none).
+ * The fake libxenctrl and libxenhypfs: what the host says of itself, its console, parameters and
+ * security module (there is none).
  */
 #include "tests/fake/model.h"
 
@@ -41,8 +41,9 @@ int xc_version(xc_interface *xch, int cmd, void *arg)
 	case XENVER_pagesize:
 		return FAKE_PAGE;
 	case XENVER_get_features:
-		((xen_feature_info_t *)arg)->submap = fake_host.is_dom0_movable ? 1u << XENFEAT_not_direct_mapped :
-										  1u << XENFEAT_direct_mapped;
+		((xen_feature_info_t *)arg)->submap = fake_host.is_dom0_movable
+							      ? 1u << XENFEAT_not_direct_mapped
+							      : 1u << XENFEAT_direct_mapped;
 		return 0;
 	default:
 		return fake_fail(ENODATA);
@@ -62,7 +63,8 @@ int xc_physinfo(xc_interface *xch, xc_physinfo_t *info)
 	info->total_pages = fake_host.total_pages;
 	info->free_pages = fake()->free_pages;
 	info->outstanding_pages = fake()->claimed_pages;
-	info->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+	info->capabilities =
+		XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1;
 	return 0;
 }
 
@@ -93,7 +95,8 @@ int xc_numainfo(xc_interface *xch, unsigned *max_nodes, xc_meminfo_t *meminfo, u
 	room = *max_nodes;
 	*max_nodes = 1;
 	if (room && meminfo)
-		meminfo[0] = (xc_meminfo_t){ fake_host.total_pages * FAKE_PAGE, fake()->free_pages * FAKE_PAGE };
+		meminfo[0] = (xc_meminfo_t){ fake_host.total_pages * FAKE_PAGE,
+					     fake()->free_pages * FAKE_PAGE };
 	if (room && distance)
 		distance[0] = 10;
 	return 0;
@@ -121,8 +124,8 @@ long xc_sharing_used_frames(xc_interface *xch)
 	return fake_fail(ENOSYS);
 }
 
-int xc_readconsolering(xc_interface *xch, char *buffer, unsigned int *pnr_chars, int clear, int incremental,
-		       uint32_t *pindex)
+int xc_readconsolering(xc_interface *xch, char *buffer, unsigned int *pnr_chars, int clear,
+		       int incremental, uint32_t *pindex)
 {
 	size_t len, start;
 
@@ -145,7 +148,7 @@ int xc_send_debug_keys(xc_interface *xch, const char *keys)
 	return 0;
 }
 
-/* --- parameters --------------------------------------------------------------------------------------------- */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 struct xenhypfs_handle { int unused; };
 
@@ -167,7 +170,7 @@ int xenhypfs_write(xenhypfs_handle *fshdl, const char *path, const char *val)
 	return strcmp(path, "/params/sched_ratelimit_us") == 0 ? 0 : fake_fail(ENOENT);
 }
 
-/* --- Flask: a hypervisor without ------------------------------------------------------------------------------ */
+/* --- Flask: a hypervisor without -------------------------------------------------------------- */
 
 int xc_flask_load(xc_interface *xc_handle, char *buf, uint32_t size)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenctrl: memory of domains, their parameters and event channels, and pieces of the host they are given. The P2M pool
- * is counted as Arm's page tables take it: a page for each table of 4 KiB, 2 MiB and 1 GiB entries that is touched.
+ * The fake libxenctrl: memory of domains, their parameters and event channels, and pieces of the
+ * host they are given. The P2M pool is counted as Arm's page tables take it: a page for each table
+ * of 4 KiB, 2 MiB and 1 GiB entries that is touched.
  */
 #include "tests/fake/model.h"
 
-/* --- the P2M pool ------------------------------------------------------------------------------------------- */
+/* --- the P2M pool ----------------------------------------------------------------------------- */
 
 static bool take_table(struct fake_domain *d, unsigned level, uint64_t index)
 {
@@ -36,7 +37,8 @@ int xc_set_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t size)
 		return fake_fail(EINVAL);
 	if (size / FAKE_PAGE < d->pool_used)
 		return fake_fail(ENOMEM);
-	if (size > d->pool_bytes && (size - d->pool_bytes) / FAKE_PAGE > fake()->free_pages - fake()->claimed_pages)
+	if (size > d->pool_bytes &&
+	    (size - d->pool_bytes) / FAKE_PAGE > fake()->free_pages - fake()->claimed_pages)
 		return fake_fail(ENOMEM);
 	fake()->free_pages += d->pool_bytes / FAKE_PAGE;
 	fake()->free_pages -= size / FAKE_PAGE;
@@ -52,9 +54,10 @@ int xc_get_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t *size
 	return 0;
 }
 
-/* --- RAM ---------------------------------------------------------------------------------------------------- */
+/* --- RAM -------------------------------------------------------------------------------------- */
 
-/* Fresh pages hold what their last owner left, never zeroes; large ones only where somebody would look first. */
+/* Fresh pages hold what their last owner left, never zeroes; large ones only where somebody would
+ * look first. */
 static void fill_garbage(struct fake_domain *d, uint64_t gfn, uint64_t nr)
 {
 	static uint8_t garbage[FAKE_PAGE];
@@ -69,11 +72,12 @@ static bool populate(struct fake_domain *d, uint64_t gfn, unsigned order)
 {
 	uint64_t nr = 1ull << order, own = nr < d->claimed_pages ? nr : d->claimed_pages;
 
-	if (d->tot_pages + nr > d->max_pages || nr - own > fake()->free_pages - fake()->claimed_pages ||
-	    !take_tables(d, gfn, order))
+	if (d->tot_pages + nr > d->max_pages ||
+	    nr - own > fake()->free_pages - fake()->claimed_pages || !take_tables(d, gfn, order))
 		return false;
 	if (runs_touch(&d->ram, gfn, nr))
-		fake_blame("domain %u: frame %#llx populated twice", d->domid, (unsigned long long)gfn);
+		fake_blame("domain %u: frame %#llx populated twice", d->domid,
+			   (unsigned long long)gfn);
 	fill_garbage(d, gfn, nr);
 	runs_add(&d->ram, gfn, nr);
 	d->tot_pages += nr;
@@ -102,7 +106,8 @@ int xc_domain_claim_pages(xc_interface *xch, uint32_t domid, unsigned long nr_pa
 }
 
 int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid, unsigned long nr_extents,
-			       unsigned int extent_order, unsigned int mem_flags, xen_pfn_t *extent_start)
+			       unsigned int extent_order, unsigned int mem_flags,
+			       xen_pfn_t *extent_start)
 {
 	unsigned long i;
 	DOMAIN_POINT(d, domid);
@@ -114,8 +119,8 @@ int xc_domain_populate_physmap(xc_interface *xch, uint32_t domid, unsigned long 
 	return (int)i;
 }
 
-int xc_domain_add_to_physmap(xc_interface *xch, uint32_t domid, unsigned int space, unsigned long idx,
-			     xen_pfn_t gpfn)
+int xc_domain_add_to_physmap(xc_interface *xch, uint32_t domid, unsigned int space,
+			     unsigned long idx, xen_pfn_t gpfn)
 {
 	DOMAIN_POINT(d, domid);
 
@@ -169,9 +174,10 @@ int xc_gnttab_query_size(xc_interface *xch, struct gnttab_query_size *query)
 	return 0;
 }
 
-/* --- parameters, event channels ----------------------------------------------------------------------------- */
+/* --- parameters, event channels --------------------------------------------------------------- */
 
-xc_evtchn_port_or_error_t xc_evtchn_alloc_unbound(xc_interface *xch, uint32_t dom, uint32_t remote_dom)
+xc_evtchn_port_or_error_t xc_evtchn_alloc_unbound(xc_interface *xch, uint32_t dom,
+						  uint32_t remote_dom)
 {
 	struct fake_domain *d;
 
@@ -208,8 +214,8 @@ int xc_hvm_param_get(xc_interface *handle, uint32_t dom, uint32_t param, uint64_
 	return 0;
 }
 
-int xc_dom_vuart_init(xc_interface *xch, uint32_t type, uint32_t domid, uint32_t console_domid, xen_pfn_t gfn,
-		      evtchn_port_t *evtchn)
+int xc_dom_vuart_init(xc_interface *xch, uint32_t type, uint32_t domid, uint32_t console_domid,
+		      xen_pfn_t gfn, evtchn_port_t *evtchn)
 {
 	int port;
 	DOMAIN_POINT(d, domid);
@@ -226,10 +232,10 @@ int xc_dom_vuart_init(xc_interface *xch, uint32_t type, uint32_t domid, uint32_t
 	return 0;
 }
 
-/* --- pieces of the host ------------------------------------------------------------------------------------- */
+/* --- pieces of the host ----------------------------------------------------------------------- */
 
-int xc_domain_iomem_permission(xc_interface *xch, uint32_t domid, unsigned long first_mfn, unsigned long nr_mfns,
-			       uint8_t allow_access)
+int xc_domain_iomem_permission(xc_interface *xch, uint32_t domid, unsigned long first_mfn,
+			       unsigned long nr_mfns, uint8_t allow_access)
 {
 	DOMAIN_POINT(d, domid);
 
@@ -338,10 +344,11 @@ int xc_test_assign_dt_device(xc_interface *xch, uint32_t domid, char *path)
 	return *owner ? fake_fail(EINVAL) : 0;
 }
 
-/* --- what newer releases have ------------------------------------------------------------------------------- */
+/* --- what newer releases have ----------------------------------------------------------------- */
 
 #ifdef HAVE_XC_DOMAIN_SET_LLC_COLORS
-int xc_domain_set_llc_colors(xc_interface *xch, uint32_t domid, const uint32_t *llc_colors, uint32_t num_llc_colors)
+int xc_domain_set_llc_colors(xc_interface *xch, uint32_t domid, const uint32_t *llc_colors,
+			     uint32_t num_llc_colors)
 {
 	DOMAIN_POINT(d, domid);
 
@@ -351,7 +358,8 @@ int xc_domain_set_llc_colors(xc_interface *xch, uint32_t domid, const uint32_t *
 #endif
 
 #ifdef HAVE_XC_DT_OVERLAY
-int xc_dt_overlay(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size, uint8_t overlay_op)
+int xc_dt_overlay(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size,
+		  uint8_t overlay_op)
 {
 	POINT(-1);
 	return overlay_fdt_size ? 0 : fake_fail(EINVAL);
@@ -359,8 +367,8 @@ int xc_dt_overlay(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_siz
 #endif
 
 #ifdef HAVE_XC_DT_OVERLAY_DOMAIN
-int xc_dt_overlay_domain(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size, uint8_t overlay_op,
-			 uint32_t domain_id)
+int xc_dt_overlay_domain(xc_interface *xch, void *overlay_fdt, uint32_t overlay_fdt_size,
+			 uint8_t overlay_op, uint32_t domain_id)
 {
 	POINT(-1);
 	return fake_domain_or_errno(domain_id) ? 0 : -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The fake libxenctrl: schedulers and cpupools. A call for a scheduler that the domain's pool does not run is refused, as
- * Xen does.
+ * The fake libxenctrl: schedulers and cpupools. A call for a scheduler that the domain's pool does
+ * not run is refused, as Xen does.
  */
 #include "tests/fake/model.h"
 
@@ -94,8 +94,8 @@ POOL_PARAMS(credit_params, xen_sysctl_credit_schedule, XEN_SCHEDULER_CREDIT, cre
 POOL_PARAMS(credit2_params, xen_sysctl_credit2_schedule, XEN_SCHEDULER_CREDIT2, credit2)
 POOL_PARAMS(arinc653_schedule, xen_sysctl_arinc653_schedule, XEN_SCHEDULER_ARINC653, arinc)
 
-int xc_sched_rtds_vcpu_set(xc_interface *xch, uint32_t domid, struct xen_domctl_schedparam_vcpu *vcpus,
-			   uint32_t num_vcpus)
+int xc_sched_rtds_vcpu_set(xc_interface *xch, uint32_t domid,
+			   struct xen_domctl_schedparam_vcpu *vcpus, uint32_t num_vcpus)
 {
 	struct fake_domain *d;
 
@@ -111,8 +111,8 @@ int xc_sched_rtds_vcpu_set(xc_interface *xch, uint32_t domid, struct xen_domctl_
 	return 0;
 }
 
-int xc_sched_rtds_vcpu_get(xc_interface *xch, uint32_t domid, struct xen_domctl_schedparam_vcpu *vcpus,
-			   uint32_t num_vcpus)
+int xc_sched_rtds_vcpu_get(xc_interface *xch, uint32_t domid,
+			   struct xen_domctl_schedparam_vcpu *vcpus, uint32_t num_vcpus)
 {
 	struct fake_domain *d;
 
@@ -125,7 +125,7 @@ int xc_sched_rtds_vcpu_get(xc_interface *xch, uint32_t domid, struct xen_domctl_
 	return 0;
 }
 
-/* --- cpupools ----------------------------------------------------------------------------------------------- */
+/* --- cpupools --------------------------------------------------------------------------------- */
 
 static unsigned nr_domains_in(uint32_t pool)
 {
@@ -258,6 +258,7 @@ int xc_sysctl(xc_interface *xch, struct xen_sysctl *op)
 	if (op->u.cpupool_op.op != XEN_SYSCTL_CPUPOOL_OP_FREEINFO)
 		return fake_fail(ENOSYS);
 	free_cpus(&unused);
-	bitmap_to_bytes(&unused, op->u.cpupool_op.cpumap.bitmap.p, op->u.cpupool_op.cpumap.nr_bits / 8);
+	bitmap_to_bytes(&unused, op->u.cpupool_op.cpumap.bitmap.p,
+			op->u.cpupool_op.cpumap.nr_bits / 8);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The store daemon of the tests. Plain on purpose (an array of nodes, a transaction is a copy of it): what matters is that it
- * answers like the real one and fails on demand.
+ * The store daemon of the tests. Plain on purpose (an array of nodes, a transaction is a copy of
+ * it): what matters is that it answers like the real one and fails on demand.
  */
 #include "tests/fake/xenstore.h"
 
@@ -62,7 +62,7 @@ static struct {
 	unsigned nr_introduced;
 } st = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* --- trees ------------------------------------------------------------------------------------------------------------ */
+/* --- trees ------------------------------------------------------------------------------------ */
 
 static struct node *find(const struct tree *t, const char *path)
 {
@@ -161,7 +161,7 @@ static bool cut(struct tree *t, const char *path)
 	return found;
 }
 
-/* --- the wire ---------------------------------------------------------------------------------------------------------- */
+/* --- the wire --------------------------------------------------------------------------------- */
 
 static void send_all(int fd, const void *data, size_t len)
 {
@@ -237,7 +237,7 @@ static void changed(const char *path)
 	}
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 struct request {
 	struct client *c;
@@ -324,7 +324,8 @@ static void do_set_perms(struct request *r, struct node *n)
 	const char *end = r->body + r->h.len;
 
 	n->nr_perms = 0;
-	for (const char *p = r->body + strlen(r->body) + 1; p < end && n->nr_perms < MAX_PERMS; p += strlen(p) + 1)
+	for (const char *p = r->body + strlen(r->body) + 1; p < end && n->nr_perms < MAX_PERMS;
+	     p += strlen(p) + 1)
 		snprintf(n->perms[n->nr_perms++], sizeof(n->perms[0]), "%s", p);
 	ok(r->c->fd, &r->h);
 	did_change(r, r->body);
@@ -340,7 +341,8 @@ static void do_watch(struct request *r)
 
 		if (!w->path)
 			free_slot = free_slot ? free_slot : w;
-		else if (w->client == r->c - st.clients && str_eq(w->path, r->body) && str_eq(w->token, token)) {
+		else if (w->client == r->c - st.clients && str_eq(w->path, r->body) &&
+			 str_eq(w->token, token)) {
 			refuse(r->c->fd, &r->h, EEXIST);
 			return;
 		}
@@ -364,7 +366,8 @@ static void do_unwatch(struct request *r)
 	for (size_t i = 0; i < MAX_WATCHES; i++) {
 		struct watch *w = &st.watches[i];
 
-		if (w->path && w->client == r->c - st.clients && str_eq(w->path, r->body) && str_eq(w->token, token)) {
+		if (w->path && w->client == r->c - st.clients && str_eq(w->path, r->body) &&
+		    str_eq(w->token, token)) {
 			watch_free(w);
 			ok(r->c->fd, &r->h);
 			return;
@@ -494,14 +497,15 @@ static void serve(struct request *r)
 		/* A real daemon forgets the transaction, however its end turns out. */
 		if (r->h.type == XS_TRANSACTION_END)
 			tx_end(r->c);
-		/* A conflict is tried again for seconds; those come from fake_store_set, not from fault points. */
+		/* A conflict is tried again for seconds; those come from fake_store_set, not from
+		 * fault points. */
 		refuse(r->c->fd, &r->h, code == EAGAIN ? EBUSY : code);
 		return;
 	}
 	ops[r->h.type].fn(r);
 }
 
-/* --- the thread -------------------------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static bool take_all(int fd, void *data, size_t len)
 {
@@ -524,7 +528,8 @@ static void turn(struct client *c)
 
 	r->c = c;
 	pthread_mutex_lock(&st.lock);
-	if (!take_all(c->fd, &r->h, sizeof(r->h)) || r->h.len > XS_PAYLOAD_MAX || !take_all(c->fd, r->body, r->h.len))
+	if (!take_all(c->fd, &r->h, sizeof(r->h)) || r->h.len > XS_PAYLOAD_MAX ||
+	    !take_all(c->fd, r->body, r->h.len))
 		drop(c);
 	else
 		serve(r);
@@ -579,7 +584,8 @@ void fake_store_start(void)
 	snprintf(st.path, sizeof(st.path), "%s/socket", st.dir);
 	memcpy(addr.sun_path, st.path, strlen(st.path) + 1);
 	st.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(st.listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(st.listener, 8) < 0)
+	if (bind(st.listener, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(st.listener, 8) < 0)
 		abort();
 	setenv("XENSTORED_PATH", st.path, 1);
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
@@ -614,7 +620,7 @@ void fake_store_stop(void)
 	st.nr_introduced = 0;
 }
 
-/* --- from the outside -------------------------------------------------------------------------------------------------- */
+/* --- from the outside ------------------------------------------------------------------------- */
 
 void fake_store_set(const char *path, const char *value)
 {

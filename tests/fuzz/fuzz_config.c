@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing guest.cfg and the saved configuration: an input that begins with { is JSON, all others are the text of a guest.cfg. What is taken
- * is written as JSON and read again, twice the same; what is refused says why.
+ * Fuzzing guest.cfg and the saved configuration: an input that begins with { is JSON, all others
+ * are the text of a guest.cfg. What is taken is written as JSON and read again, twice the same;
+ * what is refused says why.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static void there_and_back(const struct vmm_config *cfg)
 	struct vmm_config *again = NULL;
 	struct err err = ERR_INIT;
 
-	if (vmm_config_to_json(cfg, &once, &err) < 0 || vmm_config_from_json(once, strlen(once), &again, &err) < 0 ||
+	if (vmm_config_to_json(cfg, &once, &err) < 0 ||
+	    vmm_config_from_json(once, strlen(once), &again, &err) < 0 ||
 	    vmm_config_to_json(again, &twice, &err) < 0 || strcmp(once, twice) != 0)
 		abort();
 	vmm_config_free(again);

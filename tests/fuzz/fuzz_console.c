@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing a guest's console page. The input is a row of pieces: where in the page, how many bytes, the bytes; after each xenconsoled serves
- * an event, or looks by the clock. So indices and text change in every order, as a hostile guest would have it. Terminal, log and
- * history are the real ones; Xen is the functions below.
+ * Fuzzing a guest's console page. The input is a row of pieces: where in the page, how many bytes,
+ * the bytes; after each xenconsoled serves an event, or looks by the clock. So indices and text
+ * change in every order, as a hostile guest would have it. Terminal, log and history are the real
+ * ones; Xen is the functions below.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,13 +44,15 @@ void xen_notify(struct xen *x, int port)
 {
 }
 
-int xen_map_grant(struct xen *x, uint32_t domid, uint32_t ref, struct xen_page *out, struct err *err)
+int xen_map_grant(struct xen *x, uint32_t domid, uint32_t ref, struct xen_page *out,
+		  struct err *err)
 {
 	*out = (struct xen_page){ XEN_PAGE_GRANT, &shared.page };
 	return 0;
 }
 
-int xen_map_frame(struct xen *x, uint32_t domid, uint64_t gfn, struct xen_page *out, struct err *err)
+int xen_map_frame(struct xen *x, uint32_t domid, uint64_t gfn, struct xen_page *out,
+		  struct err *err)
 {
 	return err_set(err, ENODEV, "no frames here");
 }
@@ -65,7 +68,8 @@ static void check(const struct console *c)
 	size_t len[2];
 
 	history_pieces(&c->history, data, len);
-	if (len[0] + len[1] != c->history.len || c->history.len > HISTORY || c->history.unsent > c->history.len)
+	if (len[0] + len[1] != c->history.len || c->history.len > HISTORY ||
+	    c->history.unsent > c->history.len)
 		abort();
 	for (size_t i = 0; i < sizeof(shared.before); i++)
 		if (shared.before[i] || shared.after[i])

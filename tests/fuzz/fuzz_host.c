@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing host device trees: whatever a board's tree says, each of its nodes is judged, and what becomes of it for a guest is a sound tree
- * that may be given.
+ * Fuzzing host device trees: whatever a board's tree says, each of its nodes is judged, and what
+ * becomes of it for a guest is a sound tree that may be given.
  */
 #include <libfdt.h>
 #include <stdint.h>
@@ -23,7 +23,8 @@ static void derive(const struct dt_host *h, uint32_t node)
 	struct err err = ERR_INIT;
 	size_t size;
 
-	if (dt_derive(&d, &made, &size, &err) == 0 && (fdt_check_full(made, size) != 0 || dt_text(made, &text, &err) < 0))
+	if (dt_derive(&d, &made, &size, &err) == 0 &&
+	    (fdt_check_full(made, size) != 0 || dt_text(made, &text, &err) < 0))
 		abort();
 }
 

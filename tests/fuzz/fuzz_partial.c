@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing partial device trees: what passes the check is copied into a tree that is sound, and becomes text.
+ * Fuzzing partial device trees: what passes the check is copied into a tree that is sound, and
+ * becomes text.
  */
 #include <libfdt.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing a domain's ring page. The input is a row of pieces: where in the page, how many bytes, the bytes; after each the daemon
- * takes its turns. So indices, messages and the reconnection word change in every order, as a hostile guest would have it.
+ * Fuzzing a domain's ring page. The input is a row of pieces: where in the page, how many bytes,
+ * the bytes; after each the daemon takes its turns. So indices, messages and the reconnection word
+ * change in every order, as a hostile guest would have it.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing the specifications of devices, every grammar through the one table of classes: the first byte says which, the rest is what
- * stands in guest.cfg or behind xl NAME-attach. What is taken must survive the way to JSON and back unchanged, and its nodes must
- * be writable; what is refused must say why.
+ * Fuzzing the specifications of devices, every grammar through the one table of classes: the first
+ * byte says which, the rest is what stands in guest.cfg or behind xl NAME-attach. What is taken
+ * must survive the way to JSON and back unchanged, and its nodes must be writable; what is refused
+ * must say why.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static void there_and_back(const struct vmm_device *dev)
 	struct err err = ERR_INIT;
 	struct json *j = NULL;
 
-	if (json_parse(once, strlen(once), &j, &err) < 0 || device_from_json(dev->class, j, &again, &err) < 0)
+	if (json_parse(once, strlen(once), &j, &err) < 0 ||
+	    device_from_json(dev->class, j, &again, &err) < 0)
 		abort();
 	json_free(j);
 	twice = json_of(again);
@@ -50,7 +52,8 @@ static void write_nodes(struct vmm_device *dev)
 	if (dev->class->nodes != NULL)
 		dev->class->nodes(dev, 1, &nodes);
 	for (size_t i = 0; i < nodes.nr; i++)
-		if (nodes.v[i].key[0] == '\0' || strlen(nodes.v[i].key) + strlen(nodes.v[i].value) > 4000)
+		if (nodes.v[i].key[0] == '\0' ||
+		    strlen(nodes.v[i].key) + strlen(nodes.v[i].value) > 4000)
 			abort();
 	if (dev->class->script != NULL)
 		free(dev->class->script(dev));

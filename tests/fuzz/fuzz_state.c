@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing what a daemon takes up from a file: the documented stream and the journal's own records, behind a header that is right. A file may
- * be refused, not more.
+ * Fuzzing what a daemon takes up from a file: the documented stream and the journal's own records,
+ * behind a header that is right. A file may be refused, not more.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* --- a machine on which nobody is connected -------------------------------------------------------- */
+/* --- a machine on which nobody is connected --------------------------------------------------- */
 
 static void nothing(struct conn_ring *r)
 {
@@ -38,7 +38,8 @@ struct conn_ring *guests_restore(struct guests *g, struct domain *d, uint32_t id
 	return r;
 }
 
-int guests_revive(struct guests *g, struct domain *d, uint32_t port, const uint8_t *handle, struct err *err)
+int guests_revive(struct guests *g, struct domain *d, uint32_t port, const uint8_t *handle,
+		  struct err *err)
 {
 	(void)g, (void)port, (void)handle;
 	return d->domid % 2 ? err_set(err, ESRCH, "domain %u: gone", d->domid) : 0;
@@ -49,7 +50,7 @@ void guests_scan(struct guests *g)
 	(void)g;
 }
 
-/* --- what is fuzzed -------------------------------------------------------------------------------- */
+/* --- what is fuzzed --------------------------------------------------------------------------- */
 
 struct bytes {
 	char *data;
@@ -96,7 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	log_set_level(LOG_LEVEL_ERROR);
 	memcpy(exact, file.data, file.len);
-	if (journal_load(world, size % 2 ? (struct guests *)&world : NULL, exact, file.len, &err) == 1 &&
+	if (journal_load(world, size % 2 ? (struct guests *)&world : NULL, exact, file.len, &err) ==
+		    1 &&
 	    !world_audit(world, &err)) {
 		fprintf(stderr, "loaded, but not sound: %s\n", err.msg);
 		abort();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Fuzzing what clients send: two guests and a local client talk to one store. The input is a row of pieces: who speaks, how many bytes, the
- * bytes. Whatever they say, the daemon lives and its accounts add up.
+ * Fuzzing what clients send: two guests and a local client talk to one store. The input is a row of
+ * pieces: who speaks, how many bytes, the bytes. Whatever they say, the daemon lives and its
+ * accounts add up.
  */
 #include <stdint.h>
 #include <stdlib.h>

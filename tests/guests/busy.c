@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Wants all the processor time there is from its first moment on: what it gets is what a scheduler gives it.
+ * Wants all the processor time there is from its first moment on: what it gets is what a scheduler
+ * gives it.
  */
 #include "guest.h"
 

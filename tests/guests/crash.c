@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Crashes, as a guest's kernel does that tells Xen so; or ends for the reason that its command line names. What it leaves in memory is
- * there to be found in a core dump.
+ * Crashes, as a guest's kernel does that tells Xen so; or ends for the reason that its command line
+ * names. What it leaves in memory is there to be found in a core dump.
  */
 #include "guest.h"
 

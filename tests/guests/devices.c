@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Drives a PL031 clock and a PL061 GPIO controller that were passed through, where the device tree says they are, without a kernel: reads
- * the time, sets it, and finds it set; turns pins into outputs and reads them back.
+ * Drives a PL031 clock and a PL061 GPIO controller that were passed through, where the device tree
+ * says they are, without a kernel: reads the time, sets it, and finds it set; turns pins into
+ * outputs and reads them back.
  */
 #include "guest.h"
 
@@ -42,7 +43,8 @@ static int equal(const uint8_t *s, const char *t)
 	return *s == (uint8_t)*t;
 }
 
-/* Where the first node whose name begins so has its registers (two cells of address); 0: there is none. */
+/* Where the first node whose name begins so has its registers (two cells of address); 0: there is
+ * none. */
 static uint64_t find(const uint8_t *dtb, const char *name)
 {
 	const uint8_t *at = dtb + be32(dtb + 8), *strings = dtb + be32(dtb + 12);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Prints two megabytes as fast as its console takes them and sleeps: the same flood for whichever daemon reads it.
+ * Prints two megabytes as fast as its console takes them and sleeps: the same flood for whichever
+ * daemon reads it.
  */
 #include "guest.h"
 

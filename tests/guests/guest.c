@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The console of the bare-metal guests: Xen's PV console ring (public/io/console.h) in its magic page, and the emulated UART.
- * No interrupts: what is waited for is polled.
+ * The console of the bare-metal guests: Xen's PV console ring (public/io/console.h) in its magic
+ * page, and the emulated UART. No interrupts: what is waited for is polled.
  */
 #include "guest.h"
 
@@ -127,8 +127,8 @@ int console_open(void)
 }
 
 #ifdef __aarch64__
-/* The virtual timer's interrupt (PPI 11) through a GICv3 where Xen shows it to guests (public/arch-arm.h). Interrupts stay masked: it
- * only ends the wait, and is taken by hand. */
+/* The virtual timer's interrupt (PPI 11) through a GICv3 where Xen shows it to guests
+ * (public/arch-arm.h). Interrupts stay masked: it only ends the wait, and is taken by hand. */
 #define GICD_CTLR (*(volatile uint32_t *)0x03001000)
 #define GICR_ISENABLER0 (*(volatile uint32_t *)0x03030100)
 #define TIMER_IRQ 27
@@ -152,7 +152,9 @@ void nap(void)
 	is_open = 1;
 	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(v));
 	v >>= 6;
-	__asm__ volatile("msr cntv_tval_el0, %0\n\tmsr cntv_ctl_el0, %1\n\tisb\n\twfi" :: "r"(v), "r"(1ul) : "memory");
+	__asm__ volatile("msr cntv_tval_el0, %0\n\tmsr cntv_ctl_el0, %1\n\tisb\n\twfi" ::"r"(v),
+			 "r"(1ul)
+			 : "memory");
 	__asm__ volatile("mrs %0, s3_0_c12_c12_0" : "=r"(v));	/* ICC_IAR1_EL1 */
 	__asm__ volatile("msr cntv_ctl_el0, xzr\n\tisb");
 	if ((v & 0xffffff) < 1020)

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * What the bare-metal guests stand on: hypercalls and a console. Each guest is one file with guest_main; it ends the domain when
- * that returns.
+ * What the bare-metal guests stand on: hypercalls and a console. Each guest is one file with
+ * guest_main; it ends the domain when that returns.
  */
 
 /* Xen's hypercall numbers, include/public/xen.h. */
@@ -24,7 +24,8 @@ uint32_t be32(const void *p);
 /* Is the word anywhere in the device tree, the command line among it? */
 int dtb_says(const uint8_t *dtb, const char *word);
 
-/* The PV console, if it is there by now; done before guest_main, and again by guests that get it late. Returns 1 if so. */
+/* The PV console, if it is there by now; done before guest_main, and again by guests that get it
+ * late. Returns 1 if so. */
 int console_open(void);
 /* Some 15 ms without a processor, where there is a GICv3; else a turn for others. */
 void nap(void);

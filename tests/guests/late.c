@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A guest that was there before any toolstack, as dom0less guests are: it waits until it is given a console and a store ring, asks at
- * once without a look at whether anybody listens yet, and then does what control/shutdown says. data/crash makes it crash. Before that
- * it meets the guest that Xen connected it with, if any.
+ * A guest that was there before any toolstack, as dom0less guests are: it waits until it is given a
+ * console and a store ring, asks at once without a look at whether anybody listens yet, and then
+ * does what control/shutdown says. data/crash makes it crash. Before that it meets the guest that
+ * Xen connected it with, if any.
  */
 #include "store.h"
 
@@ -22,7 +23,8 @@ static void end(uint32_t reason)
 
 static int reads(const char *path, const char *value)
 {
-	return store_call(STORE_READ, 0, path, "", 0) == STORE_READ && (value ? text_equal(store_body, value) : store_body[0]);
+	return store_call(STORE_READ, 0, path, "", 0) == STORE_READ &&
+	       (value ? text_equal(store_body, value) : store_body[0]);
 }
 
 static void say(const char *path, const char *value)
@@ -41,14 +43,16 @@ struct port_status {
 	uint32_t remote_port;
 };
 
-/* Two guests with a static event channel (ports 10 and 11) and static shared memory: each leaves a word and waits for the other's. */
+/* Two guests with a static event channel (ports 10 and 11) and static shared memory: each leaves a
+ * word and waits for the other's. */
 static void meet(void)
 {
 	for (uint32_t port = 10; port <= 11; port++) {
 		struct port_status s = { DOMID_SELF, 0, port, 0, 0, 0, 0, 0 };
 		uint32_t side = port - 10;
 
-		if (hypercall(HYPERVISOR_EVENT_CHANNEL_OP, EVTCHNOP_STATUS, &s) != 0 || s.status != EVTCHNSTAT_INTERDOMAIN)
+		if (hypercall(HYPERVISOR_EVENT_CHANNEL_OP, EVTCHNOP_STATUS, &s) != 0 ||
+		    s.status != EVTCHNSTAT_INTERDOMAIN)
 			continue;
 		print("late: port ");
 		print_number(port, 10);

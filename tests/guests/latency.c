@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Measures how late the timer's interrupt reaches a bare-metal guest, the vcpu asleep until then: from the count the timer was set to up to
- * the first instruction of the handler. "xl message NAME latency N" has it take N samples and answers in nanoseconds; WARM_MAX
- * leaves out the first tenth. 64 bits and a GICv3 only.
+ * Measures how late the timer's interrupt reaches a bare-metal guest, the vcpu asleep until then:
+ * from the count the timer was set to up to the first instruction of the handler. "xl message NAME
+ * latency N" has it take N samples and answers in nanoseconds; WARM_MAX leaves out the first tenth.
+ * 64 bits and a GICv3 only.
  */
 #include "message.h"
 
@@ -67,7 +68,8 @@ static uint64_t sample(uint64_t period)
 	WRITE("cntv_cval_el0", due);
 	WRITE("cntv_ctl_el0", 1);
 	while (!arrived)
-		/* Masked between the look and the sleep: an interrupt in between still ends the sleep. */
+		/* Masked between the look and the sleep: an interrupt in between still ends the
+		 * sleep. */
 		__asm__ volatile("wfi\n\tmsr daifclr, #2\n\tisb\n\tmsr daifset, #2" : : : "memory");
 	return arrived - due;
 }

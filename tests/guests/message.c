@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Answers what domain 0 asks with "xl message": ping, echo TEXT, count, stop; "lie" gets an answer of an impossible length, "silence" none
- * at all. Shares one page and one event channel with it, as an RTOS beside a Linux domain 0 does.
+ * Answers what domain 0 asks with "xl message": ping, echo TEXT, count, stop; "lie" gets an answer
+ * of an impossible length, "silence" none at all. Shares one page and one event channel with it, as
+ * an RTOS beside a Linux domain 0 does.
  */
 #include "message.h"
 

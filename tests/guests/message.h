@@ -7,8 +7,9 @@
 #include "store.h"
 
 /*
- * The guest's side of "xl message", as man/xl.1 describes it: a page of its own that it grants to domain 0, an event channel for it,
- * both told in the store. Between requests the vcpu is blocked in Xen. Everything static, for the one file that includes it.
+ * The guest's side of "xl message", as man/xl.1 describes it: a page of its own that it grants to
+ * domain 0, an event channel for it, both told in the store. Between requests the vcpu is blocked
+ * in Xen. Everything static, for the one file that includes it.
  */
 
 #define HYPERVISOR_MEMORY_OP 12
@@ -55,7 +56,8 @@ static long map_frame(uint32_t space, uint32_t frame)
 
 static void grant_message(void)
 {
-	volatile struct grant_entry *table = (volatile struct grant_entry *)(uintptr_t)(GRANT_FRAME << 12);
+	volatile struct grant_entry *table =
+		(volatile struct grant_entry *)(uintptr_t)(GRANT_FRAME << 12);
 
 	table[GRANT_REF].domid = 0;
 	table[GRANT_REF].frame = (uint32_t)((uintptr_t)&message >> 12);
@@ -70,7 +72,8 @@ static uint32_t alloc_port(void)
 		uint32_t port;
 	} arg = { DOMID_SELF, 0, 0 };
 
-	return hypercall(HYPERVISOR_EVENT_CHANNEL_OP, EVTCHNOP_ALLOC_UNBOUND, &arg) == 0 ? arg.port : 0;
+	return hypercall(HYPERVISOR_EVENT_CHANNEL_OP, EVTCHNOP_ALLOC_UNBOUND, &arg) == 0 ? arg.port
+											 : 0;
 }
 
 static void write_node(const char *path, uint32_t value)
@@ -84,7 +87,8 @@ static void write_node(const char *path, uint32_t value)
 /* 0: nothing of it works, and the console says which step. */
 static int message_open(void)
 {
-	if (map_frame(MAP_SHARED_INFO, SHARED_FRAME) != 0 || map_frame(MAP_GRANT_TABLE, GRANT_FRAME) != 0) {
+	if (map_frame(MAP_SHARED_INFO, SHARED_FRAME) != 0 ||
+	    map_frame(MAP_GRANT_TABLE, GRANT_FRAME) != 0) {
 		print("message: no frames\n");
 		return 0;
 	}
@@ -106,7 +110,8 @@ static void clear_pending(void)
 {
 	volatile uint64_t *pending = (volatile uint64_t *)(uintptr_t)((SHARED_FRAME << 12) + 48);
 
-	__atomic_fetch_and(&pending[message_port / 64], ~(1ull << message_port % 64), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&pending[message_port / 64], ~(1ull << message_port % 64),
+			   __ATOMIC_SEQ_CST);
 }
 
 static void wait_for_event(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Starts every vcpu that the device tree lists, by the number it has there, and waits until each has said who it is.
+ * Starts every vcpu that the device tree lists, by the number it has there, and waits until each
+ * has said who it is.
  */
 #include "guest.h"
 
@@ -29,7 +30,8 @@ static void read_tree(const uint8_t *dtb)
 	const uint8_t *at = dtb + be32(dtb + 8), *strings = dtb + be32(dtb + 12);
 	int is_cpu = 0;
 
-	for (uint32_t token = be32(at); token != FDT_END && nr_listed < MAX_VCPUS; token = be32(at)) {
+	for (uint32_t token = be32(at); token != FDT_END && nr_listed < MAX_VCPUS;
+	     token = be32(at)) {
 		at += 4;
 		if (token == FDT_BEGIN) {
 			is_cpu = starts(at, "cpu@");

@@ -6,8 +6,8 @@
 #include "guest.h"
 
 /*
- * The guest's side of the store, polled: public/io/xs_wire.h, docs/misc/xenstore-ring.txt. Everything static, for the one file that
- * includes it.
+ * The guest's side of the store, polled: public/io/xs_wire.h, docs/misc/xenstore-ring.txt.
+ * Everything static, for the one file that includes it.
  */
 
 #define PARAM_STORE_PFN 1
@@ -17,8 +17,17 @@
 #define SCHEDOP_YIELD 0
 #define RING 1024u
 
-enum { STORE_READ = 2, STORE_WATCH = 4, STORE_TXN_START = 6, STORE_TXN_END = 7, STORE_WRITE = 11, STORE_RM = 13,
-       STORE_EVENT = 15, STORE_ERROR = 16, STORE_RESET_WATCHES = 21 };
+enum {
+	STORE_READ = 2,
+	STORE_WATCH = 4,
+	STORE_TXN_START = 6,
+	STORE_TXN_END = 7,
+	STORE_WRITE = 11,
+	STORE_RM = 13,
+	STORE_EVENT = 15,
+	STORE_ERROR = 16,
+	STORE_RESET_WATCHES = 21
+};
 
 struct store_page {
 	char req[RING], rsp[RING];
@@ -124,8 +133,8 @@ static char *text_copy(char *to, const char *from, uint32_t len)
 }
 
 /* A message with a path, its NUL, and a tail, in one piece; nobody waits. */
-static void store_send(uint32_t type, uint32_t req_id, uint32_t tx, const char *path, const char *tail,
-		       uint32_t tail_len)
+static void store_send(uint32_t type, uint32_t req_id, uint32_t tx, const char *path,
+		       const char *tail, uint32_t tail_len)
 {
 	static char message[sizeof(struct store_header) + 4096];
 	struct store_header h = { type, req_id, tx, text_len(path) + 1 + tail_len };
@@ -136,7 +145,8 @@ static void store_send(uint32_t type, uint32_t req_id, uint32_t tx, const char *
 	store_put(message, (uint32_t)(end - message));
 }
 
-/* The next reply, in store_body with a NUL behind it. Events are counted on the way. Returns its type. */
+/* The next reply, in store_body with a NUL behind it. Events are counted on the way. Returns its
+ * type. */
 static uint32_t store_receive(uint32_t req_id)
 {
 	struct store_header h;
@@ -159,7 +169,8 @@ static uint32_t store_receive(uint32_t req_id)
 	}
 }
 
-static uint32_t store_call(uint32_t type, uint32_t tx, const char *path, const char *tail, uint32_t tail_len)
+static uint32_t store_call(uint32_t type, uint32_t tx, const char *path, const char *tail,
+			   uint32_t tail_len)
 {
 	static uint32_t req_id;
 

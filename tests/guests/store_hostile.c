@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A guest that means harm: impossible ring indices, lengths that lie, answers never read, a page scribbled over. After each it asks for
- * a fresh ring, as any guest may, and makes sure that it is served again. Says "hostile: N attacks" at its end, and what did not work
- * again.
+ * A guest that means harm: impossible ring indices, lengths that lie, answers never read, a page
+ * scribbled over. After each it asks for a fresh ring, as any guest may, and makes sure that it is
+ * served again. Says "hostile: N attacks" at its end, and what did not work again.
  */
 #include "store.h"
 
@@ -23,7 +23,8 @@ static void reconnect(const char *after)
 	while (store->connection != 0 && ++tries < 2000000)
 		store_wait();
 	attacks++;
-	if (store->connection == 0 && store_call(STORE_WRITE, 0, "data/alive", after, text_len(after)) == STORE_WRITE)
+	if (store->connection == 0 &&
+	    store_call(STORE_WRITE, 0, "data/alive", after, text_len(after)) == STORE_WRITE)
 		return;
 	failed++;
 	print("hostile: not served again after ");
@@ -33,7 +34,8 @@ static void reconnect(const char *after)
 
 static void indices(void)
 {
-	static const uint32_t values[] = { 1025, 4096, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffbff };
+	static const uint32_t values[] = { 1025,       4096,       0x7fffffff,
+					   0x80000000, 0xffffffff, 0xfffffbff };
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		store->req_prod = store->req_cons + values[i];
@@ -51,7 +53,8 @@ static void indices(void)
 
 static void lengths(void)
 {
-	static const uint32_t values[] = { 4097, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff };
+	static const uint32_t values[] = { 4097,       0x3fffffff, 0x40000000, 0x7fffffff,
+					   0x80000000, 0xfffffff0, 0xffffffff };
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct store_header h = { STORE_WRITE, 1, 0, values[i] };
@@ -108,7 +111,8 @@ static void unread(void)
 		struct store_header h = { STORE_READ, i, 0, 5 };
 		uint32_t tries = 0;
 
-		while (RING - (store->req_prod - store->req_cons) < sizeof(h) + 5 && ++tries < 20000)
+		while (RING - (store->req_prod - store->req_cons) < sizeof(h) + 5 &&
+		       ++tries < 20000)
 			store_wait();
 		if (RING - (store->req_prod - store->req_cons) < sizeof(h) + 5)
 			break;
@@ -116,7 +120,8 @@ static void unread(void)
 		store_put("data", 5);
 	}
 	reconnect("answers that were not read");
-	if (store_call(STORE_WRITE, 0, "data/w1", (const char *)value, sizeof(value)) != STORE_WRITE)
+	if (store_call(STORE_WRITE, 0, "data/w1", (const char *)value, sizeof(value)) !=
+	    STORE_WRITE)
 		failed++;
 }
 

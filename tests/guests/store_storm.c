@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Asks the store without a pause, and counts: each answer must belong to its request, a value read be the one just
- * written, each write cause exactly one event. Ends when its node data/stop appears; says "storm: N requests, 0 wrong" then.
+ * Asks the store without a pause, and counts: each answer must belong to its request, a value read
+ * be the one just written, each write cause exactly one event. Ends when its node data/stop
+ * appears; says "storm: N requests, 0 wrong" then.
  */
 #include "store.h"
 

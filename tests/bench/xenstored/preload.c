@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * For LD_PRELOAD: lets a stock C xenstored, or ours, serve its socket on a machine without Xen, so that it can be
- * measured. Every domain below DOMID_FIRST_RESERVED exists, ring pages are anonymous memory, the event channel is a
- * 4.20's functions at once.
+ * For LD_PRELOAD: lets a stock C xenstored, or ours, serve its socket on a machine without Xen, so
+ * that it can be measured. Every domain below DOMID_FIRST_RESERVED exists, ring pages are anonymous
+ * memory, the event channel is a 4.20's functions at once.
  */
 #include <dlfcn.h>
 #include <errno.h>

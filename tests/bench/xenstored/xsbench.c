@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Measures a running store daemon over its socket: one scenario a call, "SCENARIO METRIC VALUE" lines on standard output. Speaks the wire
- * itself, one send and one receive a message, so that what is measured is the daemon. Also the floor to compare with: a
- * server that answers every request with canned bytes of the right size.
+ * Measures a running store daemon over its socket: one scenario a call, "SCENARIO METRIC VALUE"
+ * lines on standard output. Speaks the wire itself, one send and one receive a message, so that
+ * what is measured is the daemon. Also the floor to compare with: a server that answers every
+ * request with canned bytes of the right size.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -101,7 +102,7 @@ static void result(const char *metric, double value)
 	printf("%s %s %.3f\n", scenario, metric, value);
 }
 
-/* --- the wire ------------------------------------------------------------------------------------- */
+/* --- the wire --------------------------------------------------------------------------------- */
 
 static struct client *client_new(void)
 {
@@ -244,7 +245,7 @@ static bool commit(struct client *c)
 	return h.type != ERROR;
 }
 
-/* --- samples -------------------------------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------------------------- */
 
 static uint32_t *samples;
 static size_t nr_samples, max_samples;
@@ -279,7 +280,7 @@ static void report(uint64_t elapsed, uint64_t cpu)
 	nr_samples = 0;
 }
 
-/* --- single requests ------------------------------------------------------------------------------ */
+/* --- single requests -------------------------------------------------------------------------- */
 
 static void repeat(struct client *c, uint32_t type, const void *data, size_t len)
 {
@@ -375,7 +376,7 @@ static void run_pipelined_write(void)
 	pipelined(WRITE, buf, len, 64);
 }
 
-/* --- several clients, each with one request under way --------------------------------------------- */
+/* --- several clients, each with one request under way ----------------------------------------- */
 
 static uint32_t rng = 12345;
 
@@ -488,7 +489,8 @@ static void step_txn(struct client *c, const struct header *h, const char *data)
 		if (c->step == 1)
 			c->tx = (uint32_t)strtoul(data, NULL, 10);
 		if (c->step <= 10)
-			queue(c, READ, buf, (size_t)snprintf(buf, BUF, "/txn/%d/%u", c->fd, c->step) + 1);
+			queue(c, READ, buf,
+			      (size_t)snprintf(buf, BUF, "/txn/%d/%u", c->fd, c->step) + 1);
 		else
 			queue(c, WRITE, buf, pair(buf, "0123456789", "/txn/%d/%u", c->fd, c->step));
 	} else {
@@ -611,7 +613,7 @@ static void run_txn2000(void)
 	result("us_a_write", samples[nr_samples / 2] / 1e3);
 }
 
-/* --- large directories and trees ------------------------------------------------------------------ */
+/* --- large directories and trees -------------------------------------------------------------- */
 
 static void make_directory(struct client *c, const char *top, const char *format)
 {
@@ -711,7 +713,7 @@ static void run_memory(void)
 	result("bytes_a_node", (double)(server_rss_kb() - before) * 1024 / 100000);
 }
 
-/* --- watches -------------------------------------------------------------------------------------- */
+/* --- watches ---------------------------------------------------------------------------------- */
 
 static struct client *watcher_new(unsigned id, unsigned nr_watches)
 {
@@ -815,21 +817,23 @@ static void run_idle1000(void)
 	watches(1000, 0, false);
 }
 
-/* --- a domain's start ----------------------------------------------------------------------------- */
+/* --- a domain's start ------------------------------------------------------------------------- */
 
-/* What a toolstack asks for a domain with a disk and a net device: 121 requests in a transaction (folders of the guest, of the
- * backends and of the toolstack, each with its permissions before it is filled), 5 watches, 6 writes of the handshake. */
+/* What a toolstack asks for a domain with a disk and a net device: 121 requests in a transaction
+ * (folders of the guest, of the backends and of the toolstack, each with its permissions before it
+ * is filled), 5 watches, 6 writes of the handshake. */
 static void domain_start(struct client *c, unsigned d)
 {
-	static const char *const tops[] = { "/local/domain/%u/d%u", "/local/domain/0/backend/%u/d%u",
-					    "/libxl/%u/d%u" };
+	static const char *const tops[] = { "/local/domain/%u/d%u",
+					    "/local/domain/0/backend/%u/d%u", "/libxl/%u/d%u" };
 	char buf[BUF], top[64], perms[32];
 
 	begin(c);
 	for (unsigned i = 0; i < 15; i++) {
 		int n = snprintf(perms, sizeof(perms), i % 3 == 0 ? "n%u" : "n0", d) + 1;
 
-		n += snprintf(perms + n, sizeof(perms) - (size_t)n, i % 3 == 0 ? "r0" : "r%u", d) + 1;
+		n += snprintf(perms + n, sizeof(perms) - (size_t)n, i % 3 == 0 ? "r0" : "r%u", d) +
+		     1;
 		snprintf(top, sizeof(top), tops[i % 3], d, i);
 		must(c, MKDIR, top, strlen(top) + 1);
 		size_t len = pair(buf, "", "%s", top);
@@ -849,12 +853,14 @@ static void domain_start(struct client *c, unsigned d)
 	if (!commit(c))
 		die("commit failed");
 	for (unsigned i = 0; i < 5; i++)
-		must(c, WATCH, buf, pair(buf, "token", "/local/domain/0/backend/%u/d%u/state", d, i) + 1);
+		must(c, WATCH, buf,
+		     pair(buf, "token", "/local/domain/0/backend/%u/d%u/state", d, i) + 1);
 	for (unsigned i = 0; i < 6; i++)
 		must(c, WRITE, buf, pair(buf, "4", "/local/domain/%u/d%u/state", d, i / 2 * 3));
 }
 
-/* `one`: a single toolstack process does it all; else each domain has one of its own that stays, as xl's do. */
+/* `one`: a single toolstack process does it all; else each domain has one of its own that stays, as
+ * xl's do. */
 static void domains(bool one)
 {
 	static const unsigned marks[] = { 1, 100, 250, 500, 1000 };
@@ -902,7 +908,8 @@ static void run_domains_one(void)
 	domains(true);
 }
 
-/* Fill for a restart, and how long until the daemon answers again (the driver restarts it between the two). */
+/* Fill for a restart, and how long until the daemon answers again (the driver restarts it between
+ * the two). */
 static void run_fill(void)
 {
 	fill_tree(client_new(), "/m", 100000);
@@ -913,7 +920,7 @@ static void run_answer(void)
 	must(client_new(), READ, "/m/999/99", 10);
 }
 
-/* --- the floor ------------------------------------------------------------------------------------ */
+/* --- the floor -------------------------------------------------------------------------------- */
 
 static size_t canned(const struct header *h, char *out)
 {
@@ -1031,8 +1038,9 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "floor") == 0)
 		floor_main(argv[2]);
 	if (argc < 4) {
-		fprintf(stderr, "usage: xsbench SCENARIO SOCKET PID [MS]\n       xsbench floor SOCKET\n"
-				"scenarios:");
+		fprintf(stderr,
+			"usage: xsbench SCENARIO SOCKET PID [MS]\n       xsbench floor SOCKET\n"
+			"scenarios:");
 		for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 			fprintf(stderr, " %s", scenarios[i].name);
 		fputc('\n', stderr);
