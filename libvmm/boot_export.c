@@ -360,7 +360,7 @@ static void script_text(struct export *x, struct boot_emit *e)
 			    "at ${fdt_addr_r} and before booti;\n"
 			    "# the files lie on ${devtype} ${devnum}:${distro_bootpart}.\n"
 			    "fdt addr ${fdt_addr_r}\n");
-	strbuf_printf(&e->out, "fdt resize 0x%zx\n", num_align_up(room_for(x), PAGE));
+	strbuf_printf(&e->out, "fdt resize 0x%" PRIx64 "\n", num_align_up(room_for(x), PAGE));
 	for (size_t i = 0; i < x->req->nr_guests; i++)
 		for (unsigned k = 0; k < x->guests[i].nr_modules; k++)
 			strbuf_printf(&e->out,
