@@ -179,3 +179,16 @@ int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err)
 	*blob = steal(dt->buf);
 	return 0;
 }
+
+/* Names of nodes were whole paths before version 16; fdt_check_full of libfdt 1.6 follows a null
+ * pointer where one has no '/'. */
+#define DT_FIRST_VERSION 16
+
+int dt_check(const void *blob, size_t size)
+{
+	if (size < sizeof(struct fdt_header))
+		return -FDT_ERR_TRUNCATED;
+	if (fdt_magic(blob) == FDT_MAGIC && fdt_version(blob) < DT_FIRST_VERSION)
+		return -FDT_ERR_BADVERSION;
+	return fdt_check_full(blob, size);
+}

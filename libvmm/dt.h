@@ -29,4 +29,7 @@ void dt_fail(struct dt *dt, int code, const char *fmt, ...) printf_like(3, 4);
 /* The blob, packed, yours to free; the writer is empty afterwards. */
 int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err) must_check;
 
+/* Whether libfdt can walk the blob without harm: 0 or one of its errors (-FDT_ERR_*). */
+int dt_check(const void *blob, size_t size) must_check;
+
 #endif

@@ -3,6 +3,7 @@
  * Reading the guests of a device tree. It does not know which of them run: boot_guests.c puts the
  * two together.
  */
+#include "libvmm/dt.h"
 #include "libvmm/dt_boot.h"
 
 #include <errno.h>
@@ -100,7 +101,7 @@ static void read_node(const void *fdt, int node, struct boot_node *out)
 
 int dt_boot_check(const void *fdt, size_t size, struct err *err)
 {
-	int r = fdt_check_full(fdt, size);
+	int r = dt_check(fdt, size);
 
 	return r < 0 ? err_set(err, EINVAL, "not a sound device tree: %s", fdt_strerror(r)) : 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/mem.h"
+#include "libvmm/dt.h"
 #include "libvmm/dt_dir.h"
 #include "libvmm/dt_host.h"
 
@@ -196,7 +197,7 @@ static int index_nodes(struct dt_host *h, struct err *err)
 int dt_host_open(void *blob, size_t size, const char *what, struct dt_host **out, struct err *err)
 {
 	autohost struct dt_host *h = xcalloc(1, sizeof(*h));
-	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size);
+	int r = dt_check(blob, size);
 
 	h->blob = blob;
 	h->what = xstrdup(what);

@@ -3,6 +3,7 @@
  * Tells an overlay from other device trees, so that a wrong file is named before Xen sees it. What
  * it changes is Xen's to judge.
  */
+#include "libvmm/dt.h"
 #include "libvmm/dt_overlay.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static bool has_target(const void *blob, int fragment)
 
 int dt_overlay_check(const void *blob, size_t size, const char *what, struct err *err)
 {
-	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size),
+	int r = dt_check(blob, size),
 	    fragment, nr = 0;
 
 	if (r < 0)

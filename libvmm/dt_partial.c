@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "libvmm/dt.h"
 #include "libvmm/dt_partial.h"
 #include "libvmm/layout.h"
 
@@ -225,7 +226,7 @@ static int check_aliases(const struct checked *c, struct err *err)
 int dt_partial_check(const void *blob, size_t size, const char *what, struct err *err)
 {
 	const struct checked c = { blob, what };
-	int r = size < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(blob, size);
+	int r = dt_check(blob, size);
 
 	if (r < 0)
 		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
