@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --timeout 400 --xen-args xsm=dummy
+# testbed-long: --timeout 400 --xen-args xsm=dummy
 # testbed-long: --timeout 400 --xen 4.20 --xen-args xsm=dummy
 # shellcheck shell=sh
 #
