@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --timeout 400
+# testbed: --xen 4.20 --timeout 400
 # testbed-long: --timeout 900 --put tests/testbed/README.md:/etc/testbed/long
-# testbed-long: --timeout 900 --xen 4.20
+# testbed-long: --timeout 400
 # shellcheck shell=sh
 #
 # Disks and network interfaces of real guests: Linux's own backends and frontends are the judges. Attached and detached while the guest
