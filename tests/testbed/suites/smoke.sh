@@ -10,7 +10,7 @@
 . /etc/testbed/suite.sh
 
 for daemon in xenstored xenconsoled; do
-	[ "$(readlink "/proc/$(cat /run/$daemon.pid)/exe")" = "/usr/local/sbin/$daemon" ] ||
+	[ "$(readlink "/proc/$(cat /run/xen/$daemon.pid)/exe")" = "/usr/local/sbin/$daemon" ] ||
 		fail "$daemon is not ours"
 done
 [ "$(xenstore-read /local/domain/0/name)" = Domain-0 ] || fail 'the store does not know dom0'
