@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed-long: --cpus 4 --stock --daemons stock
+# testbed: --cpus 4 --stock --daemons stock
 # testbed-long: --xen 4.20 --cpus 4 --stock --daemons stock
 # shellcheck shell=sh
 # shellcheck disable=SC2317 # await calls them
