@@ -6,6 +6,11 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
+# What dom0's kernel writes of a device's errors is the kernel's.
+nodes_left() {
+	xenstore-ls -f | grep -v '^/local/domain/0/error' | grep -E '/(vbd|vif)/[0-9]+|^/libxl/[1-9]'
+}
+
 # refuse WORDS SETTING...: create fails, says so in one line, and leaves nothing
 refuse() {
 	words=$1
@@ -26,7 +31,7 @@ refuse() {
 	grep -q Success /tmp/err && fail "$*: Success"
 	xl list bad >/dev/null 2>&1 && fail "$*: the domain is there" && xl destroy bad
 	[ -z "$(losetup -a)" ] || fail "$*: loop devices left: $(losetup -a)"
-	xenstore-ls -f | grep -E '/(vbd|vif)/[0-9]+|^/libxl/[1-9]' && fail "$*: nodes left"
+	nodes_left && fail "$*: nodes left"
 	pgrep -f /tmp/scripts/ >/dev/null 2>&1 && fail "$*: a script is left running"
 	# shellcheck disable=SC2010
 	ls /var/lib/xen/ | grep 'userdata-.*\.[1-9]' && fail "$*: files left"
@@ -92,7 +97,6 @@ xl network-list liar || fail "list of a liar's interfaces"
 xl network-detach -f liar 0 || fail "detach from a liar"
 xl destroy liar || fail "destroy liar"
 [ -z "$(losetup -a)" ] || fail "loop devices left of the liar: $(losetup -a)"
-# What dom0's kernel writes of a device's errors is the kernel's.
-xenstore-ls -f | grep -v '^/local/domain/0/error' | grep -E '/(vbd|vif)/[0-9]+|^/libxl/[1-9]' && fail "nodes left of the liar"
+nodes_left && fail "nodes left of the liar"
 
 exit $failed
