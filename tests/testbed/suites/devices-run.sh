@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed: --xen 4.20 --timeout 400
+# testbed-long: --xen 4.20 --timeout 400
 # testbed-long: --timeout 900 --put tests/testbed/README.md:/etc/testbed/long
 # testbed-long: --timeout 400
 # shellcheck shell=sh
