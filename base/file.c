@@ -177,8 +177,13 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
-/* Locks are those of an open file description: they survive fork, end with the last descriptor, and
- * still exclude the process-owned locks that other toolstacks take on the same files. */
+const char *file_own_dir(const char *usual)
+{
+	const char *dir = getenv("LIBVMM_STATE_DIR");
+
+	return dir && *dir ? dir : usual;
+}
+
 int file_mkdirs_of(const char *file, mode_t mode, struct err *err)
 {
 	autofree char *dir = xstrdup(file);
@@ -190,6 +195,8 @@ int file_mkdirs_of(const char *file, mode_t mode, struct err *err)
 	return file_mkdirs(dir, mode, err);
 }
 
+/* Locks are those of an open file description: they survive fork, end with the last descriptor, and
+ * still exclude the process-owned locks that other toolstacks take on the same files. */
 static int lock_try(int fd, int cmd)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -23,6 +23,9 @@ int file_write_all(int fd, const void *data, size_t len, struct err *err) must_c
 int file_pread_all(int fd, void *data, size_t len, uint64_t offset, const char *path,
 		   struct err *err) must_check;
 
+/* $LIBVMM_STATE_DIR (tests, installations beside another) where it is set, else `usual`. */
+const char *file_own_dir(const char *usual);
+
 /* mkdir -p. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err) must_check;
 /* The same of the folder that the file is, or is to be, in. */

@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-
 #define RING_CONNECTION 2068u		/* in the store ring's page; public/io/xs_wire.h */
 #define RING_RECONNECT 1u
 /* Grant references that guests of either toolstack keep for these; public/grant_table.h,

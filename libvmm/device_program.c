@@ -5,10 +5,8 @@
  * there is its own matter.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,6 +18,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "libvmm/device.h"
+#include "libvmm/spawn.h"
 
 #define START_TIMEOUT_MS 10000
 
@@ -54,26 +53,11 @@ static bool is_alive(const char *pid_text)
 	       pid > 1 && kill((pid_t)pid, 0) == 0;
 }
 
-/* In a session of its own, silent, with none of our signals blocked. */
 static int start(const char *path, pid_t *pid, struct err *err)
 {
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int ret;
+	int ret = spawn(path, argv, environ, SPAWN_DAEMON, pid);
 
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&fa, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attr, &none);
-	ret = posix_spawn(pid, path, &fa, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&fa);
 	return ret != 0 ? err_set(err, ret, "%s: %s", path, strerror(ret)) : 0;
 }
 

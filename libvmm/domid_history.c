@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/mem.h"
@@ -25,17 +24,12 @@ struct domid_history {
 
 static char *history_path(const char *suffix)
 {
-	const char *dir = getenv("LIBVMM_STATE_DIR");
-
-	return str_printf("%s/domid-history%s", dir && *dir ? dir : XEN_RUN_DIR, suffix);
+	return str_printf("%s/domid-history%s", file_own_dir(XEN_RUN_DIR), suffix);
 }
 
 static uint64_t now_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec;
+	return time_ms() / 1000;
 }
 
 /* A line that makes no sense is skipped; so is one from the future, which is from before a

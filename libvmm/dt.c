@@ -192,3 +192,12 @@ int dt_check(const void *blob, size_t size)
 		return -FDT_ERR_BADVERSION;
 	return fdt_check_full(blob, size);
 }
+
+int dt_check_blob(const void *blob, size_t size, const char *what, struct err *err)
+{
+	int r = dt_check(blob, size);
+
+	return r < 0 ? err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
+			       fdt_strerror(r)) :
+		       0;
+}

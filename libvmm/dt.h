@@ -31,5 +31,7 @@ int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err) must_ch
 
 /* Whether libfdt can walk the blob without harm: 0 or one of its errors (-FDT_ERR_*). */
 int dt_check(const void *blob, size_t size) must_check;
+/* The same, told: EINVAL, "WHAT: not a sound device tree blob: why". */
+int dt_check_blob(const void *blob, size_t size, const char *what, struct err *err) must_check;
 
 #endif

@@ -136,15 +136,23 @@ static void read_table(const void *fdt, int chosen, struct boot_node **out, size
 	*nr = n;
 }
 
+/* *chosen is negative in a tree that has no /chosen, and so neither guests nor pools. */
+static int find_chosen(const void *fdt, size_t size, int *chosen, struct err *err)
+{
+	if (dt_boot_check(fdt, size, err) < 0)
+		return -1;
+	*chosen = fdt_path_offset(fdt, "/chosen");
+	return 0;
+}
+
 int dt_boot_nodes(const void *fdt, size_t size, struct boot_node **out, size_t *nr, struct err *err)
 {
 	int chosen, node;
 
 	*out = NULL;
 	*nr = 0;
-	if (dt_boot_check(fdt, size, err) < 0)
+	if (find_chosen(fdt, size, &chosen, err) < 0)
 		return -1;
-	chosen = fdt_path_offset(fdt, "/chosen");
 	if (chosen < 0)
 		return 0;
 	fdt_for_each_subnode(node, fdt, chosen) {
@@ -175,9 +183,8 @@ int dt_boot_pools(const void *fdt, size_t size, struct boot_pool_node **out, siz
 
 	*out = NULL;
 	*nr = 0;
-	if (dt_boot_check(fdt, size, err) < 0)
+	if (find_chosen(fdt, size, &chosen, err) < 0)
 		return -1;
-	chosen = fdt_path_offset(fdt, "/chosen");
 	if (chosen < 0)
 		return 0;
 	fdt_for_each_subnode(node, fdt, chosen) {

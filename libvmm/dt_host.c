@@ -197,13 +197,11 @@ static int index_nodes(struct dt_host *h, struct err *err)
 int dt_host_open(void *blob, size_t size, const char *what, struct dt_host **out, struct err *err)
 {
 	autohost struct dt_host *h = xcalloc(1, sizeof(*h));
-	int r = dt_check(blob, size);
 
 	h->blob = blob;
 	h->what = xstrdup(what);
-	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
-			       fdt_strerror(r));
+	if (dt_check_blob(blob, size, what, err) < 0)
+		return -1;
 	if (index_nodes(h, err) < 0)
 		return -1;
 	*out = steal(h);

@@ -18,12 +18,10 @@ static bool has_target(const void *blob, int fragment)
 
 int dt_overlay_check(const void *blob, size_t size, const char *what, struct err *err)
 {
-	int r = dt_check(blob, size),
-	    fragment, nr = 0;
+	int fragment, nr = 0;
 
-	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
-			       fdt_strerror(r));
+	if (dt_check_blob(blob, size, what, err) < 0)
+		return -1;
 	fdt_for_each_subnode(fragment, blob, 0) {
 		if (fdt_subnode_offset(blob, fragment, "__overlay__") < 0)
 			continue;

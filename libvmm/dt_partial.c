@@ -226,11 +226,9 @@ static int check_aliases(const struct checked *c, struct err *err)
 int dt_partial_check(const void *blob, size_t size, const char *what, struct err *err)
 {
 	const struct checked c = { blob, what };
-	int r = dt_check(blob, size);
 
-	if (r < 0)
-		return err_set(err, EINVAL, "%s: not a sound device tree blob: %s", what,
-			       fdt_strerror(r));
+	if (dt_check_blob(blob, size, what, err) < 0)
+		return -1;
 	if (fdt_path_offset(blob, "/passthrough") < 0)
 		return err_set(
 			err, ENOENT,

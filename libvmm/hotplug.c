@@ -14,7 +14,6 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "libvmm/spawn.h"
 
 #define LOOP_RETRIES 32		/* somebody else may take the free loop device first */
 
@@ -51,29 +51,6 @@ static bool is_overridden(const char *var, const struct strlist *env)
 	return false;
 }
 
-static int spawn(const char *script, char **argv, char **envp, pid_t *pid)
-{
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int ret;
-
-	sigemptyset(&none);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawnattr_init(&attr);
-	/* A group of its own: what hangs is ended with all it started, and ^C at the terminal
-	 * leaves it to us. */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	ret = posix_spawn(pid, script, &fa, &attr, argv, envp);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&fa);
-	return ret;
-}
-
 int hotplug_start(const char *script, const char *args, const struct strlist *env,
 		  struct hotplug_script *out, struct err *err)
 {
@@ -90,7 +67,7 @@ int hotplug_start(const char *script, const char *args, const struct strlist *en
 			strlist_add(&envp, *v);
 	for (size_t i = 0; i < env->n; i++)
 		strlist_add(&envp, env->v[i]);
-	ret = spawn(script, argv.v, envp.v, &out->pid);
+	ret = spawn(script, argv.v, envp.v, SPAWN_STEP, &out->pid);
 	if (ret != 0) {
 		out->pid = 0;
 		return err_set(err, ret, "script %s: %s", script, strerror(ret));

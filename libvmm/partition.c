@@ -18,9 +18,7 @@
 
 char *partition_path(void)
 {
-	const char *dir = getenv("LIBVMM_STATE_DIR");
-
-	return str_printf("%s/partition", dir && *dir ? dir : XEN_RUN_DIR);
+	return str_printf("%s/partition", file_own_dir(XEN_RUN_DIR));
 }
 
 int vmm_plan_load(struct vmm *vmm, const char *path, struct vmm_plan *out, struct err *err)

@@ -20,9 +20,7 @@
 
 static const char *state_dir(void)
 {
-	const char *dir = getenv("LIBVMM_STATE_DIR");
-
-	return dir && *dir ? dir : XEN_STATE_DIR;
+	return file_own_dir(XEN_STATE_DIR);
 }
 
 void vmm_uuid_text(const uint8_t uuid[16], char text[37])

@@ -341,6 +341,8 @@ static int carry_out(struct act *a, const struct vmm_config *cfg, enum vmm_actio
 	struct err dump = ERR_INIT;
 	bool is_over;
 
+	if (action != VMM_ACTION_PRESERVE)
+		let_speak(vmm, domid);
 	if ((action == VMM_ACTION_COREDUMP_DESTROY || action == VMM_ACTION_COREDUMP_RESTART) &&
 	    dump_core(vmm, domid, vmm_config_name(cfg), &dump) < 0)
 		log_error("domain %u (%s): no core dump: %s", domid, vmm_config_name(cfg),
@@ -408,7 +410,6 @@ static int begin(struct act *a, uint32_t *new_domid, struct err *err)
 		 reason_name(a->death->reason));
 	if (vmm_device_orphans(vmm, domid, tell_orphan, (void *)(uintptr_t)a->death, err) < 0)
 		err_clear(err);
-	let_speak(a->xl->vmm, a->death->domid);
 	r = carry_out(a, cfg, vmm_config_action(cfg, a->death->reason), new_domid, err);
 	if (r < 0)
 		err_wrap(err, "domain %" PRIu32 " (%s)", domid, vmm_config_name(cfg));

@@ -21,9 +21,7 @@
 
 static char *record_path(const char *name)
 {
-	const char *dir = getenv("LIBVMM_STATE_DIR");
-
-	return str_printf("%s/restart%s%s", dir && *dir ? dir : XEN_RUN_DIR, name ? "/" : "",
+	return str_printf("%s/restart%s%s", file_own_dir(XEN_RUN_DIR), name ? "/" : "",
 			  name ? name : "");
 }
 
