@@ -71,6 +71,7 @@ m4_foreach_w([lv_flag], [-Wno-null-dereference -Wno-maybe-uninitialized],
 	[LV_TRY_CFLAG([FAKE_CFLAGS], lv_flag)])
 AC_SUBST([FAKE_CFLAGS])
 
+AM_CONDITIONAL([SANITIZERS], [test "$enable_sanitizers" = yes])
 HARDEN_CFLAGS=
 HARDEN_LDFLAGS=
 PIE_LDFLAGS=

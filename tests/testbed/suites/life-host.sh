@@ -31,8 +31,10 @@ after="$(pid xenstored) $(pid xenconsoled) $(pid xlmonitor)"
 [ "${after%% *}" = "${before%% *}" ] || fail "restart took the store away: $before, $after"
 [ "${after#* }" != "${before#* }" ] || fail "restart restarted nothing: $before, $after"
 kill -9 "$(pid xlmonitor)"
-common status >/tmp/out && fail "status with a dead supervisor: $(cat /tmp/out)"
-grep -q 'xlmonitor is not running' /tmp/out || fail "status: $(cat /tmp/out)"
+knows_the_dead() {
+	! common status >/tmp/out && grep -q 'xlmonitor is not running' /tmp/out
+}
+await 10 knows_the_dead || fail "status with a dead supervisor: $(cat /tmp/out)"
 common start || fail "start of what is missing"
 common status >/dev/null || fail "status after start"
 common stop || fail "stop"
@@ -105,7 +107,7 @@ for n in 1 2; do
 done
 wait
 [ "$(wc -l </tmp/large.failed)" = 1 ] || fail "both or none: $(cat /tmp/large.?.err)"
-grep -q 'MiB free; lower memory=' /tmp/large.?.err || fail "not for memory: $(cat /tmp/large.?.err)"
+grep -q 'MiB free.*; lower memory=' /tmp/large.?.err || fail "not for memory: $(cat /tmp/large.?.err)"
 xl destroy "many$((3 - $(cat /tmp/large.failed)))" || fail "destroy the large one"
 [ "$(xl info free_memory)" = "$free" ] || fail "memory: $free MiB before, $(xl info free_memory) after"
 xl claims | grep -q Claimed || fail "claims"

@@ -144,19 +144,19 @@ echo '--- memory below maxmem, mem-set, mem-max, as the guest sees them'
 guest vm 'while :; do
 	cd /sys/devices/system/cpu; grep -q -- -1 present && echo 1 >cpu1/online 2>/dev/null
 	echo online $(cat online) $(awk "/MemTotal/ { print \$2 }" /proc/meminfo); sleep 0.5; done' \
-	'vcpus = 1' 'maxvcpus = 2' 'memory = 160' 'maxmem = 224'
+	'vcpus = 1' 'maxvcpus = 2' 'memory = 208' 'maxmem = 272'
 xl create -q -e /tmp/vm.cfg || fail "create vm"
 says vm 120 '^online ' || fail "vm does not come up"
-await 60 has_at_most vm 160 || fail "vm has $(memory vm) MiB, not its memory= of 160"
-await 20 reports vm '$3 < 160 * 1024' || fail "vm sees $(said vm | tail -n 1)"
-xl mem-set vm 120m || fail "mem-set"
-await 60 has_at_most vm 120 || fail "vm has $(memory vm) MiB, not 120"
-await 20 reports vm '$3 < 120 * 1024' || fail "vm sees $(said vm | tail -n 1)"
-xl mem-set vm 229376k || fail "mem-set k"
-await 60 reports vm '$3 > 160 * 1024' || fail "vm does not grow: $(said vm | tail -n 1)"
-[ "$(memory vm)" -gt 200 ] || fail "vm has $(memory vm) MiB of 224"
-xl mem-max vm 0.25g 2>/dev/null || xl mem-max vm 256m || fail "mem-max"
-[ "$(xenstore-read "/local/domain/$(xl domid vm)/memory/static-max")" = 262144 ] || fail "static-max"
+await 60 has_at_most vm 208 || fail "vm has $(memory vm) MiB, not its memory= of 208"
+await 20 reports vm '$3 < 208 * 1024' || fail "vm sees $(said vm | tail -n 1)"
+xl mem-set vm 168m || fail "mem-set"
+await 60 has_at_most vm 168 || fail "vm has $(memory vm) MiB, not 168"
+await 20 reports vm '$3 < 168 * 1024' || fail "vm sees $(said vm | tail -n 1)"
+xl mem-set vm 278528k || fail "mem-set k"
+await 60 reports vm '$3 > 208 * 1024' || fail "vm does not grow: $(said vm | tail -n 1)"
+[ "$(memory vm)" -gt 248 ] || fail "vm has $(memory vm) MiB of 272"
+xl mem-max vm 0.5g 2>/dev/null || xl mem-max vm 512m || fail "mem-max"
+[ "$(xenstore-read "/local/domain/$(xl domid vm)/memory/static-max")" = 524288 ] || fail "static-max"
 echo "vm: $(said vm | tail -n 1)"
 
 # Linux marks a vcpu that comes back as present; bringing it online is its user space's part.
