@@ -5,7 +5,6 @@
  */
 #include "tests/test.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "tests/fake/fake.h"
+#include "tests/fake/loop.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
 #include "xenconsoled/guests.h"
@@ -608,24 +608,13 @@ END_TEST
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
-static unsigned nr_descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* Whatever fails, alone or with all after it: the daemon refuses to start, or runs and lets go of
  * everything in the end. */
 static void run_with_faults(enum fault_kind kind)
 {
 	set_up();
 	for (unsigned nth = 1, has_failed = 1; has_failed; nth++) {
-		unsigned fds = nr_descriptors();
+		unsigned fds = open_descriptors();
 		struct guest_end g = make_guest("ada");
 
 		err_clear(&err);
@@ -646,9 +635,7 @@ static void run_with_faults(enum fault_kind kind)
 		leave(&g);
 		ck_assert_msg(!fake_leftover(), "point %u (%s): %s", nth, point_name(),
 			      fake_leftover());
-		for (int i = 0; i < 2000 && nr_descriptors() > fds; i++)
-			usleep(1000);
-		ck_assert_msg(nr_descriptors() <= fds, "point %u (%s): a descriptor is left", nth,
+		ck_assert_msg(open_descriptors() <= fds, "point %u (%s): a descriptor is left", nth,
 			      point_name());
 	}
 	clean_up();

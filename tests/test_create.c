@@ -74,17 +74,22 @@ static const char *file_left(void)
 	return name[0] ? name : NULL;
 }
 
-static struct vmm_config *config(const char *more)
+static struct vmm_config *config_sized(unsigned memory_mb, const char *more)
 {
 	autofree char *text =
 		str_printf("name = 'ada'\nkernel = '%s/Image'\nramdisk = '%s/initrd'\n"
-			   "memory = 64\nvcpus = 2\nextra = 'console=hvc0'\n%s",
-			   dir, dir, more);
+			   "memory = %u\nvcpus = 2\nextra = 'console=hvc0'\n%s",
+			   dir, dir, memory_mb, more);
 	const struct vmm_config_source source = { .path = "ada.cfg", .text = text };
 	struct vmm_config *cfg = NULL;
 
 	ck_ok(vmm_config_load(&source, &cfg, &err), &err);
 	return cfg;
+}
+
+static struct vmm_config *config(const char *more)
+{
+	return config_sized(64, more);
 }
 
 /* --- what is built ---------------------------------------------------------------------------- */
@@ -308,12 +313,13 @@ START_TEST(what_cannot_be_is_said_beforehand)
 END_TEST
 
 static const struct fault_scenario scenario = { live_and_die, destroy_all, file_left };
+#define SMALL_MB 16	/* it is built hundreds of times */
 #define MANY_FEATURES "cpus = '0-1'\ncpu_weight = 512\nvuart = 'sbsa_uart'\niomem = ['0x9010,1']\nirqs = [34]\n"
 
 START_TEST(one_fault_and_nothing_stays)
 {
 	start();
-	scenario_config = config(MANY_FEATURES);
+	scenario_config = config_sized(SMALL_MB, MANY_FEATURES);
 	for (unsigned turn = 0; turn < 7; turn += 2) {
 		struct fault_tally tally = fault_loop(&scenario, turn);
 
@@ -329,7 +335,7 @@ END_TEST
 START_TEST(faults_from_there_on_and_nothing_stays_after_destroy)
 {
 	start();
-	scenario_config = config(MANY_FEATURES);
+	scenario_config = config_sized(SMALL_MB, MANY_FEATURES);
 	for (unsigned turn = 0; turn < 7; turn += 2)
 		fault_loop_sticky(&scenario, turn);
 	vmm_config_free(scenario_config);
@@ -364,7 +370,7 @@ START_TEST(one_fault_among_devices_and_nothing_stays)
 	text = str_printf(DEVICES, dir, dir);
 	ck_ok(file_write_atomic(path, script, strlen(script), 0755, &err), &err);
 	fake_store_on_change(drivers);
-	scenario_config = config(text);
+	scenario_config = config_sized(SMALL_MB, text);
 	/* EAGAIN comes to each point in one of these turns, or a refusal. */
 	for (unsigned turn = 0; turn < 2; turn++) {
 		struct fault_tally tally = fault_loop(&scenario, turn);
@@ -386,7 +392,7 @@ START_TEST(an_interrupt_anywhere_and_nothing_stays)
 	struct fault_tally tally;
 
 	start();
-	scenario_config = config(MANY_FEATURES);
+	scenario_config = config_sized(SMALL_MB, MANY_FEATURES);
 	tally = fault_loop_call(&scenario, interrupt);
 	/* After the last step it came too late. */
 	ck_assert_uint_lt(tally.nr_absorbed, tally.nr_points / 2);

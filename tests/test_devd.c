@@ -15,6 +15,7 @@
 #include "libvmm/config.h"
 #include "libvmm/device.h"
 #include "libvmm/libvmm.h"
+#include "tests/fake/clock.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
 
@@ -332,6 +333,7 @@ START_TEST(says_that_nobody_takes_it_down)
 
 	on_close = "closed only";
 	start("vif = ['bridge=br0']\n");
+	fake_clock_skip_waits();
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
 	ck_fails(device_detach(vmm, DOMID, &records, true, &err), &err, ETIMEDOUT,

@@ -19,7 +19,7 @@
 #include "libvmm/device.h"
 #include "libvmm/dt_guest.h"
 #include "libvmm/libvmm.h"
-#include "tests/fake/point.h"
+#include "tests/fake/clock.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
 
@@ -207,6 +207,7 @@ START_TEST(backend_that_never_answers)
 {
 	on_init = NULL;
 	start("vtpm = ['']");
+	fake_clock_skip_waits();
 	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT,
 		 "vtpm 0: no backend took it up");
 	no_nodes("vtpm/7/0");
@@ -219,6 +220,7 @@ START_TEST(backend_that_lies)
 	on_init = "99999999999999999999";
 	on_close = "garbage";
 	start("vtpm = ['']");
+	fake_clock_skip_waits();
 	ck_fails(device_attach_all(vmm, DOMID, cfg, &err), &err, ETIMEDOUT, "vtpm 0");
 	no_nodes("vtpm/7/0");
 	finish();
@@ -231,6 +233,7 @@ START_TEST(guest_that_keeps_its_device)
 
 	on_close = NULL;
 	start("vtpm = ['']");
+	fake_clock_skip_waits();
 	ck_ok(device_attach_all(vmm, DOMID, cfg, &err), &err);
 	ck_ok(device_records_read(vmm, DOMID, NULL, &records, &err), &err);
 	ck_fails(device_detach(vmm, DOMID, &records, false, &err), &err, EBUSY,

@@ -8,32 +8,22 @@
 #include <check.h>
 #include <dirent.h>
 #include <string.h>
-#include <time.h>
 #include "base/mem.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
 
-static unsigned nr_descriptors(void)
+unsigned open_descriptors(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	unsigned n = 0;
 
+	fake_store_catch_up();
 	ck_assert_ptr_nonnull(d);
 	while (readdir(d))
 		n++;
 	closedir(d);
 	return n;
-}
-
-/* The store's thread closes its end of a connection after we have closed ours. */
-static bool are_descriptors_back(unsigned before)
-{
-	static const struct timespec moment = { 0, 1000000 };
-
-	for (int i = 0; i < 5000 && nr_descriptors() > before; i++)
-		nanosleep(&moment, NULL);
-	return nr_descriptors() <= before;
 }
 
 static void check_error(int r, const struct err *err, unsigned nth)
@@ -73,7 +63,7 @@ static void check_pristine(const struct fault_scenario *s, unsigned nth, unsigne
 	ck_assert_msg(!other, "point %u (%s): %s is left, after '%s'", nth, point_name(), other,
 		      err->msg);
 	ck_assert_msg(!fake_violation(), "point %u (%s): %s", nth, point_name(), fake_violation());
-	ck_assert_msg(are_descriptors_back(fds), "point %u (%s): a descriptor is left, after '%s'",
+	ck_assert_msg(open_descriptors() <= fds, "point %u (%s): a descriptor is left, after '%s'",
 		      nth, point_name(), err->msg);
 }
 
@@ -94,7 +84,7 @@ static unsigned run_clean(const struct fault_scenario *s)
 static struct fault_tally loop(const struct fault_scenario *s, enum fault_kind kind, unsigned turn)
 {
 	struct fault_tally tally = { .nr_points = run_clean(s) };
-	unsigned fds = nr_descriptors();
+	unsigned fds = open_descriptors();
 
 	for (unsigned nth = 1;; nth++) {
 		struct err err = ERR_INIT, again = ERR_INIT;
@@ -129,7 +119,7 @@ struct fault_tally fault_loop_sticky(const struct fault_scenario *s, unsigned tu
 struct fault_tally fault_loop_call(const struct fault_scenario *s, void (*fn)(void))
 {
 	struct fault_tally tally = { .nr_points = run_clean(s) };
-	unsigned fds = nr_descriptors();
+	unsigned fds = open_descriptors();
 
 	for (unsigned nth = 1; nth <= tally.nr_points; nth++) {
 		struct err err = ERR_INIT;

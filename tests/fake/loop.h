@@ -35,4 +35,7 @@ struct fault_tally fault_loop_sticky(const struct fault_scenario *s, unsigned tu
 /* At the nth point `fn` is called, as a signal would come there, and nothing else fails. */
 struct fault_tally fault_loop_call(const struct fault_scenario *s, void (*fn)(void));
 
+/* How many descriptors this process has, the fake store's for clients that are gone not counted. */
+unsigned open_descriptors(void);
+
 #endif

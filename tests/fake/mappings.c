@@ -159,13 +159,11 @@ int xengnttab_set_max_grants(xengnttab_handle *xgt, uint32_t nr_grants)
 /* The frame that a guest's entry opens to dom0; false: none. */
 static bool granted(struct fake_domain *d, uint32_t ref, bool is_write, uint64_t *gfn)
 {
-	grant_entry_v1_t *table, e;
+	grant_entry_v1_t e;
 
 	if (ref >= FAKE_PAGE / sizeof(e))
 		return false;
-	table = fake_grant_table(d);
-	e = table[ref];
-	munmap(table, FAKE_PAGE);
+	e = d->grants[ref];
 	*gfn = e.frame;
 	return (e.flags & GTF_type_mask) == GTF_permit_access && e.domid == 0 &&
 	       !(is_write && (e.flags & GTF_readonly)) && runs_have(&d->ram, e.frame, 1);

@@ -96,6 +96,13 @@ const char *fake_violation(void)
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
+static void *map_run(struct fake_domain *d, void *at, uint64_t gfn, size_t nr, int prot)
+{
+	int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
+
+	return mmap(at, nr * FAKE_PAGE, prot, flags, d->memfd, (off_t)(gfn * FAKE_PAGE));
+}
+
 struct fake_domain *fake_domain_add(uint32_t domid)
 {
 	struct fake_domain *d = xcalloc(1, sizeof(*d));
@@ -103,7 +110,9 @@ struct fake_domain *fake_domain_add(uint32_t domid)
 
 	d->domid = domid;
 	d->memfd = memfd_create("fake-domain", MFD_CLOEXEC);
-	if (d->memfd < 0 || ftruncate(d->memfd, 1ll << 44) < 0) {
+	if (d->memfd >= 0 && ftruncate(d->memfd, 1ll << 44) == 0)
+		d->grants = map_run(d, NULL, FAKE_GRANT_TABLE_GFN, 1, PROT_READ | PROT_WRITE);
+	if (d->grants == NULL || d->grants == MAP_FAILED) {
 		perror("fake: memory of a domain");
 		abort();
 	}
@@ -125,6 +134,7 @@ static void domain_free(struct fake_domain *d)
 {
 	list_del(&d->link);
 	hash_free(d->tables);
+	munmap(d->grants, FAKE_PAGE);
 	close(d->memfd);
 	free(d->vcpus);
 	free(d->ram.v);
@@ -160,13 +170,6 @@ void fake_domain_put_maps(struct fake_domain *d, unsigned nr)
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
-
-static void *map_run(struct fake_domain *d, void *at, uint64_t gfn, size_t nr, int prot)
-{
-	int flags = MAP_SHARED | (at ? MAP_FIXED : 0);
-
-	return mmap(at, nr * FAKE_PAGE, prot, flags, d->memfd, (off_t)(gfn * FAKE_PAGE));
-}
 
 static bool is_mappable(struct fake_domain *d, uint64_t gfn)
 {
@@ -214,15 +217,6 @@ void fake_guest_read(uint32_t domid, uint64_t gpa, void *buf, size_t len)
 
 	if (!d || pread(d->memfd, buf, len, (off_t)gpa) != (ssize_t)len)
 		abort();
-}
-
-grant_entry_v1_t *fake_grant_table(struct fake_domain *d)
-{
-	void *p = map_run(d, NULL, FAKE_GRANT_TABLE_GFN, 1, PROT_READ | PROT_WRITE);
-
-	if (p == MAP_FAILED)
-		abort();
-	return p;
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
@@ -348,8 +342,6 @@ uint32_t fake_port_make(uint32_t domid)
 
 void fake_grant(uint32_t domid, uint32_t ref, uint64_t gfn)
 {
-	grant_entry_v1_t *table = fake_grant_table(fake_domain(domid));
-
-	table[ref] = (grant_entry_v1_t){ GTF_permit_access, 0, (uint32_t)gfn };
-	munmap(table, FAKE_PAGE);
+	fake_domain(domid)->grants[ref] =
+		(grant_entry_v1_t){ GTF_permit_access, 0, (uint32_t)gfn };
 }

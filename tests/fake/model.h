@@ -51,6 +51,7 @@ struct fake_domain {
 	struct hash *tables;
 	struct fake_runs ram, dirty, iomem, mapped_iomem;
 	int memfd;				/* the guest's memory: offset = gfn * page size */
+	grant_entry_v1_t *grants;		/* its frame FAKE_GRANT_TABLE_GFN */
 	uint64_t params[HVM_NR_PARAMS];
 	struct fake_port ports[FAKE_MAX_PORTS];
 	unsigned max_port;
@@ -112,7 +113,6 @@ void fake_domain_put_maps(struct fake_domain *d,
 #define FAKE_GRANT_TABLE_GFN (1ull << 30)
 /* Map guest pages as dom0 does; NULL and errno. The frames must be populated. */
 void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, int prot);
-grant_entry_v1_t *fake_grant_table(struct fake_domain *d);
 
 /* events.c */
 int fake_port_alloc(struct fake_domain *d, uint32_t remote);	/* the port, or -1 and errno */

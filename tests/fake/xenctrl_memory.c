@@ -60,12 +60,13 @@ int xc_get_paging_mempool_size(xc_interface *xch, uint32_t domid, uint64_t *size
  * look first. */
 static void fill_garbage(struct fake_domain *d, uint64_t gfn, uint64_t nr)
 {
-	static uint8_t garbage[FAKE_PAGE];
+	static uint8_t garbage[8 * FAKE_PAGE];
+	size_t len = nr * FAKE_PAGE < sizeof(garbage) ? nr * FAKE_PAGE : sizeof(garbage);
 
-	memset(garbage, 0xa5, sizeof(garbage));
-	for (uint64_t i = 0; i < nr && i < 8; i++)
-		if (pwrite(d->memfd, garbage, sizeof(garbage), (off_t)((gfn + i) * FAKE_PAGE)) < 0)
-			abort();
+	if (garbage[0] == 0)
+		memset(garbage, 0xa5, sizeof(garbage));
+	if (pwrite(d->memfd, garbage, len, (off_t)(gfn * FAKE_PAGE)) != (ssize_t)len)
+		abort();
 }
 
 static bool populate(struct fake_domain *d, uint64_t gfn, unsigned order)

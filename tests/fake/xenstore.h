@@ -7,13 +7,17 @@
 /*
  * A store daemon inside the test, on a socket that XENSTORED_PATH names: a tree, transactions that
  * conflict, watches, permissions kept but not enforced. Each request is a fault point named after
- * its operation, so the loops that fail hypercalls fail the store too. It runs on a thread of its
- * own, which only works while the client waits.
+ * its operation, so the loops that fail hypercalls fail the store too. It works while the client
+ * sends.
  */
 
 /* Starts with what xl init-dom0 leaves behind. */
 void fake_store_start(void);
 void fake_store_stop(void);
+
+/* Its turn without a client's send(): it notices who closed its connection. The functions below
+ * begin with that. */
+void fake_store_catch_up(void);
 
 /* From the outside, as a guest or a backend would. NULL removes; watches fire. The value read is
  * yours, NULL: no such node. */
@@ -22,7 +26,7 @@ char *fake_store_get(const char *path);
 /* Fires a special watch, such as "@releaseDomain". */
 void fake_store_fire(const char *path);
 
-/* Called on the daemon's thread after each change a client made, outside of transactions or at
+/* Called after each change a client made, outside of transactions or at
  * their commit; may call fake_store_set. */
 void fake_store_on_change(void (*fn)(const char *path, const char *value));
 
