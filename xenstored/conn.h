@@ -59,6 +59,8 @@ struct conn_buf {
 	uint32_t off, len, size;
 };
 
+#define TURN_RECENT 16u
+
 /* The lists a connection can be on; one per world. The server runs them. */
 struct turn {
 	struct list ready;	/* may have something to read, or whole messages left over */
@@ -70,16 +72,17 @@ struct turn {
 	 * tells at its end. */
 	void (*wake)(struct turn *t);
 	bool running;
-	/* The connection from which bytes came in the last turn when it was only one, a local
-	 * client: the next request is likely its own. */
-	struct conn *only;
+	/* The connections from which bytes came in the last turn (without those that have to wait
+	 * now): how many, and the local clients among them, as many as fit. If these are all, the
+	 * next requests are likely theirs. */
+	unsigned nr_came, nr_recent;
+	struct conn *recent[TURN_RECENT];
 	/* buffers of CONN_BUF bytes that nobody uses, linked through their first bytes */
 	char *pool;
 	unsigned nr_pool;
 	struct quota *quota;	/* queued output is charged here */
 	uint64_t now_ms;
 	unsigned nr_stalled;	/* connections whose output waits */
-	unsigned nr_came;	/* connections that bytes came from */
 	uint64_t bytes_in, bytes_out, nr_reads, nr_writes;
 };
 
@@ -110,6 +113,7 @@ struct conn {
 	uint16_t domid;
 	bool privileged;
 	bool dead;
+	bool came;			/* bytes, in this turn */
 	/* set by the transport's read: there may be more, of which no news will come */
 	bool unread;
 	/* malformed header: nothing more is read; it is not dead (XSA-325) */

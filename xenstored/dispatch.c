@@ -241,11 +241,11 @@ static bool has_message(const struct conn *c)
 
 static void serve(struct world *w, struct conn *c)
 {
-	bool came = has_message(c) || conn_fill(c);
-	bool more = came && handle_input(w, c, c->privileged ? MAX_TRUSTED : MAX_GUEST);
+	struct turn *t = &w->turn;
+	bool more = c->came && handle_input(w, c, c->privileged ? MAX_TRUSTED : MAX_GUEST);
 
-	if (came)
-		w->turn.only = w->turn.nr_came++ || c->domain ? NULL : c;
+	if (c->came && !c->paused && t->nr_came++ < TURN_RECENT && !c->domain)
+		t->recent[t->nr_recent++] = c;
 	if ((more || c->unread) && !c->paused)
 		conn_ready(c);
 }
@@ -281,8 +281,11 @@ static void write_out(struct world *w)
 
 bool dispatch_again(struct world *w, uint64_t now_ms)
 {
-	w->turn.running = true;
-	conn_ready(w->turn.only);
+	struct turn *t = &w->turn;
+
+	t->running = true;
+	for (unsigned i = 0; i < t->nr_recent; i++)
+		conn_ready(t->recent[i]);
 	return dispatch_turn(w, now_ms);
 }
 
@@ -290,16 +293,19 @@ bool dispatch_turn(struct world *w, uint64_t now_ms)
 {
 	struct turn *t = &w->turn;
 	struct list ready = LIST_INIT(ready);
+	struct conn *c, *tmp;
 
 	w->now_ms = t->now_ms = now_ms;
 	t->running = true;
-	t->only = NULL;
-	t->nr_came = 0;
+	t->nr_came = t->nr_recent = 0;
 	wake_paused(w, true);
 	list_splice_tail(&ready, &t->ready);
+	/* First all are read from, then all are served: the code of each step, the kernel's too, is
+	 * fetched into the cache once a turn and not once a connection. */
+	list_for_each_entry_safe(c, tmp, &ready, on_ready)
+		c->came = has_message(c) || conn_fill(c);
 	while (!list_is_empty(&ready)) {
-		struct conn *c = list_first(&ready, struct conn, on_ready);
-
+		c = list_first(&ready, struct conn, on_ready);
 		list_del(&c->on_ready);
 		serve(w, c);
 	}

@@ -18,7 +18,7 @@ int dispatch(struct world *w, struct conn *c, const struct wire_header *h, const
  * write, sweep. The server calls it from its loop; tests and local clients call it directly. True:
  * something is left to do at once. */
 bool dispatch_turn(struct world *w, uint64_t now_ms);
-/* A turn that also reads from turn->only (not NULL), without news of it. */
+/* A turn that also reads from those in turn->recent, without news of them. */
 bool dispatch_again(struct world *w, uint64_t now_ms);
 
 #endif

@@ -21,7 +21,7 @@
 #define ACCEPT_AGAIN_MS 200u
 
 /* Looking once more, see yield_core. */
-#define EAGER_TURNS 32u		/* in a row, then the others are asked for */
+#define EAGER_LOOKS 64u		/* at connections, in a row; then the others are asked for */
 #define EAGER_US    100u	/* a client that takes longer gains nothing worth it */
 #define CROWDED_US  2000u	/* somebody else took the core */
 #define SKIP_MAX    1023u	/* turns */
@@ -49,12 +49,12 @@ static void on_tick(struct ev_timer *timer)
 }
 
 /*
- * A client that shares our core asks again as soon as it has run with its answer, and libxenstore
- * sends a request in two or three writes. Give it the core and look once more before going to
- * sleep: that saves both the sleep and being woken. Where it was in vain (the client has a core of
- * its own, or nothing more to ask) it is not tried for some turns; where somebody else took the
- * core, not for some seconds, as the scheduler counts what was given away as used. Each time for
- * longer.
+ * Clients that share our core ask again as soon as they have run with their answers, and
+ * libxenstore sends a request in two or three writes. Give them the core and look at them once more
+ * before going to sleep: that saves the sleep, being woken, and asking who it was. Where it was in
+ * vain for most (they have a core of their own, or nothing more to ask) it is not tried for some
+ * turns; where somebody else took the core, not for some seconds, as the scheduler counts what was
+ * given away as used. Each time for longer.
  */
 static void yield_core(struct server *s)
 {
@@ -66,7 +66,7 @@ static void yield_core(struct server *s)
 	s->eager.now_ms = now / 1000000;
 }
 
-static void judge_look(struct server *s)
+static void judge_look(struct server *s, unsigned nr_looked)
 {
 	struct eager *e = &s->eager;
 
@@ -76,7 +76,7 @@ static void judge_look(struct server *s)
 		e->off_ms = again && e->off_ms < OFF_MAX_MS ? 2 * e->off_ms : OFF_MS;
 		e->off_until_ms = e->now_ms + e->off_ms;
 	}
-	if (!s->world->turn.only || e->took_us > EAGER_US)
+	if (2 * s->world->turn.nr_came < nr_looked || e->took_us > EAGER_US)
 		e->skip = e->skip < SKIP_MAX ? 2 * e->skip + 1 : SKIP_MAX;
 	else
 		e->skip = 0;
@@ -85,7 +85,10 @@ static void judge_look(struct server *s)
 
 static bool is_eager(struct server *s)
 {
-	if (!s->world->turn.only || s->world->now_ms < s->eager.off_until_ms)
+	const struct turn *t = &s->world->turn;
+
+	if (!t->nr_recent || t->nr_recent < t->nr_came ||
+	    s->world->now_ms < s->eager.off_until_ms)
 		return false;
 	return !(s->eager.left && s->eager.left--);
 }
@@ -96,10 +99,13 @@ static void on_turn(struct ev_defer *defer)
 	struct world *w = s->world;
 	bool more = dispatch_turn(w, ev_now_ms(s->ev));
 
-	for (unsigned n = 0; !more && n < EAGER_TURNS && is_eager(s); n++) {
+	for (unsigned n = 0; !more && n < EAGER_LOOKS && is_eager(s);) {
+		unsigned nr_looked = w->turn.nr_recent;
+
+		n += nr_looked;
 		yield_core(s);
 		more = dispatch_again(w, s->eager.now_ms);
-		judge_look(s);
+		judge_look(s, nr_looked);
 	}
 	if (more)
 		ev_defer(s->ev, &s->turn);

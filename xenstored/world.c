@@ -218,8 +218,7 @@ void world_drop_conn(struct world *w, struct conn *c)
 	list_del(&c->on_dead);
 	list_del(&c->of_world);
 	leave_window(w, c);
-	if (w->turn.only == c)
-		w->turn.only = NULL;
+	w->turn.nr_recent = 0;
 	w->nr_conns--;
 	free(c->caused);
 	free(c->merge);
