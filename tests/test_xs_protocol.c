@@ -617,5 +617,62 @@ START_TEST(many_requests_in_one_packet)
 }
 END_TEST
 
-TEST_MAIN("xs_protocol", asked_before_anybody_listened, over_a_socket, over_a_socket_byte_by_byte,
-	  over_a_ring, over_a_ring_byte_by_byte, limits_of_length, many_requests_in_one_packet)
+static void ask_for_root(struct peer *p, uint32_t req_id)
+{
+	struct wire_header h = { WIRE_READ, req_id, 0, 2 };
+	char message[WIRE_HEADER + 2];
+
+	memcpy(message, &h, sizeof(h));
+	memcpy(message + WIRE_HEADER, "/", 2);
+	ck_assert_uint_eq(socket_send(p, message, sizeof(message)), sizeof(message));
+}
+
+static bool is_answered(struct peer *p, uint32_t req_id)
+{
+	struct wire_header h;
+	char body[64];
+
+	socket_receive(p);
+	return next_reply(p, &h, body, sizeof(body)) && h.req_id == req_id;
+}
+
+/* The server's second look: local clients that have just asked are read from without news of them;
+ * when a guest was among them, nobody is. */
+START_TEST(those_who_asked_are_looked_at_again)
+{
+	static struct peer other;
+
+	carrier = &carriers[0];
+	by_bytes = false;
+	begin();
+	socket_open(&other, quota_find(w->quota, 0), NULL);
+	ask_for_root(&peers[0], 1);
+	ask_for_root(&other, 2);
+	turns();
+	ck_assert(is_answered(&peers[0], 1) && is_answered(&other, 2));
+	ck_assert(w->turn.nr_recent == 2 && w->turn.nr_came == 2);
+	ask_for_root(&peers[0], 3);
+	ask_for_root(&other, 4);
+	ck_assert(!dispatch_again(w, 1000));
+	ck_assert(is_answered(&peers[0], 3) && is_answered(&other, 4));
+	ck_assert_uint_eq(w->turn.nr_recent, 2);
+	ask_for_root(&peers[0], 5);
+	ask_for_root(&peers[1], 6);
+	turns();
+	ck_assert(is_answered(&peers[0], 5) && is_answered(&peers[1], 6));
+	ck_assert(w->turn.nr_recent == 1 && w->turn.nr_came == 2);
+	/* Whoever is gone is not looked at. */
+	ask_for_root(&other, 7);
+	turns();
+	ck_assert_uint_eq(w->turn.nr_recent, 1);
+	socket_shut(&other);
+	ck_assert(!dispatch_again(w, 1000));
+	ck_assert_uint_eq(w->turn.nr_recent, 0);
+	ck_assert(!dispatch_again(w, 1000));
+	end();
+}
+END_TEST
+
+TEST_MAIN("xs_protocol", those_who_asked_are_looked_at_again, asked_before_anybody_listened,
+	  over_a_socket, over_a_socket_byte_by_byte, over_a_ring, over_a_ring_byte_by_byte,
+	  limits_of_length, many_requests_in_one_packet)

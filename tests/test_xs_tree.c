@@ -261,6 +261,11 @@ START_TEST(walk_meets_every_node_once)
 	     n = w->depth == 1 ? tree_walk_skip(w) : tree_walk_next(w))
 		count++;
 	ck_assert_uint_eq(count, 1 + 20);
+	count = 0;
+	for (const struct node *n = tree_walk_start_bare(w, find(root, "/w")); n;
+	     n = tree_walk_next(w))
+		count++;
+	ck_assert_uint_eq(count, 1 + 20 + 500);
 	tree_walk_free(w);
 	end(root);
 }

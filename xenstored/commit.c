@@ -249,6 +249,7 @@ static int charge_subtree(struct world *w, struct charge *c, const struct node *
 			  struct err *err)
 {
 	struct tree_walk *walk;
+	int rc = 0;
 
 	if (!top->dir)
 		return charge_add(c, w->quota, node_owner(top), -1, -(int64_t)node_memory(top),
@@ -256,14 +257,19 @@ static int charge_subtree(struct world *w, struct charge *c, const struct node *
 	walk = tree_walk_new();
 	if (!walk)
 		return no_memory(err);
-	for (const struct node *n = tree_walk_start(walk, top, NULL, 0); n;
-	     n = tree_walk_next(walk))
-		if (charge_add(c, w->quota, node_owner(n), -1, -(int64_t)node_memory(n), err) < 0) {
-			tree_walk_free(walk);
-			return -1;
+	for (const struct node *n = tree_walk_start_bare(walk, top); n && rc == 0;) {
+		uint16_t owner = node_owner(n);
+		int64_t nodes = 0, memory = 0;
+
+		/* Neighbours mostly belong to the same. */
+		for (; n && node_owner(n) == owner; n = tree_walk_next(walk)) {
+			nodes++;
+			memory += (int64_t)node_memory(n);
 		}
+		rc = charge_add(c, w->quota, owner, -nodes, -memory, err);
+	}
 	tree_walk_free(walk);
-	return 0;
+	return rc;
 }
 
 static int charge_put(struct world *w, const struct conn *by, const struct change *c,

@@ -36,6 +36,15 @@ struct dir {
 	struct slot slot[];
 };
 
+/* Nodes lie anywhere: who goes through a leaf has the next ones come meanwhile. */
+#define AHEAD 4u
+
+static inline void prefetch_node(const struct dir *leaf, unsigned i)
+{
+	if (i < leaf->n)
+		__builtin_prefetch(leaf->slot[i].node);
+}
+
 void dir_ref(struct dir *d)
 {
 	d->ref++;
@@ -51,6 +60,7 @@ void dir_unref(struct dir *d, struct node **dead)
 		} else {
 			struct node *n = d->slot[i].node;
 
+			prefetch_node(d, i + AHEAD);
 			if (!--n->ref)
 				node_push_dead(n, dead);
 		}
@@ -103,10 +113,10 @@ static int slot_cmp(const struct dir *d, unsigned i, uintptr_t key, const char *
 }
 
 /* The first slot whose name is not less. In an inner directory: the slot where the name belongs. */
-static unsigned dir_search(const struct dir *d, const char *name, size_t len, bool *exact)
+static unsigned dir_search(const struct dir *d, uintptr_t key, const char *name, size_t len,
+			   bool *exact)
 {
 	unsigned low = 0, high = d->n;
-	uintptr_t key = name_key(name, len);
 
 	*exact = false;
 	while (low < high) {
@@ -130,12 +140,14 @@ static unsigned dir_search(const struct dir *d, const char *name, size_t len, bo
 const struct node *node_child(const struct node *n, const char *name, size_t len)
 {
 	const struct dir *d = n->dir;
+	uintptr_t key;
 	bool exact;
 
 	if (!d)
 		return NULL;
+	key = name_key(name, len);
 	for (;;) {
-		unsigned i = dir_search(d, name, len, &exact);
+		unsigned i = dir_search(d, key, name, len, &exact);
 
 		if (!d->level)
 			return exact ? d->slot[i].node : NULL;
@@ -265,6 +277,7 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
 		       unsigned *at)
 {
 	struct dir **pd = root;
+	uintptr_t key = name_key(name, len);
 	unsigned depth = 0;
 	bool exact;
 
@@ -276,7 +289,7 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
 		if (dir_own(pd, 1) < 0)
 			return -1;
 		path[depth++] = *pd;
-		i = dir_search(*pd, name, len, &exact);
+		i = dir_search(*pd, key, name, len, &exact);
 		if (!(*pd)->level) {
 			*at = i;
 			return (int)depth;
@@ -287,7 +300,7 @@ static int dir_descend(struct dir **root, const char *name, size_t len, struct d
 		if (dir_own(pd, 0) < 0 || dir_split(path[depth - 1], i, name, len) < 0)
 			return -1;
 		/* The name may belong to the new right half. */
-		i = dir_search(path[depth - 1], name, len, &exact);
+		i = dir_search(path[depth - 1], key, name, len, &exact);
 		pd = &path[depth - 1]->slot[i].dir;
 	}
 }
@@ -321,31 +334,30 @@ int dir_insert(struct node *parent, struct node *child)
 	return 0;
 }
 
-struct node **dir_slot(struct node *parent, const char *name, size_t len, struct dir **path,
-			      unsigned *index, unsigned *levels)
+int dir_slot(struct node *parent, const char *name, size_t len, struct dir_way *way,
+	     struct node ***slot)
 {
-	struct dir **pd = &parent->dir;
-	unsigned depth = 0;
+	uintptr_t key = name_key(name, len);
 	bool exact;
 
-	for (;;) {
+	*slot = NULL;
+	for (struct dir **pd = &parent->dir; *pd;) {
 		unsigned i;
 
 		if (dir_own(pd, 0) < 0)
-			return NULL;
-		i = dir_search(*pd, name, len, &exact);
-		if (path) {
-			path[depth] = *pd;
-			index[depth] = i;
+			return -1;
+		i = dir_search(*pd, key, name, len, &exact);
+		if (way) {
+			way->dir[way->depth] = *pd;
+			way->index[way->depth++] = i;
 		}
-		depth++;
 		if (!(*pd)->level) {
-			if (levels)
-				*levels = depth;
-			return &(*pd)->slot[i].node;
+			*slot = exact ? &(*pd)->slot[i].node : NULL;
+			break;
 		}
 		pd = &(*pd)->slot[i].dir;
 	}
+	return 0;
 }
 
 static void slot_remove(struct dir *d, unsigned i)
@@ -354,25 +366,26 @@ static void slot_remove(struct dir *d, unsigned i)
 	memmove(&d->slot[i], &d->slot[i + 1], (d->n - i) * sizeof(d->slot[0]));
 }
 
-struct node *dir_remove(struct node *parent, const char *name, size_t len)
+int dir_remove(struct node *parent, const char *name, size_t len, struct node **child)
 {
-	struct dir *path[DIR_MAX_LEVELS];
-	unsigned index[DIR_MAX_LEVELS], levels;
-	struct node **slot = dir_slot(parent, name, len, path, index, &levels);
-	struct node *child;
+	struct dir_way way = { .depth = 0 };
+	struct node **slot;
 
+	*child = NULL;
+	if (dir_slot(parent, name, len, &way, &slot) < 0)
+		return -1;
 	if (!slot)
-		return NULL;
-	child = *slot;
-	for (unsigned i = 0; i < levels; i++) {
-		path[i]->count--;
-		path[i]->bytes -= child->name_len + 1u;
+		return 0;
+	*child = *slot;
+	for (unsigned i = 0; i < way.depth; i++) {
+		way.dir[i]->count--;
+		way.dir[i]->bytes -= (*child)->name_len + 1u;
 	}
-	for (unsigned i = levels; i-- > 0;) {
-		slot_remove(path[i], index[i]);
-		if (path[i]->n)
+	for (unsigned i = way.depth; i-- > 0;) {
+		slot_remove(way.dir[i], way.index[i]);
+		if (way.dir[i]->n)
 			break;
-		free(path[i]);
+		free(way.dir[i]);
 		if (!i)
 			parent->dir = NULL;
 	}
@@ -382,7 +395,7 @@ struct node *dir_remove(struct node *parent, const char *name, size_t len)
 		free(parent->dir);
 		parent->dir = only;
 	}
-	return child;
+	return 0;
 }
 
 /* Listing */
@@ -420,6 +433,7 @@ const struct node *node_next_child(struct child_iter *it)
 		it->d[it->level] = d;
 		it->i[it->level] = 0;
 	}
+	prefetch_node(d, it->i[it->level] + AHEAD);
 	return d->slot[it->i[it->level]].node;
 }
 
@@ -475,9 +489,7 @@ static size_t copy_names(const struct dir *leaf, uint16_t *i, size_t offset, cha
 			len += copy_key(out + len, slot->key);
 			continue;
 		}
-		/* Nodes lie anywhere: have the next ones come while this one is copied. */
-		if (*i + 4 < leaf->n)
-			__builtin_prefetch(slot[4].node);
+		prefetch_node(leaf, *i + AHEAD);
 		size_t size = slot->node->name_len + 1u - offset;
 
 		if (len + size > max)

@@ -78,12 +78,16 @@ void dir_unref(struct dir *d, struct node **dead);
 /* Put a child in; the name must not be there. Takes the reference when it succeeds. `parent` is
  * private. */
 int dir_insert(struct node *parent, struct node *child) must_check;
-/* The private slot of an existing child of a private node; path[] and index[] (may be NULL) get the
- * way to it. */
-struct node **dir_slot(struct node *parent, const char *name, size_t len, struct dir **path,
-		       unsigned *index, unsigned *levels);
-/* Take an existing child out. Its reference goes to the caller. NULL: no memory, nothing
- * changed. */
-struct node *dir_remove(struct node *parent, const char *name, size_t len);
+/* The directories from a node down to a leaf, and where to go in each. */
+struct dir_way {
+	struct dir *dir[DIR_MAX_LEVELS];
+	unsigned index[DIR_MAX_LEVELS], depth;
+};
+/* The slot of a child of a private node, everything down to it private too; NULL when there is no
+ * such child. `way` (may be NULL) begins with depth 0. */
+int dir_slot(struct node *parent, const char *name, size_t len, struct dir_way *way,
+	     struct node ***slot) must_check;
+/* Take a child out: its reference goes to the caller; NULL when there was none. */
+int dir_remove(struct node *parent, const char *name, size_t len, struct node **child) must_check;
 
 #endif

@@ -196,7 +196,7 @@ static int put(struct request *r, const struct tree_spot *spot, const void *valu
 	c.perms = inherited(r, spot->nearest->perms);
 	if (!c.perms)
 		return err_set(err, ENOMEM, "%s: out of memory", r->path.s);
-	rc = world_change(r->world, r->conn, r->txn, &c, err);
+	rc = world_change(r->world, r->conn, r->txn, &c, spot, err);
 	perms_unref(r->world->perms, c.perms);
 	return rc;
 }
@@ -255,7 +255,7 @@ int op_rm(struct request *r, struct reply *reply, struct err *err)
 	parent.s[parent.len] = '\0';
 	if (world_look(r->world, r->conn, r->txn, &parent, err) < 0)
 		return -1;
-	return world_change(r->world, r->conn, r->txn, &c, err);
+	return world_change(r->world, r->conn, r->txn, &c, NULL, err);
 }
 
 /* Entries for a domain that is not there are stale from the start: the next one with that number
@@ -304,7 +304,7 @@ int op_set_perms(struct request *r, struct reply *reply, struct err *err)
 	c.perms = perms_get(r->world->perms, e, n);
 	if (!c.perms)
 		return err_set(err, ENOMEM, "%s: out of memory", r->path.s);
-	rc = world_change(r->world, r->conn, r->txn, &c, err);
+	rc = world_change(r->world, r->conn, r->txn, &c, NULL, err);
 	perms_unref(r->world->perms, c.perms);
 	return rc;
 }

@@ -97,20 +97,3 @@ size_t path_parent_len(const char *s, size_t len)
 		len--;
 	return len > 1 ? len - 1 : 1;
 }
-
-bool path_next(const char *s, size_t len, size_t *pos, const char **name, size_t *name_len)
-{
-	size_t start = *pos, end;
-	const char *slash;
-
-	if (start < len && s[start] == '/')
-		start++;
-	if (start >= len)
-		return false;
-	slash = memchr(s + start, '/', len - start);
-	end = slash ? (size_t)(slash - s) : len;
-	*name = s + start;
-	*name_len = end - start;
-	*pos = end;
-	return true;
-}

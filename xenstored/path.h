@@ -44,6 +44,22 @@ size_t path_parent_len(const char *s, size_t len);
 
 /* Walk the components: *pos starts at 0, false at the end. Works for specials too: their first
  * component is "@name". */
-bool path_next(const char *s, size_t len, size_t *pos, const char **name, size_t *name_len);
+static inline bool path_next(const char *s, size_t len, size_t *pos, const char **name,
+			     size_t *name_len)
+{
+	size_t start = *pos, end;
+
+	if (start < len && s[start] == '/')
+		start++;
+	if (start >= len)
+		return false;
+	/* Names are short: cheaper than asking memchr. */
+	for (end = start; end < len && s[end] != '/'; end++)
+		;
+	*name = s + start;
+	*name_len = end - start;
+	*pos = end;
+	return true;
+}
 
 #endif

@@ -157,10 +157,14 @@ static struct node **own_path(struct tree *t, struct node **root, const char *pa
 		return NULL;
 	*rest = len > 1 ? 0 : len;
 	while (path_next(path, len, &pos, &name, &name_len)) {
-		if (!node_child(*pn, name, name_len))
+		struct node **child;
+
+		if (dir_slot(*pn, name, name_len, NULL, &child) < 0)
+			return NULL;
+		if (!child)
 			return pn;
-		pn = dir_slot(*pn, name, name_len, NULL, NULL, NULL);
-		if (!pn || node_own(t, pn) < 0)
+		pn = child;
+		if (node_own(t, pn) < 0)
 			return NULL;
 		*rest = pos;
 	}
@@ -283,11 +287,10 @@ int tree_del(struct tree *t, struct node **root, const char *path, size_t len, u
 	parent = own_node(t, root, path, parent_len, err);
 	if (!parent)
 		return -1;
-	if (!node_child(*parent, name, (size_t)(path + len - name)))
-		return err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
-	child = dir_remove(*parent, name, (size_t)(path + len - name));
-	if (!child)
+	if (dir_remove(*parent, name, (size_t)(path + len - name), &child) < 0)
 		return no_memory(err, path, len);
+	if (!child)
+		return err_set(err, ENOENT, "%.*s: no such node", (int)len, path);
 	(*parent)->gen = gen;
 	if (removed)
 		*removed = child;
@@ -336,6 +339,16 @@ const struct node *tree_walk_start(struct tree_walk *w, const struct node *top, 
 	w->path[len] = '\0';
 	w->len = len;
 	w->depth = 0;
+	w->bare = false;
+	w->at = top;
+	return top;
+}
+
+const struct node *tree_walk_start_bare(struct tree_walk *w, const struct node *top)
+{
+	w->depth = 0;
+	w->len = 0;
+	w->bare = true;
 	w->at = top;
 	return top;
 }
@@ -344,11 +357,14 @@ static const struct node *walk_to(struct tree_walk *w, const struct node *n)
 {
 	size_t len = w->frames[w->depth - 1].len;
 
+	w->at = n;
+	if (w->bare)
+		return n;
 	if (len > 1)
 		w->path[len++] = '/';
 	memcpy(w->path + len, n->data, n->name_len + 1u);
 	w->len = len + n->name_len;
-	return w->at = n;
+	return n;
 }
 
 const struct node *tree_walk_next(struct tree_walk *w)

@@ -83,6 +83,7 @@ struct tree_walk {
 	size_t len;
 	struct tree_walk_frame *frames;
 	unsigned depth;
+	bool bare;		/* keeps no paths */
 	const struct node *at;
 };
 struct tree_walk *tree_walk_new(void);		/* NULL: no memory */
@@ -90,6 +91,8 @@ void tree_walk_free(struct tree_walk *w);
 /* `path` is that of `top`; NULL and 0 mean "/". */
 const struct node *tree_walk_start(struct tree_walk *w, const struct node *top, const char *path,
 				   size_t len);
+/* For those who need no paths. */
+const struct node *tree_walk_start_bare(struct tree_walk *w, const struct node *top);
 const struct node *tree_walk_next(struct tree_walk *w);
 /* The next node that is not beneath the current one. */
 const struct node *tree_walk_skip(struct tree_walk *w);

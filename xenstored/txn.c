@@ -61,6 +61,11 @@ void txn_begin(struct txn *txn, struct node *live)
 
 /* The table of accesses */
 
+static uint32_t path_hash(const char *path, size_t len)
+{
+	return (uint32_t)hash_bytes(path, len);
+}
+
 static struct access **access_slot(struct access **table, uint32_t size, const char *path,
 				   size_t len, uint32_t hash)
 {
@@ -94,17 +99,16 @@ static int grow_table(struct txn *txn)
 
 /* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no
  * memory. */
-static struct access *access_get(struct txn *txn, const char *path, size_t len,
+static struct access *access_get(struct txn *txn, const char *path, size_t len, uint32_t hash,
 				 const struct node *seen, uint64_t gen)
 {
-	uint32_t hash = (uint32_t)hash_bytes(path, len);
 	struct access **slot, *a;
 
 	if (txn->nr_accesses * 4 >= txn->table_size * 3 && grow_table(txn) < 0)
 		return NULL;
 	slot = access_slot(txn->table, txn->table_size, path, len, hash);
 	if (*slot)
-		return *slot;
+		return txn->last = *slot;
 	a = malloc(sizeof(*a) + len);
 	if (!a)
 		return NULL;
@@ -113,15 +117,27 @@ static struct access *access_get(struct txn *txn, const char *path, size_t len,
 	*slot = a;
 	txn->nr_accesses++;
 	txn->memory += sizeof(*a) + len;
-	return a;
+	return txn->last = a;
 }
 
-static struct access *access_find(const struct txn *txn, const char *path, size_t len)
+static struct access *access_find(struct txn *txn, const char *path, size_t len, uint32_t hash)
 {
 	if (!txn->table_size)
 		return NULL;
-	return *access_slot(txn->table, txn->table_size, path, len,
-			    (uint32_t)hash_bytes(path, len));
+	return txn->last = *access_slot(txn->table, txn->table_size, path, len, hash);
+}
+
+/* The entry of a path that is in the base root or, if not, missing there. */
+static struct access *access_of(struct txn *txn, const char *path, size_t len)
+{
+	struct access *a = txn->last;
+	uint32_t hash;
+
+	if (a && a->len == len && !memcmp(a->path, path, len))
+		return a;
+	hash = path_hash(path, len);
+	a = access_find(txn, path, len, hash);
+	return a ? a : access_get(txn, path, len, hash, tree_find(txn->base, path, len), 0);
 }
 
 static int no_memory(struct err *err)
@@ -139,20 +155,22 @@ static int over_limit(const struct txn *txn, unsigned max, struct err *err)
 
 int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err)
 {
+	uint32_t hash = path_hash(path, len);
 	struct tree_spot spot;
 
-	if (txn->lost || access_find(txn, path, len))
+	if (txn->lost || access_find(txn, path, len, hash))
 		return 0;
 	tree_locate(txn->base, path, len, &spot);
-	if (!access_get(txn, path, len, spot.node, 0))
+	if (!access_get(txn, path, len, hash, spot.node, 0))
 		return no_memory(err);
 	if (spot.node)
 		return over_limit(txn, max, err);
 	for (len = path_parent_len(path, len); len > spot.nearest_len;
 	     len = path_parent_len(path, len))
-		if (!access_get(txn, path, len, NULL, 0))
+		if (!access_get(txn, path, len, path_hash(path, len), NULL, 0))
 			return no_memory(err);
-	if (!access_get(txn, path, spot.nearest_len, spot.nearest, 0))
+	len = spot.nearest_len;
+	if (!access_get(txn, path, len, path_hash(path, len), spot.nearest, 0))
 		return no_memory(err);
 	return over_limit(txn, max, err);
 }
@@ -170,7 +188,7 @@ const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor)
 
 int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err)
 {
-	return access_get(txn, path, len, NULL, gen) ? 0 : no_memory(err);
+	return access_get(txn, path, len, path_hash(path, len), NULL, gen) ? 0 : no_memory(err);
 }
 
 /* The log */
@@ -219,7 +237,7 @@ static int prepare_ancestors(struct txn *txn, const struct path *path, const str
 	if (log_reserve(txn, spot->missing + 1u) < 0)
 		return -1;
 	while (path_next(path->s, path->len, &pos, &name, &name_len))
-		if (!access_get(txn, path->s, pos, tree_find(txn->base, path->s, pos), 0))
+		if (!access_of(txn, path->s, pos))
 			return -1;
 	return 0;
 }
@@ -230,30 +248,26 @@ static void log_put(struct txn *txn, const struct path *path, const struct tree_
 	size_t pos = spot->nearest_len > 1 ? spot->nearest_len : 0, name_len;
 
 	if (!spot->missing)
-		log_add(txn, CHANGE_PUT, access_find(txn, path->s, path->len), false);
+		log_add(txn, CHANGE_PUT, access_of(txn, path->s, path->len), false);
 	while (path_next(path->s, path->len, &pos, &name, &name_len))
-		log_add(txn, CHANGE_PUT, access_find(txn, path->s, pos), pos != path->len);
+		log_add(txn, CHANGE_PUT, access_of(txn, path->s, pos), pos != path->len);
 }
 
-static int change_put(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
-		      struct err *err)
+static int change_put(struct tree *t, struct txn *txn, const struct change *c,
+		      const struct tree_spot *spot, uint64_t gen, struct err *err)
 {
-	struct tree_spot spot;
-
-	tree_locate(txn->root, c->path->s, c->path->len, &spot);
-	if (!access_get(txn, c->path->s, c->path->len,
-			tree_find(txn->base, c->path->s, c->path->len), 0) ||
-	    prepare_ancestors(txn, c->path, &spot) < 0)
+	if (!access_of(txn, c->path->s, c->path->len) ||
+	    prepare_ancestors(txn, c->path, spot) < 0)
 		return no_memory(err);
 	if (tree_put(t, &txn->root, c->path->s, c->path->len, c->value, c->value_len, c->perms, gen,
 		     err) < 0)
 		return -1;
-	log_put(txn, c->path, &spot);
+	log_put(txn, c->path, spot);
 	return 0;
 }
 
-int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
-	       struct err *err)
+int txn_change(struct tree *t, struct txn *txn, const struct change *c,
+	       const struct tree_spot *spot, uint64_t gen, struct err *err)
 {
 	const char *s = c->path->s;
 	size_t len = c->path->len;
@@ -263,9 +277,9 @@ int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t
 	if (txn->lost)
 		return 0;
 	if (c->kind == CHANGE_PUT)
-		return change_put(t, txn, c, gen, err);
+		return change_put(t, txn, c, spot, gen, err);
 	seen = tree_find(txn->base, s, len);
-	a = access_get(txn, s, len, seen, 0);
+	a = access_of(txn, s, len);
 	if (!a || log_reserve(txn, 1) < 0)
 		return no_memory(err);
 	if (c->kind == CHANGE_PERMS) {
@@ -282,8 +296,29 @@ int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t
 
 /* Commit */
 
+/* Where a search ended last: a transaction mostly looks at neighbours. */
+struct near {
+	const char *path;
+	size_t len;
+	const struct node *parent;	/* the node at that path, or NULL */
+};
+
+static const struct node *find_near(struct near *near, const struct node *root, const char *path,
+				    size_t len)
+{
+	size_t parent_len = path_parent_len(path, len);
+	const char *name = path + parent_len + (parent_len > 1);
+
+	if (!parent_len)
+		return tree_find(root, path, len);
+	if (near->len != parent_len || memcmp(near->path, path, parent_len))
+		*near = (struct near){ path, parent_len, tree_find(root, path, parent_len) };
+	return near->parent ? node_child(near->parent, name, (size_t)(path + len - name)) : NULL;
+}
+
 int txn_check(const struct txn *txn, const struct node *live, struct err *err)
 {
+	struct near near = { .len = 0 };
 	uint32_t cursor = 0;
 	const struct access *a;
 
@@ -295,7 +330,7 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err)
 	if (!txn->base || txn->base == live)
 		return 0;
 	while ((a = txn_next_access(txn, &cursor))) {
-		const struct node *n = tree_find(live, a->path, a->len);
+		const struct node *n = find_near(&near, live, a->path, a->len);
 
 		if ((n ? n->gen : 0) != a->gen || (a->subtree && a->subtree != n))
 			return err_set(err, EAGAIN, "transaction %u: %.*s was changed by another",
@@ -309,15 +344,17 @@ static int replay_one(struct tree *t, const struct txn *txn, const struct logged
 {
 	const char *path = l->access->path;
 	size_t len = l->access->len;
-	const struct node *last = tree_find(txn->root, path, len),
-			  *here = tree_find(*root, path, len);
+	const struct node *last;
 
+	if (l->kind != CHANGE_PUT && !tree_find(*root, path, len))
+		return 0;
 	if (l->kind == CHANGE_RM)
-		return here ? tree_del(t, root, path, len, gen, NULL, err) : 0;
+		return tree_del(t, root, path, len, gen, NULL, err);
+	last = tree_find(txn->root, path, len);
 	if (!last)	/* removed again further down the log */
 		return 0;
 	if (l->kind == CHANGE_PERMS)
-		return here ? tree_set_perms(t, root, path, len, last->perms, gen, err) : 0;
+		return tree_set_perms(t, root, path, len, last->perms, gen, err);
 	return tree_put(t, root, path, len, node_value(last), last->value_len, last->perms, gen,
 			err);
 }

@@ -65,6 +65,7 @@ struct txn {
 	struct node *root;		/* the same with the changes so far */
 	struct access **table;		/* open addressing by path */
 	uint32_t nr_accesses, table_size;
+	struct access *last;		/* found or made last: mostly it is the next one wanted */
 	struct logged *log;
 	uint32_t nr_log, log_size;
 	uint32_t rm_count;
@@ -89,9 +90,10 @@ void txn_begin(struct txn *txn, struct node *live);
 int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct err *err)
 	must_check;
 /* Apply a change to the transaction's root and log it; nodes touched get `gen`. All or nothing. The
- * caller has noted the accesses and checked rights and quotas. */
-int txn_change(struct tree *t, struct txn *txn, const struct change *c, uint64_t gen,
-	       struct err *err) must_check;
+ * caller has noted the accesses, checked rights and quotas, and says where the path stands in the
+ * root. */
+int txn_change(struct tree *t, struct txn *txn, const struct change *c,
+	       const struct tree_spot *spot, uint64_t gen, struct err *err) must_check;
 
 /* EAGAIN when something it looked at differs on the live root. */
 int txn_check(const struct txn *txn, const struct node *live, struct err *err) must_check;

@@ -243,9 +243,10 @@ int world_look(struct world *w, struct conn *c, struct txn *txn, const struct pa
 	       struct err *err) must_check;
 
 /* Carry out a change for `c` (NULL: the daemon itself, no quota): in the transaction, or, without
- * one, as a commit of its own. Rights were checked by the operation. */
+ * one, as a commit of its own. Rights were checked by the operation. `spot`: where the path stands
+ * in world_view() at this moment, NULL when the caller does not know. */
 int world_change(struct world *w, struct conn *c, struct txn *txn, const struct change *change,
-		 struct err *err) must_check;
+		 const struct tree_spot *spot, struct err *err) must_check;
 
 /* Permissions of a special node as the transaction sees it; NULL: not a special there is. */
 /* of special[]; -1: there is no such special node */

@@ -123,10 +123,10 @@ static int special_now(struct world *w, struct conn *by, int i, const struct cha
 }
 
 int world_change(struct world *w, struct conn *c, struct txn *txn, const struct change *change,
-		 struct err *err)
+		 const struct tree_spot *spot, struct err *err)
 {
 	const struct path *path = change->path;
-	struct tree_spot spot;
+	struct tree_spot here;
 
 	if (path_is_special(path)) {
 		int i = world_special_index(path);
@@ -142,13 +142,16 @@ int world_change(struct world *w, struct conn *c, struct txn *txn, const struct 
 	}
 	if (txn && txn->lost)	/* nothing of it will be kept */
 		return 0;
-	tree_locate(world_view(w, txn), path->s, path->len, &spot);
-	if (change->kind == CHANGE_PUT && spot.node && !change->value)
+	if (!spot) {
+		tree_locate(world_view(w, txn), path->s, path->len, &here);
+		spot = &here;
+	}
+	if (change->kind == CHANGE_PUT && spot->node && !change->value)
 		return 0;
-	if (change->kind != CHANGE_PUT && !spot.node)
+	if (change->kind != CHANGE_PUT && !spot->node)
 		return err_set(err, ENOENT, "%s: no such node", path->s);
-	return txn ? world_change_in(w, c, txn, change, &spot, err)
-		   : change_now(w, c, change, &spot, err);
+	return txn ? world_change_in(w, c, txn, change, spot, err)
+		   : change_now(w, c, change, spot, err);
 }
 
 /* Special events */

@@ -157,14 +157,14 @@ static int handle_orphan(struct world *w, const struct node *n, const struct pat
 
 	/* The root cannot be removed: whoever was given it, it returns to dom0. */
 	if (!w->keep_orphans && path->len > 1)
-		return world_change(w, NULL, NULL, &c, err);
+		return world_change(w, NULL, NULL, &c, NULL, err);
 	memcpy(e, n->perms->e, n->perms->n * sizeof(e[0]));
 	e[0].domid = (uint16_t)w->dom0_domid;
 	c.kind = CHANGE_PERMS;
 	c.perms = perms_get(w->perms, e, n->perms->n);
 	if (!c.perms)
 		return err_set(err, ENOMEM, "orphan %s: out of memory", path->s);
-	rc = world_change(w, NULL, NULL, &c, err);
+	rc = world_change(w, NULL, NULL, &c, NULL, err);
 	perms_unref(w->perms, c.perms);
 	return rc;
 }
@@ -422,10 +422,10 @@ int world_restore_node(struct world *w, const char *path, size_t len, const void
 	c.perms = perms_get(w->perms, perms, nr_perms);
 	if (!c.perms)
 		return err_set(err, ENOMEM, "restoring %s: out of memory", p.s);
-	rc = world_change(w, NULL, NULL, &c, err);
+	rc = world_change(w, NULL, NULL, &c, NULL, err);
 	c.kind = CHANGE_PERMS;
 	if (!rc && tree_find(w->root, p.s, p.len)->perms != c.perms)
-		rc = world_change(w, NULL, NULL, &c, err);
+		rc = world_change(w, NULL, NULL, &c, NULL, err);
 	perms_unref(w->perms, c.perms);
 	return rc;
 }
@@ -444,7 +444,7 @@ int world_restore_gone(struct world *w, const char *path, size_t len, struct err
 	c.path = &p;
 	if (!tree_find(w->root, p.s, p.len))
 		return 0;
-	return world_change(w, NULL, NULL, &c, err);
+	return world_change(w, NULL, NULL, &c, NULL, err);
 }
 
 int world_restore_special(struct world *w, const char *name, const struct perm *perms,
@@ -460,7 +460,7 @@ int world_restore_special(struct world *w, const char *name, const struct perm *
 							   : NULL;
 	if (!c.perms)
 		return err_set(err, ENOMEM, "restoring permissions of %s", name);
-	rc = world_change(w, NULL, NULL, &c, err);
+	rc = world_change(w, NULL, NULL, &c, NULL, err);
 	perms_unref(w->perms, c.perms);
 	return rc;
 }

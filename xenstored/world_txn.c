@@ -92,7 +92,7 @@ int world_change_in(struct world *w, struct conn *c, struct txn *txn, const stru
 		goto out;
 	if (!c->privileged && charge_check(&txn->charge, w->quota, err) < 0)
 		undo_charge(&txn->charge, &part);
-	else if ((rc = txn_change(w->tree, txn, change, ++w->gen, err)) < 0)
+	else if ((rc = txn_change(w->tree, txn, change, spot, ++w->gen, err)) < 0)
 		undo_charge(&txn->charge, &part);
 out:
 	charge_free(&part);
@@ -105,10 +105,8 @@ out:
 
 /* The commit of a transaction */
 
-static const struct perms *parent_perms(const struct node *root, const struct access *a)
+static const struct perms *perms_of(const struct node *n)
 {
-	const struct node *n = tree_find(root, a->path, path_parent_len(a->path, a->len));
-
 	return n ? n->perms : NULL;
 }
 
@@ -116,10 +114,14 @@ static int prepare_logged(struct commit *k, const struct logged *l, const struct
 			  struct err *err)
 {
 	const struct access *a = l->access;
-	const struct node *old = tree_find(k->w->root, a->path, a->len),
-			  *new = tree_find(root, a->path, a->len);
 	struct effect e = { .kind = EFFECT_NODE_GONE, .path = a->path, .path_len = a->len };
+	struct tree_spot before, after;
+	const struct node *old, *new;
 
+	tree_locate(k->w->root, a->path, a->len, &before);
+	tree_locate(root, a->path, a->len, &after);
+	old = before.node;
+	new = after.node;
 	if (l->kind == CHANGE_RM ? !old : !new && !old)
 		return 0;	/* made and removed again within: nobody ever sees it */
 	if (l->kind != CHANGE_RM && new) {
@@ -133,10 +135,10 @@ static int prepare_logged(struct commit *k, const struct logged *l, const struct
 		return -1;
 	if (l->implied)
 		return 0;
-	k->seen[0] = old ? old->perms : NULL;
-	k->seen[1] = new ? new->perms : NULL;
-	k->seen[2] = parent_perms(k->w->root, a);
-	k->seen[3] = parent_perms(root, a);
+	k->seen[0] = perms_of(old);
+	k->seen[1] = perms_of(new);
+	k->seen[2] = perms_of(before.parent);
+	k->seen[3] = perms_of(after.parent);
 	if (l->kind == CHANGE_RM && commit_match_beneath(k, a->path, a->len, old, err) < 0)
 		return -1;
 	return commit_match(k, a->path, a->len, err);
