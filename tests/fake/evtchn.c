@@ -21,6 +21,8 @@ int fake_port_alloc(struct fake_domain *d, uint32_t remote)
 		if (d->ports[port].state != PORT_FREE)
 			continue;
 		d->ports[port] = (struct fake_port){ .state = PORT_UNBOUND, .remote_dom = remote };
+		if (port >= d->port_end)
+			d->port_end = port + 1;
 		return (int)port;
 	}
 	return fake_fail(ENOSPC);
@@ -45,7 +47,7 @@ static void port_close(struct fake_port *p)
 
 void fake_ports_close(struct fake_domain *d)
 {
-	for (unsigned port = 0; port < FAKE_MAX_PORTS; port++)
+	for (unsigned port = 0; port < d->port_end; port++)
 		port_close(&d->ports[port]);
 }
 
@@ -55,7 +57,7 @@ static void update_fd(struct xenevtchn_handle *h)
 	uint64_t n = 0;
 	bool is_ready = false;
 
-	for (unsigned port = 0; port < FAKE_MAX_PORTS; port++) {
+	for (unsigned port = 0; port < dom0->port_end; port++) {
 		struct fake_port *p = &dom0->ports[port];
 
 		is_ready |= p->handle == h && p->is_pending && !p->is_masked;
@@ -101,7 +103,7 @@ void fake_virq(unsigned virq)
 {
 	struct fake_domain *dom0 = fake_domain(0);
 
-	for (unsigned port = 0; port < FAKE_MAX_PORTS; port++)
+	for (unsigned port = 0; port < dom0->port_end; port++)
 		if (dom0->ports[port].state == PORT_VIRQ && dom0->ports[port].virq == virq)
 			deliver(&dom0->ports[port]);
 }
@@ -139,7 +141,7 @@ int xenevtchn_close(xenevtchn_handle *h)
 
 	if (!h)
 		return 0;
-	for (unsigned port = 0; port < FAKE_MAX_PORTS; port++)
+	for (unsigned port = 0; port < dom0->port_end; port++)
 		if (dom0->ports[port].handle == h)
 			port_close(&dom0->ports[port]);
 	list_del(&h->link);
@@ -195,7 +197,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *h, unsigned int 
 	int port;
 
 	POINT(-1);
-	for (unsigned i = 0; i < FAKE_MAX_PORTS; i++)
+	for (unsigned i = 0; i < dom0->port_end; i++)
 		if (dom0->ports[i].state == PORT_VIRQ && dom0->ports[i].virq == virq)
 			return fake_fail(EEXIST);
 	port = fake_port_alloc(dom0, 0);
@@ -220,7 +222,7 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	struct fake_domain *dom0 = fake_domain(0);
 
-	for (unsigned port = 0; port < FAKE_MAX_PORTS; port++) {
+	for (unsigned port = 0; port < dom0->port_end; port++) {
 		struct fake_port *p = &dom0->ports[port];
 
 		if (p->handle != h || !p->is_pending || p->is_masked)

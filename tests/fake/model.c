@@ -286,7 +286,7 @@ const char *fake_leftover(void)
 			 d->is_dying ? " (a zombie)" : "", d->nr_maps);
 		return text;
 	}
-	for (uint32_t port = 0; port < FAKE_MAX_PORTS; port++) {
+	for (uint32_t port = 0; port < fake_domain(0)->port_end; port++) {
 		struct fake_port *p = &fake_domain(0)->ports[port];
 
 		if (p->state == PORT_BOUND && !fake_domain(p->remote_dom)) {

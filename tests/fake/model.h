@@ -54,7 +54,7 @@ struct fake_domain {
 	grant_entry_v1_t *grants;		/* its frame FAKE_GRANT_TABLE_GFN */
 	uint64_t params[HVM_NR_PARAMS];
 	struct fake_port ports[FAKE_MAX_PORTS];
-	unsigned max_port;
+	unsigned max_port, port_end;	/* may have; all from here on were never used */
 	uint64_t grant_gfn; /* where the guest shows its grant table; ~0: nowhere */
 	unsigned nr_pauses;
 	unsigned nr_maps;			/* foreign and grant mappings of it in dom0 */
