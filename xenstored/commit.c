@@ -188,19 +188,20 @@ int commit_match_beneath(struct commit *k, const char *path, size_t len, const s
 
 /* Effects */
 
-int commit_effect(struct commit *k, const struct effect *e, struct err *err)
+struct effect *commit_effect(struct commit *k, enum effect_kind kind, const char *path, size_t len,
+			     struct err *err)
 {
 	struct world_scratch *s = k->s;
-	struct effect *v;
+	struct effect *v = scratch_grow(s->effects, &s->max_effects, s->nr_effects, sizeof(*v));
 
-	if (!k->w->journal.prepare)
-		return 0;
-	v = scratch_grow(s->effects, &s->max_effects, s->nr_effects, sizeof(*v));
-	if (!v)
-		return no_memory(err);
+	if (!v) {
+		no_memory(err);
+		return NULL;
+	}
 	s->effects = v;
-	v[s->nr_effects++] = *e;
-	return 0;
+	v += s->nr_effects++;
+	*v = (struct effect){ .kind = kind, .path = path, .path_len = len };
+	return v;
 }
 
 int commit_journal(struct commit *k, struct err *err)

@@ -39,8 +39,9 @@ int commit_on_match(struct watch *watch, const char *path, size_t len, const str
 		    void *arg);
 
 /* Effects, and their way into the journal: commit_journal, then commit_journal_done however it
- * ends. */
-int commit_effect(struct commit *k, const struct effect *e, struct err *err) must_check;
+ * ends. A new one is filled in by the caller before the next; NULL: no memory. */
+struct effect *commit_effect(struct commit *k, enum effect_kind kind, const char *path, size_t len,
+			     struct err *err);
 int commit_journal(struct commit *k, struct err *err) must_check;
 void commit_journal_done(struct commit *k, bool keep);
 

@@ -142,10 +142,11 @@ int dispatch(struct world *w, struct conn *c, const struct wire_header *h, const
 {
 	struct request r;
 	struct reply reply;
-	struct err err = ERR_INIT;
+	struct err err;
 	size_t room = h->type == WIRE_WATCH ? h->len + 2u : 0;
 	struct op_stats *stats = &w->ops[h->type < WIRE_NR_TYPES ? h->type : WIRE_NR_TYPES];
 
+	err_clear(&err);	/* ERR_INIT would zero all of the text, for every request */
 	if (conn_reserve(c, SMALL_REPLY, &err) < 0)
 		return -1;
 	if (room && conn_reserve_event(c, room, &err) < 0) {

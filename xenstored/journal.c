@@ -29,7 +29,7 @@
 #define BAD_NAME  "journal.bad"
 
 #define SLACK_BYTES	(32u << 10)	/* kept free for what cannot be refused: progress of rings */
-#define REWRITE_BYTES	(2u << 20)	/* a file is begun anew at twice its first size and this */
+#define REWRITE_BYTES	(1u << 20)	/* a file is begun anew at twice its first size and this */
 #define SPARE_BYTES	(8u << 20)	/* a larger old file is not kept */
 #define NODES_A_FLUSH	64
 #define RETRY_FLUSHES	1024		/* after a failure, before a new file is tried */
@@ -165,8 +165,6 @@ static void rewrite_step(struct journal *j, size_t flushed)
 	int ok = 0;
 
 	if (j->next.fd < 0) {
-		if (j->file.committed < 2 * j->first_size + REWRITE_BYTES)
-			return;
 		ok = rewrite_begin(j, &err);
 	} else {
 		ok = rewrite_nodes(j, NODES_A_FLUSH + flushed / 64, &err);
@@ -273,9 +271,10 @@ static int put_turn(struct journal *j, const struct list *dirty, struct err *err
 
 void journal_flush(struct journal *j, const struct list *dirty)
 {
-	struct err err = ERR_INIT;
 	size_t before = j->file.committed;
+	struct err err;
 
+	err_clear(&err);
 	if (j->retry) {
 		if (--j->retry == 0 && journal_start(j, &err) < 0)
 			give_up(j, &err);
@@ -290,7 +289,8 @@ void journal_flush(struct journal *j, const struct list *dirty)
 		return;
 	j->stats.flushes++;
 	j->stats.bytes += j->file.committed - before;
-	rewrite_step(j, j->file.committed - before);
+	if (j->next.fd >= 0 || j->file.committed >= 2 * j->first_size + REWRITE_BYTES)
+		rewrite_step(j, j->file.committed - before);
 }
 
 static void on_flush(void *arg, const struct list *dirty)

@@ -16,11 +16,14 @@
 #define GROW_BYTES    (64u << 10)
 #define READY_BYTES   (64u << 10)
 #define RELEASE_BYTES (64u << 10)
-#define SLOT	      STATE_RECORD
+/* So much of a file stays in our page table: a small store writes the same two over and over, and
+ * what fetching their pages anew costs is half of what the journal costs. */
+#define KEPT_BYTES    (1280u << 10)
 
 int jfile_create(struct jfile *f, int dir_fd, const char *name, size_t size, struct err *err)
 {
 	*f = (struct jfile)JFILE_INIT;
+	f->released = KEPT_BYTES;
 	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
 		return err_set(err, errno, "%s: unlink: %s", name, strerror(errno));
 	f->fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -44,7 +47,10 @@ void jfile_close(struct jfile *f)
 
 void jfile_restart(struct jfile *f)
 {
-	f->committed = f->tail = f->released = f->ready = 0;
+	f->committed = f->tail = 0;
+	f->released = KEPT_BYTES;
+	if (f->ready > KEPT_BYTES)
+		f->ready = KEPT_BYTES;
 }
 
 /* Many pages at once: cheaper than one fault each. */
@@ -61,7 +67,7 @@ static void make_ready(struct jfile *f, size_t want)
 }
 
 /* Allocated, not just made longer: a hole that cannot be filled would be a SIGBUS. */
-static int grow(struct jfile *f, size_t want, struct err *err)
+static int allocate(struct jfile *f, size_t want, struct err *err)
 {
 	size_t size = num_align_up(want + f->size / 4, GROW_BYTES);
 	void *map;
@@ -84,35 +90,26 @@ static int grow(struct jfile *f, size_t want, struct err *err)
 	return 0;
 }
 
-/* Behind what is staged there is always room for the slot of the next batch, or END. */
-int jfile_reserve(struct jfile *f, size_t len, struct err *err)
+int jfile_grow(struct jfile *f, size_t want, struct err *err)
 {
-	size_t want = f->tail + SLOT + len + SLOT;
-
-	if (want > f->size && grow(f, want, err) < 0)
+	if (want > f->size && allocate(f, want, err) < 0)
 		return -1;
-	if (want > f->ready)
-		make_ready(f, want);
+	make_ready(f, want);
 	return 0;
 }
 
-static void *room(void *arg, size_t len, struct err *err)
+void *jfile_room(void *arg, size_t len, struct err *err)
 {
 	struct jfile *f = arg;
 
 	if (jfile_reserve(f, len, err) < 0)
 		return NULL;
 	if (f->tail == f->committed && f->committed > 0)
-		f->tail += SLOT;
+		f->tail += JFILE_SLOT;
 	char *p = f->map + f->tail;
 
 	f->tail += len;
 	return p;
-}
-
-struct state_sink jfile_sink(struct jfile *f)
-{
-	return (struct state_sink){ room, f };
 }
 
 static void release_behind(struct jfile *f)
@@ -138,7 +135,7 @@ static void put_head(struct jfile *f, size_t at, uint32_t type)
 
 void jfile_commit(struct jfile *f)
 {
-	if (f->tail <= f->committed + SLOT) {
+	if (f->tail <= f->committed + JFILE_SLOT) {
 		f->tail = f->committed;
 		return;
 	}

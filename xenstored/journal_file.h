@@ -17,6 +17,7 @@
  */
 
 #define JFILE_MARK STATE_PRIVATE
+#define JFILE_SLOT STATE_RECORD
 
 struct jfile {
 	int fd;
@@ -38,9 +39,21 @@ void jfile_close(struct jfile *f);	/* harmless on JFILE_INIT */
 void jfile_restart(struct jfile *f);
 
 /* Where state_put_* write: appended to what is staged. ENOSPC, ENOMEM. */
-struct state_sink jfile_sink(struct jfile *f);
-/* Make sure that `len` more bytes can be staged without failing. */
-int jfile_reserve(struct jfile *f, size_t len, struct err *err) must_check;
+void *jfile_room(void *f, size_t len, struct err *err);
+static inline struct state_sink jfile_sink(struct jfile *f)
+{
+	return (struct state_sink){ jfile_room, f };
+}
+int jfile_grow(struct jfile *f, size_t want, struct err *err) must_check;	/* private */
+
+/* Make sure that `len` more bytes can be staged without failing. Behind what is staged there is
+ * always room for the slot of the next batch, or END. */
+static inline int must_check jfile_reserve(struct jfile *f, size_t len, struct err *err)
+{
+	size_t want = f->tail + JFILE_SLOT + len + JFILE_SLOT;
+
+	return want <= f->ready ? 0 : jfile_grow(f, want, err);
+}
 
 /* Take back what was staged since `mark`, a former tail. */
 static inline void jfile_rollback(struct jfile *f, size_t mark)

@@ -6,7 +6,6 @@
  */
 #include "xenstored/ops.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +23,17 @@ void reply_set(struct reply *r, const void *data, size_t len)
 void reply_string(struct reply *r, const char *s)
 {
 	reply_set(r, s, strlen(s) + 1);
+}
+
+void reply_number(struct reply *r, uint64_t n)
+{
+	char s[24], *p = &s[sizeof(s) - 1];
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	reply_string(r, p);
 }
 
 unsigned op_number(const struct wire_arg *a)
@@ -112,8 +122,8 @@ int op_directory_part(struct request *r, struct reply *reply, struct err *err)
 
 	if (find_arg(r, PERM_READ, &spot, err) < 0)
 		return -1;
-	head = (size_t)snprintf(reply->data, sizeof(reply->data), "%" PRIu64, spot.node->gen) + 1;
-	reply->given = true;
+	reply_number(reply, spot.node->gen);
+	head = reply->len;
 	/* One byte is kept for the NUL that ends the last part. */
 	reply->len = head + node_list(spot.node, op_number(&r->args[1]), reply->data + head,
 				      sizeof(reply->data) - head - 1, &end);
@@ -352,15 +362,13 @@ int op_reset_watches(struct request *r, struct reply *reply, struct err *err)
 int op_transaction_start(struct request *r, struct reply *reply, struct err *err)
 {
 	struct txn *txn;
-	char id[16];
 
 	if (r->txn)
 		return err_set(err, EBUSY, "transaction %u: cannot start another within",
 			       r->txn->id);
 	if (world_txn_start(r->world, r->conn, &txn, err) < 0)
 		return -1;
-	snprintf(id, sizeof(id), "%u", txn->id);
-	reply_string(reply, id);
+	reply_number(reply, txn->id);
 	return 0;
 }
 

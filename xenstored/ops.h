@@ -33,6 +33,7 @@ struct reply {
 
 void reply_set(struct reply *r, const void *data, size_t len);	/* at most WIRE_PAYLOAD_MAX */
 void reply_string(struct reply *r, const char *s);		/* with its NUL */
+void reply_number(struct reply *r, uint64_t n);		/* decimal, with NUL */
 /* One decimal number as stock's daemon reads it: digits in front, the rest of the string ignored,
  * nothing is 0. */
 unsigned op_number(const struct wire_arg *a);

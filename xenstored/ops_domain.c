@@ -121,7 +121,6 @@ static int known_domain(struct request *r, const struct wire_arg *a, struct doma
 int op_get_feature(struct request *r, struct reply *reply, struct err *err)
 {
 	struct domain *d = NULL;
-	char s[16];
 
 	if (r->nr_args > 1)
 		return err_set(err, EINVAL, "GET_FEATURE: one argument at most");
@@ -132,8 +131,7 @@ int op_get_feature(struct request *r, struct reply *reply, struct err *err)
 		return -1;
 	if (!d)
 		d = r->conn->domain;
-	snprintf(s, sizeof(s), "%u", d ? d->features : DOMAIN_FEATURES);
-	reply_string(reply, s);
+	reply_number(reply, d ? d->features : DOMAIN_FEATURES);
 	return 0;
 }
 
@@ -208,7 +206,6 @@ int op_get_quota(struct request *r, struct reply *reply, struct err *err)
 	struct domain *d = NULL;
 	bool soft;
 	int id;
-	char s[16];
 
 	if (!r->nr_args || (r->nr_args == 1 && !r->args[0].len)) {
 		list_quotas(reply);
@@ -217,10 +214,9 @@ int op_get_quota(struct request *r, struct reply *reply, struct err *err)
 	id = quota_named(&r->args[r->nr_args - 1], &soft, err);
 	if (id < 0 || (r->nr_args == 2 && known_domain(r, &r->args[0], &d, err) < 0))
 		return -1;
-	snprintf(s, sizeof(s), "%u",
-		 soft ? quota_soft(r->world->quota, d ? d->account : NULL, (enum quota_id)id) :
-			quota_hard(r->world->quota, d ? d->account : NULL, (enum quota_id)id));
-	reply_string(reply, s);
+	reply_number(reply,
+		     soft ? quota_soft(r->world->quota, d ? d->account : NULL, (enum quota_id)id) :
+			    quota_hard(r->world->quota, d ? d->account : NULL, (enum quota_id)id));
 	return 0;
 }
 

@@ -23,8 +23,9 @@ static char *open_record(const struct state_sink *s, uint32_t type, size_t len, 
 
 	if (!p)
 		return NULL;
+	/* The padding is in the last eight bytes; what is data there comes later. */
+	memset(p + STATE_RECORD + padded - 8, 0, 8);
 	memcpy(p, head, sizeof(head));
-	memset(p + STATE_RECORD + len, 0, padded - len);
 	return p + STATE_RECORD;
 }
 

@@ -71,7 +71,6 @@ struct effect {
 	const void *value;
 	size_t value_len;
 	const struct perms *perms;
-	uint64_t gen;
 	const struct conn *conn;
 	const struct watch *watch;
 	const struct domain *domain;

@@ -11,35 +11,32 @@
 static int effects_of(struct commit *k, const struct change *c, const struct tree_spot *spot,
 		      struct err *err)
 {
-	struct effect e = { .path = c->path->s, .gen = k->w->gen + 1 };
-	size_t pos = spot->nearest_len > 1 ? spot->nearest_len : 0, name_len;
-	const char *name;
+	const char *path = c->path->s, *name;
+	size_t len = c->path->len, name_len,
+	       pos = spot->nearest_len > 1 ? spot->nearest_len : 0;
+	struct effect *e;
 
 	if (!k->w->journal.prepare)
 		return 0;
-	e.path_len = c->path->len;
-	if (c->kind == CHANGE_RM) {
-		e.kind = EFFECT_NODE_GONE;
-		return commit_effect(k, &e, err);
-	}
-	e.kind = EFFECT_NODE;
-	while (spot->missing && path_next(c->path->s, c->path->len, &pos, &name, &name_len) &&
-	       pos < c->path->len) {
-		struct effect up = e;
-
-		up.path_len = pos;
-		up.perms = c->perms;
-		if (commit_effect(k, &up, err) < 0)
+	if (c->kind == CHANGE_RM)
+		return commit_effect(k, EFFECT_NODE_GONE, path, len, err) ? 0 : -1;
+	while (spot->missing && path_next(path, len, &pos, &name, &name_len) && pos < len) {
+		e = commit_effect(k, EFFECT_NODE, path, pos, err);
+		if (!e)
 			return -1;
+		e->perms = c->perms;
 	}
-	e.perms = spot->node && c->kind == CHANGE_PUT ? spot->node->perms : c->perms;
-	e.value = c->value;
-	e.value_len = c->value_len;
+	e = commit_effect(k, EFFECT_NODE, path, len, err);
+	if (!e)
+		return -1;
+	e->perms = spot->node && c->kind == CHANGE_PUT ? spot->node->perms : c->perms;
+	e->value = c->value;
+	e->value_len = c->value_len;
 	if (c->kind == CHANGE_PERMS) {
-		e.value = node_value(spot->node);
-		e.value_len = spot->node->value_len;
+		e->value = node_value(spot->node);
+		e->value_len = spot->node->value_len;
 	}
-	return commit_effect(k, &e, err);
+	return 0;
 }
 
 static int prepare_change(struct commit *k, const struct change *c, const struct tree_spot *spot,
@@ -99,10 +96,7 @@ static int change_now(struct world *w, struct conn *by, const struct change *c,
 static int special_now(struct world *w, struct conn *by, int i, const struct change *c,
 		       struct err *err)
 {
-	struct effect e = { .kind = EFFECT_SPECIAL,
-			    .path = c->path->s,
-			    .path_len = c->path->len,
-			    .perms = c->perms };
+	struct effect *e;
 	struct commit k;
 
 	if (commit_begin(&k, w, by, err) < 0)
@@ -110,8 +104,13 @@ static int special_now(struct world *w, struct conn *by, int i, const struct cha
 	k.seen[0] = w->special[i];
 	k.seen[1] = c->perms;
 	k.seen[2] = w->root->perms;
-	if (commit_match(&k, c->path->s, c->path->len, err) < 0 || commit_effect(&k, &e, err) < 0 ||
-	    commit_journal(&k, err) < 0)
+	if (commit_match(&k, c->path->s, c->path->len, err) < 0)
+		return commit_cancel(&k);
+	e = commit_effect(&k, EFFECT_SPECIAL, c->path->s, c->path->len, err);
+	if (!e)
+		return commit_cancel(&k);
+	e->perms = c->perms;
+	if (commit_journal(&k, err) < 0)
 		return commit_cancel(&k);
 	commit_journal_done(&k, true);
 	perms_ref(c->perms);

@@ -114,8 +114,8 @@ static int prepare_logged(struct commit *k, const struct logged *l, const struct
 			  struct err *err)
 {
 	const struct access *a = l->access;
-	struct effect e = { .kind = EFFECT_NODE_GONE, .path = a->path, .path_len = a->len };
 	struct tree_spot before, after;
+	struct effect *e;
 	const struct node *old, *new;
 
 	tree_locate(k->w->root, a->path, a->len, &before);
@@ -124,15 +124,15 @@ static int prepare_logged(struct commit *k, const struct logged *l, const struct
 	new = after.node;
 	if (l->kind == CHANGE_RM ? !old : !new && !old)
 		return 0;	/* made and removed again within: nobody ever sees it */
-	if (l->kind != CHANGE_RM && new) {
-		e.kind = EFFECT_NODE;
-		e.value = node_value(new);
-		e.value_len = new->value_len;
-		e.perms = new->perms;
-		e.gen = new->gen;
-	}
-	if (commit_effect(k, &e, err) < 0)
+	e = commit_effect(k, EFFECT_NODE_GONE, a->path, a->len, err);
+	if (!e)
 		return -1;
+	if (l->kind != CHANGE_RM && new) {
+		e->kind = EFFECT_NODE;
+		e->value = node_value(new);
+		e->value_len = new->value_len;
+		e->perms = new->perms;
+	}
 	if (l->implied)
 		return 0;
 	k->seen[0] = perms_of(old);
@@ -149,18 +149,19 @@ static int prepare_specials(struct commit *k, const struct txn *txn, struct err 
 	static const char *const names[WORLD_SPECIALS] = { "@introduceDomain", "@releaseDomain" };
 
 	for (unsigned i = 0; i < WORLD_SPECIALS; i++) {
-		struct effect e = { .kind = EFFECT_SPECIAL,
-				    .path = names[i],
-				    .path_len = strlen(names[i]),
-				    .perms = txn->special[i] };
+		struct effect *e;
 
 		if (!txn->special[i])
 			continue;
+		e = commit_effect(k, EFFECT_SPECIAL, names[i], strlen(names[i]), err);
+		if (!e)
+			return -1;
+		e->perms = txn->special[i];
 		k->seen[0] = k->w->special[i];
 		k->seen[1] = txn->special[i];
 		k->seen[2] = k->w->root->perms;
 		k->seen[3] = NULL;
-		if (commit_effect(k, &e, err) < 0 || commit_match(k, e.path, e.path_len, err) < 0)
+		if (commit_match(k, names[i], strlen(names[i]), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -169,13 +170,18 @@ static int prepare_specials(struct commit *k, const struct txn *txn, struct err 
 static int prepare_txn(struct commit *k, const struct txn *txn, const struct node *root,
 		       struct err *err)
 {
-	struct effect end = { .kind = EFFECT_TXN_GONE, .conn = k->by, .txn_id = txn->id };
+	struct effect *end;
 
 	for (uint32_t i = 0; i < txn->nr_log; i++)
 		if (prepare_logged(k, &txn->log[i], root, err) < 0)
 			return -1;
-	if (prepare_specials(k, txn, err) < 0 || commit_effect(k, &end, err) < 0)
+	if (prepare_specials(k, txn, err) < 0)
 		return -1;
+	end = commit_effect(k, EFFECT_TXN_GONE, NULL, 0, err);
+	if (!end)
+		return -1;
+	end->conn = k->by;
+	end->txn_id = txn->id;
 	return commit_journal(k, err);
 }
 
