@@ -23,12 +23,6 @@ answers() {
 	[ "$got" = "$wanted" ] || fail "$name, asked for $*, says '$got', not '$wanted'"
 }
 
-cannot() { # TEXT
-	refused "$1" 1 xl create -q -e -p /tmp/bad.cfg
-	sed 's/^/  /' /tmp/err
-	is_gone bad 2>/dev/null || fail "$1: the domain is left over"
-}
-
 # over NAME: it has ended by itself; it is put away.
 over() {
 	await 20 has_state "$1" s || fail "$1 does not end"
@@ -153,13 +147,11 @@ cp /guests/hello32.bin /tmp/far.bin
 printf '\000\000\000\200\000\000\001\200' | dd of=/tmp/far.bin bs=1 seek=40 conv=notrunc 2>/dev/null
 bare32 bad hello
 sed -i 's|/guests/hello32.bin|/tmp/far.bin|' /tmp/bad.cfg
-cannot "kernel wants 0x80000000-.*memory is 0x40000000-0x41000000"
-bare bad hello 'load_address = 0x20000000'
-cannot 'kernel wants 0x20000000-.*memory is 0x40000000-0x42000000'
-bare bad hello 'entry_address = 0x50000000'
-cannot 'entry address 0x50000000 lies outside'
+not_made "kernel wants 0x80000000-.*memory is 0x40000000-0x41000000"
+cannot 'kernel wants 0x20000000-.*memory is 0x40000000-0x42000000' 'load_address = 0x20000000'
+cannot 'entry address 0x50000000 lies outside' 'entry_address = 0x50000000'
 head -c 20 /guests/hello32.bin >/tmp/short.bin
 bare32 bad hello
 sed -i 's|/guests/hello32.bin|/tmp/short.bin|' /tmp/bad.cfg
-cannot 'neither an arm64 Image nor a zImage'
+not_made 'neither an arm64 Image nor a zImage'
 exit $failed

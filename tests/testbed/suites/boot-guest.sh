@@ -13,23 +13,6 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
-node() { # GUEST NODE
-	xenstore-read "/local/domain/$(xl domid "$1")/$2" 2>/dev/null
-}
-
-answers() {
-	[ "$(node "$1" control/feature-poweroff)" = 1 ]
-}
-
-# The successor has the number of the old one as often as not: it is the frontends' node that is new.
-is_fresh() {
-	[ -z "$(node "$1" data/old)" ] && answers "$1"
-}
-
-has() { # FILE WORDS
-	grep -qF -- "$2" "$1"
-}
-
 connected() { # GUEST KIND NUMBER
 	[ "$(xenstore-read "/local/domain/0/backend/$2/$(xl domid "$1")/$3/state")" = 4 ]
 }
@@ -50,8 +33,7 @@ has_clock() { # GUEST
 
 dd if=/dev/zero of=/root/web.img bs=1M count=4 2>/dev/null
 cp /root/web.img /root/more.img
-brctl addbr xenbr0
-ip link set xenbr0 up
+bridge xenbr0
 
 guests='web:2 late:8'
 [ ! -e /etc/xen/boot/eight.cfg ] || guests="$guests one:1 eight:8"
@@ -66,7 +48,7 @@ domid=0
 for guest; do
 	domid=$((domid + 1))
 	[ "$(xl domid "${guest%:*}")" = $domid ] || fail "names: $(xl list)"
-	await 60 answers "${guest%:*}" || fail "${guest%:*} does not use its store ring"
+	await 60 listens "${guest%:*}" || fail "${guest%:*} does not use its store ring"
 	[ "$(xl vcpu-list "${guest%:*}" | tail -n +2 | wc -l)" = "${guest#*:}" ] || fail "vcpus: $(xl vcpu-list "${guest%:*}")"
 done
 [ "$(node late data/late)" = 'first words' ] || fail "what was said before anybody listened: $(node late data/late)"
@@ -112,14 +94,14 @@ xl uptime web | grep -q web || fail "uptime"
 echo '--- rebooted and started again by the supervisor'
 xl monitor || fail "monitor"
 for guest in web late; do
-	xenstore-write "/local/domain/$(xl domid $guest)/data/old" 1 || fail "marking the old domain"
+	outdate $guest || fail "marking the old domain"
 done
 xl reboot web || fail "reboot"
 xenstore-write "/local/domain/$(xl domid late)/data/crash" 1 || fail "crash"
 await 60 is_fresh late || fail "no successor after a crash: $(xl list)"
 await 60 is_fresh web || fail "no successor: $(xl list)"
 await 60 has $console/guest-web.log 'guest: up' || fail "console of the successor"
-xenstore-write "/local/domain/$(xl domid late)/data/old" 1
+outdate late
 xl reboot late || fail "reboot of late"
 await 60 is_fresh late || fail "no successor of late: $(xl list)"
 
@@ -129,7 +111,7 @@ xl shutdown late || fail "shutdown of late"
 for guest in web late; do
 	await 60 is_gone $guest || fail "still there: $(xl list)"
 	xl create -q /etc/xen/boot/$guest.cfg || fail "create $guest"
-	await 60 answers $guest || fail "the created $guest does not come up"
+	await 60 listens $guest || fail "the created $guest does not come up"
 done
 await 60 connected web vbd 51712 || fail "the disk of the created guest"
 has_clock web || fail "the created guest has no clock"

@@ -10,18 +10,6 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
-node() { # GUEST NODE
-	xenstore-read "/local/domain/$(xl domid "$1")/$2" 2>/dev/null
-}
-
-answers() {
-	[ "$(node "$1" control/feature-poweroff)" = 1 ]
-}
-
-is_fresh() {
-	[ -z "$(node "$1" data/old)" ] && answers "$1"
-}
-
 xen_says() { # WORDS
 	xl dmesg | grep -q -- "$1"
 }
@@ -36,7 +24,7 @@ await 60 xen_says 'DOM1: late: met' || fail "shared memory of left"
 await 60 xen_says 'DOM2: late: met' || fail "shared memory of right"
 await 60 xen_says 'DOM3: guest: up' || fail "fixed does not come up"
 for guest in left right; do
-	await 60 answers $guest || fail "$guest does not use its store ring: $(xenstore-ls "/local/domain/$(xl domid $guest)" | head -n 12)"
+	await 60 listens $guest || fail "$guest does not use its store ring: $(xenstore-ls "/local/domain/$(xl domid $guest)" | head -n 12)"
 done
 xl cpupool-list | grep -q '^apart  *1 ' || fail "the pool: $(xl cpupool-list)"
 xl list -c left | grep -q apart || fail "left's pool: $(xl list -c left)"
@@ -51,13 +39,13 @@ xl destroy fixed || fail "destroy"
 
 echo '--- rebooted and created again, anywhere in memory'
 xl monitor || fail "monitor"
-xenstore-write "/local/domain/$(xl domid left)/data/old" 1
+outdate left
 xl reboot left || fail "reboot"
 await 60 is_fresh left || fail "no successor: $(xl list)"
 xl list -c left | grep -q apart || fail "left's pool after its reboot: $(xl list -c left)"
 xl destroy right || fail "destroy right"
 xl create -q /etc/xen/boot/right.cfg || fail "create right"
-await 60 answers right || fail "the created guest does not come up"
+await 60 listens right || fail "the created guest does not come up"
 for guest in left right; do
 	xl destroy $guest || fail "destroy $guest"
 done

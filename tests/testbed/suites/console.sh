@@ -8,10 +8,6 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
-has() { # FILE WORDS
-	grep -qF -- "$2" "$1"
-}
-
 # shellcheck disable=SC2317 # by way of await
 has_ended() { # PIDFILE
 	! kill -0 "$(cat "$1")"

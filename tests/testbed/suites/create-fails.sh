@@ -16,8 +16,8 @@ state() {
 	find /var/lib/xen -name 'userdata-*' | sort
 }
 
-# cannot TEXT LINES...: with this configuration create fails, says TEXT in one line and leaves nothing.
-cannot() {
+# fails_clean TEXT LINES...: with this configuration create fails, says TEXT in one line and leaves nothing.
+fails_clean() {
 	text=$1
 	shift
 	printf '%s\n' "$@" >/tmp/bad.cfg
@@ -40,22 +40,22 @@ xl destroy here
 head -c 2000000 $linux >/tmp/truncated
 echo 'I am no kernel' >/tmp/text
 head -c 70000000 /dev/zero >/tmp/large
-cannot 'No such file' 'name="bad"' 'kernel="/nowhere"' 'memory=64'
-cannot 'the file is empty' 'name="bad"' 'kernel="/tmp/empty"' 'memory=64'
-cannot 'neither an arm64 Image nor a zImage' 'name="bad"' 'kernel="/tmp/text"' 'memory=64'
-cannot 'not a regular file' 'name="bad"' 'kernel="/dev/zero"' 'memory=64'
-cannot 'No such file' 'name="bad"' "kernel=\"$linux\"" 'ramdisk="/nowhere"' 'memory=64'
-cannot 'do not fit together' 'name="bad"' "kernel=\"$tiny\"" 'ramdisk="/tmp/large"' 'memory=64'
-cannot 'the kernel wants' 'name="bad"' "kernel=\"$linux\"" 'memory=4'
-cannot 'MiB free' 'name="bad"' "kernel=\"$linux\"" 'memory=500000'
-cannot 'cpupool' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'pool="nosuch"'
-cannot 'cpus' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'cpus="77"'
-cannot 'irq' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'irqs=[5]'
-cannot 'iomem' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'iomem=["40000,1"]'
-cannot 'dtdev' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'dtdev=["/nosuch@1"]'
+fails_clean 'No such file' 'name="bad"' 'kernel="/nowhere"' 'memory=64'
+fails_clean 'the file is empty' 'name="bad"' 'kernel="/tmp/empty"' 'memory=64'
+fails_clean 'neither an arm64 Image nor a zImage' 'name="bad"' 'kernel="/tmp/text"' 'memory=64'
+fails_clean 'not a regular file' 'name="bad"' 'kernel="/dev/zero"' 'memory=64'
+fails_clean 'No such file' 'name="bad"' "kernel=\"$linux\"" 'ramdisk="/nowhere"' 'memory=64'
+fails_clean 'do not fit together' 'name="bad"' "kernel=\"$tiny\"" 'ramdisk="/tmp/large"' 'memory=64'
+fails_clean 'the kernel wants' 'name="bad"' "kernel=\"$linux\"" 'memory=4'
+fails_clean 'MiB free' 'name="bad"' "kernel=\"$linux\"" 'memory=500000'
+fails_clean 'cpupool' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'pool="nosuch"'
+fails_clean 'cpus' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'cpus="77"'
+fails_clean 'irq' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'irqs=[5]'
+fails_clean 'iomem' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'iomem=["40000,1"]'
+fails_clean 'dtdev' 'name="bad"' "kernel=\"$tiny\"" 'memory=4' 'dtdev=["/nosuch@1"]'
 
 xl create -q -e -p /tmp/here.cfg || fail "creating 'here'"
-cannot 'already in use' 'name="here"' "kernel=\"$tiny\"" 'memory=4'
+fails_clean 'already in use' 'name="here"' "kernel=\"$tiny\"" 'memory=4'
 xl destroy here
 
 # Stopped half-way by a signal.

@@ -7,20 +7,6 @@
 # afterwards it can be given again at once. What cannot be given is refused by name and leaves nothing behind.
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
-tiny=/guests/hello64.bin
-
-# cannot TEXT SETTING...: a guest with this setting is not made, and create says TEXT.
-cannot() {
-	text=$1
-	shift
-	printf '%s\n' 'name="bad"' "kernel=\"$tiny\"" 'image_format="raw"' 'memory=4' "$@" >/tmp/bad.cfg
-	refused "$text" 1 xl create -q -e -p /tmp/bad.cfg
-	sed 's/^/  /' /tmp/err
-	is_gone bad 2>/dev/null || {
-		fail "$text: the domain is left over"
-		xl destroy bad
-	}
-}
 
 # with_clock NAME: a Linux guest with the clock tells what it makes of it.
 with_clock() {
@@ -45,8 +31,7 @@ cannot 'domain [0-9]*: iomem "9010,1@9010": the pages .* are its already' 'iomem
 cannot 'domain [0-9]*: irqs: interrupt 34 is its already' 'irqs=[34]'
 xl destroy first
 
-printf '%s\n' 'name="again"' "kernel=\"$tiny\"" 'image_format="raw"' 'memory=4' 'iomem=["0x9010,1@0x20000"]' 'irqs=[34]' \
-	'device_tree="/guests/rtc.dtb"' >/tmp/again.cfg
+bare again hello 'iomem=["0x9010,1@0x20000"]' 'irqs=[34]' 'device_tree="/guests/rtc.dtb"'
 if xl create -q -e -p /tmp/again.cfg; then
 	echo "given again"
 	xl destroy again

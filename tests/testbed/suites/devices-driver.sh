@@ -64,15 +64,7 @@ END
 cat /guests/initrd /tmp/more.gz >/tmp/driver.img
 rm -rf $more
 
-cat >/tmp/dd.cfg <<END
-name = "dd"
-kernel = "/guests/Image"
-ramdisk = "/tmp/driver.img"
-memory = 320
-driver_domain = 1
-on_reboot = "destroy"
-extra = "console=hvc0 quiet run=$(printf 'sh /etc/driver' | base64)"
-END
+guest dd 'sh /etc/driver' 'ramdisk = "/tmp/driver.img"' 'memory = 320' 'driver_domain = 1' 'on_reboot = "destroy"'
 # shellcheck disable=SC2016 # for the guest's shell
 run='
 n=0; until [ -b /dev/xvda ] && [ -d /sys/class/net/eth0 ] || [ $n = 300 ]; do sleep 0.2; n=$((n+1)); done

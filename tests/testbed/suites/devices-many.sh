@@ -8,13 +8,8 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
-brctl addbr xenbr0
-ip link set xenbr0 up
-i=0
-while [ $i -lt 11 ]; do
-	truncate -s 8M /root/d$i.img
-	i=$((i + 1))
-done
+bridge xenbr0
+disk_images 11
 
 echo '--- ten disks and two interfaces at once'
 disks=

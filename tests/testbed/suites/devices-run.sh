@@ -12,13 +12,8 @@
 times=15
 [ ! -e /etc/testbed/long ] || times=200
 
-brctl addbr xenbr0
-ip link set xenbr0 up
-i=0
-while [ $i -lt 11 ]; do
-	truncate -s 8M /root/d$i.img
-	i=$((i + 1))
-done
+bridge xenbr0
+disk_images 11
 
 echo '--- attached and detached while it runs'
 load='echo ready-run

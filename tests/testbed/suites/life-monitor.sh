@@ -9,10 +9,6 @@
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
 
-has_id_above() { # NAME DOMID
-	id=$(xl domid "$1") && [ "$id" -gt "$2" ]
-}
-
 monitor_pid() {
 	cat /run/xen/xlmonitor.pid
 }

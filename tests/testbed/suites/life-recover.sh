@@ -14,10 +14,6 @@ hundredths() {
 	tr -d . </proc/uptime | cut -d ' ' -f 1
 }
 
-has_id_above() { # NAME DOMID
-	id=$(xl domid "$1") && [ "$id" -gt "$2" ]
-}
-
 has_ended() { # DAEMON
 	[ "$(cat "/proc/$(cat "/run/xen/$1.pid")/comm" 2>/dev/null)" != "$1" ]
 }

@@ -9,16 +9,6 @@
 . /etc/testbed/suite.sh
 overlay=/guests/overlay.dtbo
 
-# cannot TEXT SETTING...: a guest with this setting is not made, and create says TEXT.
-cannot() {
-	text=$1
-	shift
-	bare bad hello "$@"
-	refused "$text" 1 xl create -q -e -p /tmp/bad.cfg
-	sed 's/^/  /' /tmp/err
-	is_gone bad 2>/dev/null || fail "$text: the domain is left over"
-}
-
 echo "--- overlays"
 refused 'it was not added as this very file' 1 xl dt-overlay remove $overlay
 xl dt-overlay add $overlay || fail "not added"

@@ -9,19 +9,6 @@
 . /etc/testbed/suite.sh
 rtc=/pl031@9010000 gpio=/pl061@9030000
 
-# cannot TEXT SETTING...: a guest with this setting is not made, create says TEXT, and nothing is left assigned.
-cannot() {
-	text=$1
-	shift
-	bare bad hello "$@"
-	refused "$text" 1 xl create -q -e -p /tmp/bad.cfg
-	sed 's/^/  /' /tmp/err
-	is_gone bad 2>/dev/null || {
-		fail "$text: the domain is left over"
-		xl destroy bad
-	}
-}
-
 state() { # NODE: as the list has it
 	xl passthrough list | awk -v node="$1" '$1 == node { print $2 }'
 }

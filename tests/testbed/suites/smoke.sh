@@ -25,14 +25,7 @@ free=$(xl info free_memory)
 
 # shellcheck disable=SC2016 # the guest's shell expands it
 run='echo "cpus $(nproc), $(cat /sys/hypervisor/uuid)"'
-cat >/tmp/guest.cfg <<END
-name = "guest"
-kernel = "$linux"
-ramdisk = "$initrd"
-memory = 128
-vcpus = 2
-extra = "console=hvc0 quiet run=$(echo "$run" | base64 -w 0)"
-END
+guest guest "$run" 'memory = 128' 'vcpus = 2'
 xl create /tmp/guest.cfg || fail 'the guest is not created'
 domid=$(xl domid guest)
 await 180 grep -q 'run exited 0' $console/guest-guest.log || fail 'the guest does not come up'

@@ -15,11 +15,8 @@ start_daemon() {
 	/usr/local/sbin/xenstored --pid-file=/run/xen/xenstored.pid || fail "the daemon does not start"
 }
 
-for n in 1 2; do
-	bare s$n store_storm 'on_poweroff = "preserve"'
-	xl create -q -e /tmp/s$n.cfg || exit 1
-	says s$n 30 'storm: begins' || { fail "s$n: $(said s$n)"; exit 1; }
-done
+begin_storm s1
+begin_storm s2
 
 # dom0: what was acknowledged is written down beside.
 (
@@ -55,14 +52,8 @@ while [ $round -lt "$rounds" ]; do
 done
 touch /tmp/stop
 wait $dom0
-for n in 1 2; do
-	id=$(xl domid s$n)
-	xenstore-write "/local/domain/$id/data/stop" 1
-	says s$n 30 ' wrong' || fail "s$n did not end: $(said s$n)"
-	said s$n | grep storm: | tail -n 1
-	said s$n | grep -q ' 0 wrong' || fail "s$n: $(said s$n)"
-	xl destroy s$n || fail "destroy s$n"
-done
+end_storm s1
+end_storm s2
 
 echo '--- orderly stop and start: the same'
 xenstore-write /kept yes

@@ -8,33 +8,6 @@
 . /etc/testbed/suite.sh
 lives=${1:-100}
 
-rss() {
-	awk '/VmRSS/ { print $2 }' "/proc/$(cat /run/xen/xenstored.pid)/status"
-}
-
-nodes() {
-	xenstore-ls -f / | wc -l
-}
-
-live() {
-	xl create -q -e -p /tmp/a.cfg || fail "create a, life $n"
-	xl create -q -e -p /tmp/b.cfg || fail "create b, life $n"
-	xl destroy a || fail "destroy a, life $n"
-	xl destroy b || fail "destroy b, life $n"
-}
-
-bare a store_storm
-bare b store_storm
-n=0
-live
-nodes_before=$(nodes)
-rss_before=$(rss)
-while [ $n -lt "$lives" ]; do
-	n=$((n + 1))
-	live
-done
-echo "$(nodes) nodes, $(rss) kB resident; before the $((2 * lives)) lives: $nodes_before, $rss_before"
-[ "$(nodes)" = "$nodes_before" ] || fail "$(nodes) nodes, not $nodes_before"
-[ "$(rss)" -le $((rss_before + 256)) ] || fail "resident: $(rss) kB, not $rss_before"
+come_and_go "$lives"
 xenstore-control check >/tmp/out || fail "check: $(cat /tmp/out)"
 exit $failed

@@ -36,9 +36,8 @@ wait $! || fail "watch"
 $stock/xenstore-rm /t || fail "rm"
 
 echo '--- a guest from stock xl, with a disk and an interface by stock scripts'
-brctl addbr xenbr0
+bridge xenbr0
 ip addr add 10.9.0.1/24 dev xenbr0
-ip link set xenbr0 up
 truncate -s 8M /root/disk
 guest g "
 	ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up

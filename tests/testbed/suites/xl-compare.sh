@@ -6,7 +6,6 @@
 # command that scripts read. Also that each ends the domains of the other.
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
-stock=$(echo /usr/lib/xen-*/bin/xl)
 
 # What moves by itself between two calls is masked: seconds of cpu time, who is running where.
 mask() {
@@ -15,36 +14,8 @@ mask() {
 		-e 's/^((free_memory|cpu) +: ).*/\1M/'
 }
 
-same() {
-	"$stock" "$@" >/tmp/stock.out 2>/tmp/stock.err
-	s=$?
-	xl "$@" >/tmp/ours.out 2>/tmp/ours.err
-	o=$?
-	mask </tmp/stock.out >/tmp/stock.masked
-	mask </tmp/ours.out >/tmp/ours.masked
-	if [ "$s" = "$o" ] && cmp -s /tmp/stock.masked /tmp/ours.masked; then
-		echo "same: xl $*"
-	else
-		fail "xl $*: status $s and $o"
-		diff /tmp/stock.masked /tmp/ours.masked
-		cat /tmp/stock.err /tmp/ours.err
-	fi
-}
-
-guest() {
-	cat >"/tmp/$1.cfg" <<-END
-	name = "$1"
-	kernel = "/guests/Image"
-	ramdisk = "/guests/initrd"
-	memory = 96
-	vcpus = $2
-	maxvcpus = 3
-	extra = "console=hvc0 quiet"
-	END
-}
-
-guest one 2
-guest two 1
+guest one '' 'vcpus = 2' 'maxvcpus = 3'
+guest two '' 'vcpus = 1' 'maxvcpus = 3'
 "$stock" create -q -e /tmp/one.cfg || fail "stock create one"
 "$stock" create -q -e -p /tmp/two.cfg || fail "stock create two"
 # The guests' first seconds are over when one has said so.

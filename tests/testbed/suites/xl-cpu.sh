@@ -8,32 +8,9 @@
 # the guest; what cannot be is refused and changes nothing.
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
-stock=$(echo /usr/lib/xen-*/bin/xl)
-
-same() {
-	"$stock" "$@" >/tmp/stock.out 2>/tmp/stock.err
-	s=$?
-	xl "$@" >/tmp/ours.out 2>/tmp/ours.err
-	o=$?
-	if [ $s != $o ] || ! cmp -s /tmp/stock.out /tmp/ours.out; then
-		fail "xl $*: status $s and $o"
-		diff /tmp/stock.out /tmp/ours.out
-		cat /tmp/stock.err /tmp/ours.err
-	else
-		echo "same: xl $*"
-	fi
-}
 
 hard() { # DOMAIN VCPU: by upstream's xl
 	"$stock" vcpu-list "$1" | awk -v v="$2" '$3 == v { print $(NF - 2) }'
-}
-
-pcpu() { # DOMAIN VCPU: where it runs
-	xl vcpu-list "$1" | awk -v v="$2" '$3 == v { print $4 }'
-}
-
-runs_on() { # DOMAIN VCPU PCPU
-	[ "$(pcpu "$1" "$2")" = "$3" ]
 }
 
 # What Xen holds of all domains, without what moves by itself.

@@ -21,10 +21,6 @@ pool() {
 	xl list -c "$1" | awk 'NR == 2 { print $NF }'
 }
 
-runs_on() { # DOMAIN PCPU
-	[ "$(xl vcpu-list "$1" | awk 'NR == 2 { print $4 }')" = "$2" ]
-}
-
 # The picture without what moves.
 drawn() {
 	"$@" | awk '/^Name/ { on = 1 } /^#/ { on = 0 } on' | tr @ '#'
@@ -58,8 +54,8 @@ drawn xl partition show | diff /tmp/foreseen - || fail "it is not what check dre
 xl sched-null | grep '^control .* 3 loop ' || fail "sched-null: $(xl sched-null)"
 start later 1
 [ "$(pool later) $(pins later)" = 'rest 2 ' ] || fail "later: $(pool later) $(pins later)"
-await 20 runs_on loop 3 || fail "loop is not on pcpu 3"
-await 20 runs_on later 2 || fail "later is not on pcpu 2"
+await 20 runs_on loop 0 3 || fail "loop is not on pcpu 3"
+await 20 runs_on later 0 2 || fail "later is not on pcpu 2"
 xl destroy loop || fail "destroy loop"
 start loop 1
 [ "$(pool loop) $(pins loop)" = 'control 3 ' ] || fail "loop, started again: $(pool loop) $(pins loop)"

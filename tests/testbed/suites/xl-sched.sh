@@ -7,21 +7,6 @@
 # get which want all there is. Times are Xen's own, for guests and for the clock, so that a busy machine below does not matter.
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
-stock=$(echo /usr/lib/xen-*/bin/xl)
-
-same() {
-	"$stock" "$@" >/tmp/stock.out 2>/tmp/stock.err
-	s=$?
-	xl "$@" >/tmp/ours.out 2>/tmp/ours.err
-	o=$?
-	if [ $s != $o ] || ! cmp -s /tmp/stock.out /tmp/ours.out; then
-		fail "xl $*: status $s and $o"
-		diff /tmp/stock.out /tmp/ours.out
-		cat /tmp/stock.err /tmp/ours.err
-	else
-		echo "same: xl $*"
-	fi
-}
 
 # shares SECONDS DOMAIN...: the percent of a pcpu that each gets, in order
 sample() {
@@ -162,13 +147,12 @@ xl cpupool-cpu-add Pool-0 2 || fail "cpu-add"
 same cpupool-list -c
 
 echo '--- top'
-brctl addbr xenbr0
-ip link set xenbr0 up
-truncate -s 8M /root/disk.img
+bridge xenbr0
+disk_images 1
 # shellcheck disable=SC2016 # for the guest's shell
 guest vm 'ip link set eth0 up; ip addr add 10.0.0.2/24 dev eth0; while :; do dd if=/dev/zero of=/dev/xvda bs=64k count=16 2>/dev/null
 	dd if=/dev/xvda of=/dev/null bs=64k 2>/dev/null; ping -c 1 -W 1 10.0.0.1 >/dev/null; sleep 0.2; done' \
-	'disk = [ "/root/disk.img,raw,xvda,w" ]' 'vif = [ "" ]' 'cpu_weight = 400'
+	'disk = [ "/root/d0.img,raw,xvda,w" ]' 'vif = [ "" ]' 'cpu_weight = 400'
 ip addr add 10.0.0.1/24 dev xenbr0
 xl create -q -e /tmp/vm.cfg || fail "create vm"
 bare busy busy 'pool = "real"' 'period = 20000' 'budget = 5000' 'extratime = 0'
