@@ -365,6 +365,7 @@ static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
 {
 	autofree char *value = NULL;
 	struct vmm_dominfo info;
+	bool is_introduced;
 
 	if (vmm_domain_info(vmm, domid, &info, err) < 0)
 		return -1;
@@ -379,6 +380,13 @@ static int check_askable(struct vmm *vmm, uint32_t domid, struct err *err)
 	if (!value)
 		return err_set(err, ENOTSUP,
 			       "it has no control/shutdown node, so it cannot be asked");
+	/* One that Xen started with no room for a ring. */
+	if (store_is_introduced(vmm->store, domid, &is_introduced, err) < 0)
+		return -1;
+	if (!is_introduced)
+		return err_set(err, ENOTSUP,
+			       "it has no store ring, so it cannot be asked; 'xl destroy' needs no "
+			       "answer");
 	return 0;
 }
 

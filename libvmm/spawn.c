@@ -7,7 +7,8 @@
 #include <spawn.h>
 #include <unistd.h>
 
-int spawn(const char *path, char *const argv[], char *const envp[], enum spawn_kind kind, pid_t *pid)
+int spawn(const char *path, char *const argv[], char *const envp[], enum spawn_kind kind,
+	  pid_t *pid)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;

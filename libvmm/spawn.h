@@ -6,13 +6,16 @@
 #include "base/attr.h"
 
 enum spawn_kind {
-	SPAWN_STEP,	/* ended with all it started when it hangs: a process group of its own; its errors go
-			 * where ours go */
-	SPAWN_DAEMON,	/* outlives us: a session of its own, and silent */
+	/* Ended with all it started when it hangs: a process group of its own; its errors go where
+	 * ours go. */
+	SPAWN_STEP,
+	/* Outlives us: a session of its own, and silent. */
+	SPAWN_DAEMON,
 };
 
-/* Start a program with input and output /dev/null and none of our signals blocked. 0, or an errno. */
-int spawn(const char *path, char *const argv[], char *const envp[], enum spawn_kind kind, pid_t *pid)
-	must_check;
+/* Start a program with input and output /dev/null and none of our signals blocked. 0, or an
+ * errno. */
+int spawn(const char *path, char *const argv[], char *const envp[], enum spawn_kind kind,
+	  pid_t *pid) must_check;
 
 #endif

@@ -102,6 +102,7 @@ static uint32_t guest(const char *name)
 	node("", "/local/domain/%u/control/shutdown", domid);
 	ck_ok(userdata_write(domid, info.uuid, "libxl-json", "{}", 2, &err), &err);
 	ck_ok(userdata_write(domid, info.uuid, "xl", "name", 4, &err), &err);
+	ck_ok(store_introduce(vmm_store(vmm, &err), domid, 0x39001, 1, &err), &err);
 	return domid;
 }
 
@@ -209,6 +210,21 @@ START_TEST(a_guest_that_answers)
 	fake_store_on_change(guest_answers);
 	ck_ok(vmm_domain_ask_shutdown(vmm, domid, false, 60000, &err), &err);
 	ck_ok(vmm_domain_ask_shutdown(vmm, domid, true, 60000, &err), &err);
+	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
+	finish();
+}
+END_TEST
+
+/* Xen starts guests with static memory without one. */
+START_TEST(a_guest_without_a_store_ring)
+{
+	uint32_t domid;
+
+	start();
+	domid = guest("alpha");
+	ck_ok(store_release(vmm_store(vmm, &err), domid, &err), &err);
+	ck_fails(vmm_domain_ask_shutdown(vmm, domid, false, 60000, &err), &err, ENOTSUP,
+		 "no store ring");
 	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
 	finish();
 }
@@ -422,7 +438,8 @@ START_TEST(only_a_terminal_is_a_console)
 END_TEST
 
 TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_is_everywhere,
-	  a_guest_that_answers, a_guest_that_does_not, many_are_asked_side_by_side,
+	  a_guest_that_answers, a_guest_that_does_not, a_guest_without_a_store_ring,
+	  many_are_asked_side_by_side,
 	  devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
 	  what_xen_forgot_is_still_cleaned_up, one_fault_on_the_way, faults_from_there_on,
 	  only_a_terminal_is_a_console)

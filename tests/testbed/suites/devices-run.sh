@@ -16,9 +16,12 @@ bridge xenbr0
 disk_images 11
 
 echo '--- attached and detached while it runs'
+# A disk taken by force takes what writes to it along.
 load='echo ready-run
 while sleep 0.1; do
 	[ -b /dev/xvdb ] && dd if=/dev/zero of=/dev/xvdb bs=64k count=20 2>/dev/null
+done &
+while sleep 0.1; do
 	[ -d /sys/class/net/eth1 ] && ifconfig eth1 192.168.77.5
 	[ -d /sys/class/net/eth2 ] && ifconfig eth2 10.55.0.2
 done'
