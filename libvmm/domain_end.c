@@ -114,9 +114,10 @@ int domain_teardown(struct vmm *vmm, uint32_t domid, struct err *err)
 		keep_first(&first, &one);
 	if (end.exists && destroy_and_wait(vmm, domid, &one) < 0)
 		keep_first(&first, &one);
-	if (remove_nodes(vmm, &end, &one) < 0)
-		keep_first(&first, &one);
+	/* The nodes go last: by them the rest is found when this is cut short. */
 	if (end.has_uuid && userdata_remove(domid, end.uuid, &one) < 0)
+		keep_first(&first, &one);
+	if (remove_nodes(vmm, &end, &one) < 0)
 		keep_first(&first, &one);
 	vmm->interrupt = interrupt;
 	if (!first.code)

@@ -190,7 +190,7 @@ no_devices_left() {
 	[ -z "$(losetup -a)" ] || fail "$1: loop devices left: $(losetup -a)"
 	xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -E '/(vbd|vif)/[0-9]+ ' && fail "$1: backend nodes left"
 	[ -z "$(find /sys/class/net -name 'vif*')" ] || fail "$1: interfaces left"
-	[ -z "$(find /var/lib/xen -name 'userdata-d.[1-9]*')" ] || fail "$1: saved configurations left"
+	[ -z "$(find /var/lib/xen -name 'userdata-d.[1-9]*')" ] || fail "$1: saved configurations left: $(ls /var/lib/xen)"
 }
 
 # --- the store under load
