@@ -18,6 +18,7 @@
 #include "libvmm/userdata.h"
 
 #define POLL_MAX_MS 50
+#define EMPTY_MS 1000	/* how long a domain without pages may still be going */
 
 /* --- what there is ---------------------------------------------------------------------------- */
 
@@ -254,10 +255,13 @@ void domain_forget_watch(struct vmm *vmm, const char *path)
 /*
  * A watch on @releaseDomain tells when a domain shuts down and when it begins to die, but nothing
  * tells when the last reference to its pages is dropped and it disappears. So a dying domain is
- * looked at again after each event, and in between at growing intervals.
+ * looked at again after each event, and in between at growing intervals. One that has no page left
+ * and stays is nothing but a number that is taken: Xen never lets go of what it started with a
+ * static event channel.
  */
 int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct err *err)
 {
+	uint64_t empty_since = 0;
 	struct vmm_dominfo info;
 	int pause_ms = 1;
 
@@ -270,6 +274,12 @@ int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct 
 			err_clear(err);
 			return 0;
 		}
+		if (!info.is_dying || info.memory_kb)
+			empty_since = 0;
+		else if (!empty_since)
+			empty_since = time_ms();
+		else if (time_ms() - empty_since >= EMPTY_MS)
+			return 0;
 		if (left == 0)
 			return err_set(err, ETIMEDOUT,
 				       "domain %" PRIu32

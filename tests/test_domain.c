@@ -331,6 +331,24 @@ START_TEST(devices_go_first_and_nothing_stays)
 }
 END_TEST
 
+/* Its number stays taken, which is all that is left of it. */
+START_TEST(one_that_xen_keeps_is_gone_without_its_memory)
+{
+	struct vmm_dominfo info;
+	uint32_t domid;
+
+	start();
+	domid = guest("alpha");
+	fake_domain_keep(domid);
+	ck_ok(vmm_domain_destroy(vmm, domid, &err), &err);
+	ck_ok(vmm_domain_info(vmm, domid, &info, &err), &err);
+	ck_assert(info.is_dying);
+	ck_fails(vmm_domain_find(vmm, "alpha", &domid, &err), &err, ESRCH, "alpha");
+	fake_domain_forget(info.domid);
+	finish();
+}
+END_TEST
+
 START_TEST(what_a_record_points_at_elsewhere_stays)
 {
 	autofree char *name = NULL;
@@ -440,6 +458,7 @@ END_TEST
 TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_is_everywhere,
 	  a_guest_that_answers, a_guest_that_does_not, a_guest_without_a_store_ring,
 	  many_are_asked_side_by_side,
-	  devices_go_first_and_nothing_stays, what_a_record_points_at_elsewhere_stays,
+	  devices_go_first_and_nothing_stays,
+	  one_that_xen_keeps_is_gone_without_its_memory, what_a_record_points_at_elsewhere_stays,
 	  what_xen_forgot_is_still_cleaned_up, one_fault_on_the_way, faults_from_there_on,
 	  only_a_terminal_is_a_console)

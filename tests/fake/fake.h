@@ -66,6 +66,10 @@ void fake_virq(unsigned virq);
  * builder. */
 uint32_t fake_domain_make(unsigned pages);
 void fake_domain_kill(uint32_t domid);
+/* Xen keeps this domain's number when the domain is gone, as that of one with a static event
+ * channel; forget: after all. */
+void fake_domain_keep(uint32_t domid);
+void fake_domain_forget(uint32_t domid);
 /* The number that the hypervisor tries first for the next domain. */
 void fake_next_domid(uint32_t domid);
 /* A port of the guest that dom0 may bind. */

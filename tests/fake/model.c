@@ -155,15 +155,27 @@ void fake_domain_destroy(struct fake_domain *d)
 			fake()->dt_owner[i] = 0;
 	fake()->free_pages += d->tot_pages + d->pool_bytes / FAKE_PAGE;
 	fake()->claimed_pages -= d->claimed_pages;
-	if (d->nr_maps == 0)
+	if (d->is_kept)
+		d->tot_pages = 0;
+	else if (d->nr_maps == 0)
 		domain_free(d);
 	fake_virq(VIRQ_DOM_EXC);
+}
+
+void fake_domain_keep(uint32_t domid)
+{
+	fake_domain(domid)->is_kept = true;
+}
+
+void fake_domain_forget(uint32_t domid)
+{
+	domain_free(fake_domain(domid));
 }
 
 void fake_domain_put_maps(struct fake_domain *d, unsigned nr)
 {
 	d->nr_maps -= nr;
-	if (d->is_dying && d->nr_maps == 0) {
+	if (d->is_dying && !d->is_kept && d->nr_maps == 0) {
 		domain_free(d);
 		fake_virq(VIRQ_DOM_EXC);
 	}

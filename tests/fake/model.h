@@ -58,7 +58,7 @@ struct fake_domain {
 	uint64_t grant_gfn; /* where the guest shows its grant table; ~0: nowhere */
 	unsigned nr_pauses;
 	unsigned nr_maps;			/* foreign and grant mappings of it in dom0 */
-	bool is_created, is_dying, is_shutdown, is_debugged, has_vuart;
+	bool is_created, is_dying, is_kept, is_shutdown, is_debugged, has_vuart;
 	unsigned shutdown_reason;
 	struct bitmap irqs_permitted, irqs_routed;	/* host SPIs, below 1020 */
 	struct xen_domctl_sched_credit credit;
