@@ -36,6 +36,8 @@
 struct boot_guest {
 	uint32_t domid, pool;
 	struct vmm_config *cfg;		/* owned */
+	struct build build;
+	bool is_waiting;		/* for its devices, before the store knows it */
 };
 
 struct boot_guests {
@@ -192,24 +194,33 @@ static int add_late_console(struct boot_guests *b, uint32_t domid, struct err *e
 	return vmm_domain_note_set(b->vmm, domid, VMM_NOTE_LATE_CONSOLE, "9", err);
 }
 
-static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct vmm_config *cfg,
+/*
+ * Linux lists its devices when the store answers it, and only then begins to watch for more: what
+ * comes in between it never sees. So a guest that is to have devices waits for them, and others do
+ * not wait for it.
+ */
+static int welcome(struct boot_guests *b, const struct hv_dominfo *info, struct boot_guest *g,
 		   uint64_t store_port, struct err *err)
 {
-	struct build build = { .vmm = b->vmm, .cfg = cfg, .created = { .domid = info->domid },
-			       .store_port = (uint32_t)store_port };
+	struct build *build = &g->build;
 
-	if (settle_uuid(b, info, cfg, err) < 0 ||
-	    nodes_daemons(b->vmm, &build.store_domid, &build.console_domid, err) < 0 ||
-	    nodes_make(b->vmm, cfg, info->domid, err) < 0 ||
-	    vmm_domain_config_save(b->vmm, info->domid, cfg, err) < 0)
+	*build = (struct build){ .vmm = b->vmm, .cfg = g->cfg, .created = { .domid = g->domid },
+				 .store_port = (uint32_t)store_port };
+	/* An earlier attempt may have been cut short; who has no record has no devices. */
+	if (device_detach_all(b->vmm, g->domid, err) < 0 ||
+	    settle_uuid(b, info, g->cfg, err) < 0 ||
+	    nodes_daemons(b->vmm, &build->store_domid, &build->console_domid, err) < 0 ||
+	    nodes_make(b->vmm, g->cfg, g->domid, err) < 0 ||
+	    vmm_domain_config_save(b->vmm, g->domid, g->cfg, err) < 0)
 		return -1;
 	/* A guest that has no rings has a name and a record all the same. */
 	if (boot_rings_unset(store_port))
-		return nodes_start_time(&build, err);
-	if (boot_rings_make(b->hv, info, &build, err) < 0 ||
-	    add_late_console(b, info->domid, err) < 0)
+		return nodes_start_time(build, err);
+	if (boot_rings_make(b->hv, info, build, err) < 0 ||
+	    add_late_console(b, g->domid, err) < 0)
 		return -1;
-	return nodes_built(&build, err);
+	g->is_waiting = g->cfg->nr_devices > 0;
+	return g->is_waiting ? 0 : nodes_built(build, err);
 }
 
 /* --- what its configuration says beyond that -------------------------------------------------- */
@@ -235,15 +246,8 @@ static int settle_place(struct boot_guests *b, const struct boot_guest *g,
 	return create_affinity(b->vmm, g->cfg, &options, place, g->domid, err);
 }
 
-/* What Xen's boot has no property for. Backends may be slow: nobody waits for this but this. */
-static int furnish(struct boot_guests *b, const struct boot_guest *g, struct err *err)
+static int give_devices(struct boot_guests *b, const struct boot_guest *g, struct err *err)
 {
-	struct create_place place;
-
-	if (settle_place(b, g, &place, err) < 0 ||
-	    create_scheduling(b->vmm, g->cfg, g->domid, place.pool, err) < 0 ||
-	    partition_join(b->vmm, g->domid, g->cfg->name, err) < 0)
-		return -1;
 	if (!g->cfg->nr_devices)
 		return 0;
 	if (device_settle_all(b->vmm, g->cfg, err) < 0 ||
@@ -251,6 +255,32 @@ static int furnish(struct boot_guests *b, const struct boot_guest *g, struct err
 		return err_append(err, "its devices are missing: attach them with `xl "
 				       "block-attach`, `xl network-attach`");
 	return vmm_domain_config_save(b->vmm, g->domid, g->cfg, err);
+}
+
+/* What Xen's boot has no property for. */
+static int settle(struct boot_guests *b, const struct boot_guest *g, struct err *err)
+{
+	struct create_place place;
+
+	if (settle_place(b, g, &place, err) < 0 ||
+	    create_scheduling(b->vmm, g->cfg, g->domid, place.pool, err) < 0)
+		return -1;
+	return partition_join(b->vmm, g->domid, g->cfg->name, err);
+}
+
+/* A guest that waits for its devices is let in without them when they cannot be had. */
+static int furnish(struct boot_guests *b, const struct boot_guest *g, struct err *err)
+{
+	struct err late = ERR_INIT;
+	int r = settle(b, g, err);
+
+	if (r == 0)
+		r = give_devices(b, g, err);
+	if (g->is_waiting && nodes_built(&g->build, &late) < 0) {
+		*err = late;
+		return -1;
+	}
+	return r;
 }
 
 /* The store knows those with a ring; the record is the last of those without. One that was left
@@ -276,7 +306,7 @@ static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boo
 		   void *arg, struct err *err)
 {
 	const struct boot_node *n = node_of(b, info);
-	struct vmm_config *cfg = NULL;
+	struct boot_guest g = { .domid = info->domid, .pool = info->cpupool };
 	bool known, can_rebuild;
 	uint64_t port, pfn;
 	int r;
@@ -292,22 +322,22 @@ static int take_in(struct boot_guests *b, const struct hv_dominfo *info, vmm_boo
 		if (boot_rings_unset(pfn))
 			port = 0;
 	}
-	if (find_config(info, n, &cfg, &can_rebuild, err) < 0)
+	if (find_config(info, n, &g.cfg, &can_rebuild, err) < 0)
 		return -1;
-	r = welcome(b, info, cfg, port, err);
+	r = welcome(b, info, &g, port, err);
 	if (r == 0 && report)
-		r = report(arg, info->domid, cfg->name, (can_rebuild ? VMM_BOOT_CAN_REBUILD : 0) |
+		r = report(arg, info->domid, g.cfg->name, (can_rebuild ? VMM_BOOT_CAN_REBUILD : 0) |
 			   (boot_rings_unset(port) ? VMM_BOOT_NO_STORE : 0), err);
 	if (r == 0 && can_rebuild) {
 		b->taken = xreallocarray(b->taken, b->nr_taken + 1, sizeof(*b->taken));
-		b->taken[b->nr_taken++] =
-			(struct boot_guest){ info->domid, info->cpupool, steal(cfg) };
+		b->taken[b->nr_taken++] = g;
+		g.cfg = NULL;
 	}
-	vmm_config_free(cfg);
+	vmm_config_free(g.cfg);
 	return r;
 }
 
-/* All of them have what they wait for before the first device is waited for. */
+/* Those without devices are in before the first device is waited for. */
 static int furnish_all(struct boot_guests *b, struct err *err)
 {
 	int r = 0;
