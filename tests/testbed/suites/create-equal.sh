@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --stock --daemons stock
-# testbed: --xen 4.20 --stock --daemons stock
+# testbed-long: --xen 4.20 --stock --daemons stock
 # shellcheck shell=sh
 # shellcheck disable=SC2016 # for the guest's shell
 #

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --daemons stock
-# testbed: --xen 4.20 --daemons stock
+# testbed-long: --xen 4.20 --daemons stock
 # shellcheck shell=sh
 #
 # What cannot be created says why in one line and leaves the host as it was; and fifty guests that come and go leave

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --passthrough /pl031@9010000 --daemons stock
-# testbed: --xen 4.20 --passthrough /pl031@9010000 --daemons stock
+# testbed-long: --xen 4.20 --passthrough /pl031@9010000 --daemons stock
 # shellcheck shell=sh
 #
 # A real device, the board's PL031 clock, is given to a Linux guest, which drives it; while it is taken nobody else gets it, and
