@@ -399,6 +399,33 @@ TEST_BEGIN(merged_commits_keep_both)
 	ck_assert_str_eq(rig_data(r, dom0), "n1 r2");
 TEST_END
 
+/* What it has not looked at yet it sees as it is now, as long as that fits what it saw before. */
+TEST_BEGIN(transactions_see_the_newest_of_the_rest)
+	uint32_t tx;
+
+	rig_ok(r, rig_write(r, dom0, 0, "/n/a", "1"));
+	rig_ok(r, rig_write(r, dom0, 0, "/n/b", "1"));
+	tx = rig_start(r, dom0);
+	rig_ok(r, rig_write(r, dom0, tx, "/mine", "1"));
+	rig_ok(r, rig_read(r, dom0, tx, "/n/a"));
+	rig_ok(r, rig_write(r, dom0, 0, "/n/b", "2"));
+	rig_ok(r, rig_write(r, dom0, 0, "/n/c", "2"));
+	rig_ok(r, rig_read(r, dom0, tx, "/n/b"));
+	ck_assert_str_eq(rig_data(r, dom0), "2");
+	rig_ok(r, rig_read(r, dom0, tx, "/n/c"));
+	rig_ok(r, rig_read(r, dom0, tx, "/mine"));
+	rig_ok(r, rig_end(r, dom0, tx, true));
+	ck_assert_str_eq(rig_value(r, "/mine"), "1");
+
+	tx = rig_start(r, dom0);
+	rig_ok(r, rig_read(r, dom0, tx, "/n/a"));
+	rig_ok(r, rig_write(r, dom0, 0, "/n/a", "3"));
+	rig_ok(r, rig_write(r, dom0, 0, "/n/b", "3"));
+	rig_ok(r, rig_read(r, dom0, tx, "/n/b"));
+	ck_assert_str_eq(rig_data(r, dom0), "2");
+	ck_assert_int_eq(rig_end(r, dom0, tx, true), EAGAIN);
+TEST_END
+
 TEST_BEGIN(events_of_a_commit_come_in_order)
 	uint32_t tx = rig_start(r, dom0);
 
@@ -636,7 +663,8 @@ TEST_MAIN("xs_ops", write_then_read, relative_paths_are_at_home, mkdir_keeps_wha
 	  special_watches_have_permissions, transactions_are_apart_until_they_commit,
 	  transactions_conflict_over_what_they_looked_at, those_who_conflict_take_turns,
 	  removal_in_a_transaction_depends_on_all_of_it, merged_commits_keep_both,
-	  events_of_a_commit_come_in_order, watch_and_unwatch_are_outside_transactions,
+	  transactions_see_the_newest_of_the_rest, events_of_a_commit_come_in_order,
+	  watch_and_unwatch_are_outside_transactions,
 	  reset_watches_drops_watches_and_transactions, domains_come_and_go,
 	  a_dead_domain_leaves_nothing, a_transaction_makes_nothing_for_the_dead,
 	  orphans_can_be_kept, features_are_offered_and_masked, quotas_are_shown_and_set,

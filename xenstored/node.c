@@ -116,8 +116,12 @@ static int slot_cmp(const struct dir *d, unsigned i, uintptr_t key, const char *
 static unsigned dir_search(const struct dir *d, uintptr_t key, const char *name, size_t len,
 			   bool *exact)
 {
-	unsigned low = 0, high = d->n;
+	unsigned low = 0, high;
 
+	/* Where a search in a full one looks first: fetched together with the count. */
+	for (unsigned i = FANOUT / 4; i < FANOUT; i += FANOUT / 4)
+		__builtin_prefetch(&d->slot[i]);
+	high = d->n;
 	*exact = false;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;

@@ -100,7 +100,7 @@ static int grow_table(struct txn *txn)
 /* The entry of a path, made with `seen` (NULL: it was not there) when it is new. NULL: no
  * memory. */
 static struct access *access_get(struct txn *txn, const char *path, size_t len, uint32_t hash,
-				 const struct node *seen, uint64_t gen)
+				 const struct node *seen)
 {
 	struct access **slot, *a;
 
@@ -112,7 +112,7 @@ static struct access *access_get(struct txn *txn, const char *path, size_t len, 
 	a = malloc(sizeof(*a) + len);
 	if (!a)
 		return NULL;
-	*a = (struct access){ .gen = seen ? seen->gen : gen, .hash = hash, .len = (uint16_t)len };
+	*a = (struct access){ .gen = seen ? seen->gen : 0, .hash = hash, .len = (uint16_t)len };
 	memcpy(a->path, path, len);
 	*slot = a;
 	txn->nr_accesses++;
@@ -137,7 +137,7 @@ static struct access *access_of(struct txn *txn, const char *path, size_t len)
 		return a;
 	hash = path_hash(path, len);
 	a = access_find(txn, path, len, hash);
-	return a ? a : access_get(txn, path, len, hash, tree_find(txn->base, path, len), 0);
+	return a ? a : access_get(txn, path, len, hash, tree_find(txn->base, path, len));
 }
 
 static int no_memory(struct err *err)
@@ -161,16 +161,16 @@ int txn_look(struct txn *txn, const char *path, size_t len, unsigned max, struct
 	if (txn->lost || access_find(txn, path, len, hash))
 		return 0;
 	tree_locate(txn->base, path, len, &spot);
-	if (!access_get(txn, path, len, hash, spot.node, 0))
+	if (!access_get(txn, path, len, hash, spot.node))
 		return no_memory(err);
 	if (spot.node)
 		return over_limit(txn, max, err);
 	for (len = path_parent_len(path, len); len > spot.nearest_len;
 	     len = path_parent_len(path, len))
-		if (!access_get(txn, path, len, path_hash(path, len), NULL, 0))
+		if (!access_get(txn, path, len, path_hash(path, len), NULL))
 			return no_memory(err);
 	len = spot.nearest_len;
-	if (!access_get(txn, path, len, path_hash(path, len), spot.nearest, 0))
+	if (!access_get(txn, path, len, path_hash(path, len), spot.nearest))
 		return no_memory(err);
 	return over_limit(txn, max, err);
 }
@@ -184,11 +184,6 @@ const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor)
 			return a;
 	}
 	return NULL;
-}
-
-int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err)
-{
-	return access_get(txn, path, len, path_hash(path, len), NULL, gen) ? 0 : no_memory(err);
 }
 
 /* The log */
@@ -376,6 +371,18 @@ int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_
 		}
 	*out = root;
 	return 0;
+}
+
+bool txn_is_behind(const struct txn *txn, const struct node *live, const char *path, size_t len)
+{
+	struct tree_spot then, now;
+
+	if (!txn->base || txn->base == live || txn->doomed)
+		return false;
+	tree_locate(txn->base, path, len, &then);
+	tree_locate(live, path, len, &now);
+	/* Versions share what is the same in both. */
+	return then.nearest != now.nearest;
 }
 
 bool txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen)

@@ -101,6 +101,8 @@ int txn_check(const struct txn *txn, const struct node *live, struct err *err) m
  * touched get `gen`. */
 int txn_replay(struct tree *t, const struct txn *txn, struct node *live, uint64_t gen,
 	       struct node **out, struct err *err) must_check;
+/* Is this path, or what is missing of it, another one on the live root than on its own base? */
+bool txn_is_behind(const struct txn *txn, const struct node *live, const char *path, size_t len);
 /* Move to the newest root. False: it conflicts already, and keeps what it has, so that its client
  * sees one world until the end; its commit will say EAGAIN. */
 bool txn_rebase(struct tree *t, struct txn *txn, struct node *live, uint64_t gen);
@@ -109,8 +111,5 @@ void txn_lose(struct tree *t, struct txn *txn);
 
 /* Walk what was looked at: *cursor starts at 0; NULL at the end. */
 const struct access *txn_next_access(const struct txn *txn, uint32_t *cursor);
-/* For state.c: put an access back, with the generation that was seen. */
-int txn_restore_access(struct txn *txn, const char *path, size_t len, uint64_t gen, struct err *err)
-	must_check;
 
 #endif

@@ -40,9 +40,8 @@ int world_look(struct world *w, struct conn *c, struct txn *txn, const struct pa
 	txn_begin(txn, w->root);
 	before = txn->memory;
 	/* A short transaction sees of what it has not looked at the newest state, as upstream's do:
-	 * fewer conflicts. A long one would pay for that with every operation; it moves once a
-	 * second. */
-	if (txn->base != w->root && txn->nr_accesses <= REBASE_ACCESSES)
+	 * fewer conflicts. A long one would pay too much for that; it moves once a second. */
+	if (txn->nr_accesses <= REBASE_ACCESSES && txn_is_behind(txn, w->root, path->s, path->len))
 		(void)txn_rebase(w->tree, txn, w->root, ++w->gen);
 	rc = txn_look(txn, path->s, path->len, max, err);
 	if (charge_txn(w, c, txn, before, err) < 0 || rc < 0) {
