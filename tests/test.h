@@ -26,25 +26,30 @@
 /* For a test that hangs; far above what any of them takes on a busy machine. */
 #define TEST_TIMEOUT_S 600
 
+/* A test, and how often it runs, with _i from 0 on: once for each row of a table. 0 times: once. */
+struct test_row { const TTest *test; int times; };
+
+/* What main returns. */
+int tests_run(const char *title, const struct test_row *rows, size_t nr);
+
 #define TEST_MAIN(title, ...)                                                           \
 	int main(void)                                                                  \
 	{                                                                               \
 		const TTest *const tests[] = { __VA_ARGS__ };                           \
-		Suite *suite = suite_create(title);                                      \
-		SRunner *runner = srunner_create(suite);                                \
-		int failed;                                                             \
+		struct test_row rows_[array_size(tests)] = { { NULL, 0 } };             \
 											\
-		for (size_t i = 0; i < array_size(tests); i++) {                        \
-			TCase *tcase = tcase_create(tests[i]->name);                    \
+		for (size_t i = 0; i < array_size(tests); i++)                          \
+			rows_[i].test = tests[i];                                       \
+		return tests_run(title, rows_, array_size(rows_));                      \
+	}
+
+/* The same with rows: TEST_MAIN_ROWS("name", { one, 0 }, { for_each_row, array_size(table) }). */
+#define TEST_MAIN_ROWS(title, ...)                                                      \
+	int main(void)                                                                  \
+	{                                                                               \
+		const struct test_row rows_[] = { __VA_ARGS__ };                        \
 											\
-			tcase_set_timeout(tcase, TEST_TIMEOUT_S);                       \
-			tcase_add_test(tcase, tests[i]);                                \
-			suite_add_tcase(suite, tcase);                                  \
-		}                                                                       \
-		srunner_run_all(runner, CK_ENV);                                        \
-		failed = srunner_ntests_failed(runner);                                 \
-		srunner_free(runner);                                                   \
-		return failed ? EXIT_FAILURE : EXIT_SUCCESS;                            \
+		return tests_run(title, rows_, array_size(rows_));                      \
 	}
 
 /* An int-returning call that must succeed; its error message is shown when it does not. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The language of guest.cfg: what is taken, what is refused, and where a failure is said to be. */
-#include <check.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/test.h"
 
-#include "base/mem.h"
+#include <errno.h>
+
 #include "base/str.h"
 #include "libvmm/cfgfile.h"
 
@@ -199,28 +197,8 @@ START_TEST(test_too_large)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("cfgfile");
-	TCase *tc = tcase_create("language");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_test(tc, test_scalars);
-	tcase_add_test(tc, test_escapes);
-	tcase_add_test(tc, test_lists);
-	tcase_add_test(tc, test_append_and_replace);
-	tcase_add_test(tc, test_override);
-	tcase_add_loop_test(tc, test_bad, 0, array_size(bad));
-	tcase_add_test(tc, test_binary);
-	tcase_add_test(tc, test_excerpt);
-	tcase_add_test(tc, test_excerpt_of_a_long_line);
-	tcase_add_test(tc, test_ten_thousand_lines);
-	tcase_add_test(tc, test_too_large);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_MAIN_ROWS("cfgfile", { test_scalars, 0 }, { test_escapes, 0 }, { test_lists, 0 },
+	       { test_append_and_replace, 0 }, { test_override, 0 },
+	       { test_bad, array_size(bad) }, { test_binary, 0 }, { test_excerpt, 0 },
+	       { test_excerpt_of_a_long_line, 0 }, { test_ten_thousand_lines, 0 },
+	       { test_too_large, 0 })

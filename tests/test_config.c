@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* guest.cfg to values: every kind of key, its bounds, what keys must agree on, and what the user is
  * told. */
-#include <check.h>
+#include "tests/test.h"
+
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "libvmm/cfgkeys.h"
 #include "libvmm/config.h"
 #include "libvmm/devices.h"
 #include "libvmm/libvmm.h"
+#include "tests/files.h"
 
 #define BASE "name = 'demo'\nkernel = '/boot/Image'\n"
 
@@ -256,15 +255,12 @@ START_TEST(test_manual)
 {
 	static const char *const pages[] = { "xl.cfg.5", "xl-disk-configuration.5",
 					     "xl-network-configuration.5" };
-	const char *dir = getenv("srcdir");
 	autostrbuf struct strbuf all = STRBUF_INIT;
 	const struct cfgkey *row;
 
 	for (size_t i = 0; i < array_size(pages); i++) {
-		autofree char *path = str_printf("%s/man/%s", dir != NULL ? dir : ".", pages[i]),
-			      *text = NULL;
+		autofree char *text = source_file("man/%s", pages[i]);
 
-		ck_assert_msg(file_read(path, 1 << 20, &text, NULL, &err) == 0, "%s", err.msg);
 		strbuf_add(&all, text);
 	}
 	for (size_t i = 0; (row = cfgkey_row(i)) != NULL; i++)
@@ -277,26 +273,7 @@ START_TEST(test_manual)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("config");
-	TCase *tc = tcase_create("guest.cfg");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_test(tc, test_defaults);
-	tcase_add_test(tc, test_every_kind);
-	tcase_add_test(tc, test_overrides);
-	tcase_add_loop_test(tc, test_warned, 0, array_size(warned));
-	tcase_add_loop_test(tc, test_refused, 0, array_size(refused));
-	tcase_add_test(tc, test_bare_metal_examples);
-	tcase_add_test(tc, test_missing_file);
-	tcase_add_test(tc, test_key_rows);
-	tcase_add_test(tc, test_manual);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_MAIN_ROWS("config", { test_defaults, 0 }, { test_every_kind, 0 }, { test_overrides, 0 },
+	       { test_warned, array_size(warned) }, { test_refused, array_size(refused) },
+	       { test_bare_metal_examples, 0 }, { test_missing_file, 0 }, { test_key_rows, 0 },
+	       { test_manual, 0 })

@@ -18,6 +18,7 @@
 #include "tests/fake/loop.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 #include "xenconsoled/guests.h"
 
 #define RING_GFN 0x40003
@@ -46,10 +47,8 @@ static void set_up(void)
 
 static void clean_up(void)
 {
-	autofree char *command = str_printf("rm -r %s", dir);
-
 	fake_store_stop();
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(dir);
 	ck_assert_ptr_null(fake_leftover());
 }
 

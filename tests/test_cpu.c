@@ -12,6 +12,7 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/hv_guest.h"
 
 static struct vmm *vmm;
 static struct err err;
@@ -32,16 +33,7 @@ static void finish(void)
 
 static uint32_t guest(uint32_t nr_vcpus)
 {
-	struct hv_createdomain cfg = {
-		.domid = HV_DOMID_ANY, .uuid = { 1 }, .max_vcpus = nr_vcpus, .max_evtchn_port = 1023, .max_grant_frames = -1,
-		.max_maptrack_frames = -1, .max_grant_version = 1, .nr_spis = 64, .iommu = true, .trap_unmapped = true,
-	};
-	struct hv_created made;
-	struct hv *hv = vmm_hv(vmm, &err);
-
-	ck_ok(hv_domain_create(hv, &cfg, &made, &err), &err);
-	ck_ok(hv_domain_max_vcpus(hv, made.domid, nr_vcpus, &err), &err);
-	return made.domid;
+	return hv_guest(vmm, NULL, nr_vcpus, 1);
 }
 
 static struct bitmap set_of(const char *text)

@@ -15,35 +15,19 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/model.h"
 #include "tests/fake/xenstore.h"
+#include "tests/hv_guest.h"
+#include "tests/xl_run.h"
 #include "xl/xl.h"
 
 static struct err err;
 static char *out, *note;
-static size_t out_size, note_size;
 static char dir[] = "/tmp/test_cpu_commands.XXXXXX";
 static char *conf, *lock;	/* files in dir */
 
 /* Words separated by '|'. Returns the exit code; out and note hold what was printed. */
 static int xl(const char *words)
 {
-	autostrlist struct strlist argv = STRLIST_INIT;
-	FILE *o, *n;
-	int status;
-
-	free(out);
-	free(note);
-	o = open_memstream(&out, &out_size);
-	n = open_memstream(&note, &note_size);
-	strlist_add(&argv, "xl");
-	strlist_split(&argv, words, "|");
-	char **copy = xcalloc(argv.n + 1, sizeof(*copy));
-
-	memcpy(copy, argv.v, argv.n * sizeof(*copy));
-	status = xl_main((int)argv.n, copy, conf, o, n);
-	free(copy);
-	fclose(o);
-	fclose(n);
-	return status;
+	return xl_run(words, conf, &out, &note);
 }
 
 static void set(uint32_t domid, const char *node, const char *value)
@@ -55,29 +39,21 @@ static void set(uint32_t domid, const char *node, const char *value)
 
 static uint32_t guest(const char *name, uint32_t nr_vcpus, uint8_t uuid)
 {
-	struct hv_createdomain cfg = {
-		.domid = HV_DOMID_ANY, .uuid = { uuid }, .max_vcpus = nr_vcpus, .max_evtchn_port = 1023, .max_grant_frames = -1,
-		.max_maptrack_frames = -1, .max_grant_version = 1, .nr_spis = 64, .iommu = true, .trap_unmapped = true,
-	};
-	struct hv_created made;
 	struct vmm *vmm;
-	struct hv *hv;
+	uint32_t domid;
 
 	ck_ok(vmm_open(&vmm, &err), &err);
-	hv = vmm_hv(vmm, &err);
-	ck_ok(hv_domain_create(hv, &cfg, &made, &err), &err);
-	ck_ok(hv_domain_max_vcpus(hv, made.domid, nr_vcpus, &err), &err);
-	ck_ok(hv_domain_max_mem(hv, made.domid, 65536 + 1024, &err), &err);
+	domid = hv_guest(vmm, name, nr_vcpus, uuid);
+	ck_ok(hv_domain_max_mem(vmm_hv(vmm, &err), domid, 65536 + 1024, &err), &err);
 	vmm_close(vmm);
-	set(made.domid, "name", name);
-	set(made.domid, "memory/target", "65536");
-	set(made.domid, "memory/static-max", "131072");
+	set(domid, "memory/target", "65536");
+	set(domid, "memory/static-max", "131072");
 	for (uint32_t i = 0; i < nr_vcpus; i++) {
 		autofree char *node = str_printf("cpu/%u/availability", i);
 
-		set(made.domid, node, "online");
+		set(domid, node, "online");
 	}
-	return made.domid;
+	return domid;
 }
 
 static void start(unsigned nr_cpus)

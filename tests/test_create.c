@@ -16,6 +16,7 @@
 #include "tests/fake/loop.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 
 static struct err err;
 static char dir[] = "/tmp/test_create.XXXXXX";
@@ -53,10 +54,8 @@ static void start(void)
 
 static void finish(void)
 {
-	autofree char *command = str_printf("rm -r %s", dir);
-
 	fake_store_stop();
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(dir);
 }
 
 /* But for the numbers that rest, which are the host's. */
@@ -362,13 +361,11 @@ static void drivers(const char *path, const char *value)
 
 START_TEST(one_fault_among_devices_and_nothing_stays)
 {
-	static const char script[] = "#!/bin/sh\nexit 0\n";
 	autofree char *path = NULL, *text = NULL;
 
 	start();
-	path = str_printf("%s/hotplug", dir);
+	path = script_make(dir, "hotplug", "exit 0");
 	text = str_printf(DEVICES, dir, dir);
-	ck_ok(file_write_atomic(path, script, strlen(script), 0755, &err), &err);
 	fake_store_on_change(drivers);
 	scenario_config = config_sized(SMALL_MB, text);
 	/* EAGAIN comes to each point in one of these turns, or a refusal. */

@@ -18,6 +18,7 @@
 #include "tests/fake/clock.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 
 #define DOMID 7
 #define DRIVER 5
@@ -70,11 +71,9 @@ static void begin(void)
 
 static void end(void)
 {
-	autofree char *rm = str_printf("rm -rf %s", dir);
-
 	vmm_close(vmm);
 	fake_store_stop();
-	ck_assert_int_eq(system(rm), 0);
+	folder_remove(dir);
 	free(logged);
 }
 
@@ -102,12 +101,7 @@ static void wants(const char *path, const char *value)
 
 static char *script(const char *name, const char *body)
 {
-	char *path = str_printf("%s/%s", dir, name);
-	autofree char *text = str_printf("#!/bin/sh\n%s\n", body);
-
-	ck_ok(file_write_atomic(path, text, strlen(text), 0755, &err), &err);
-	ck_assert_int_eq(chmod(path, 0755), 0);
-	return path;
+	return script_make(dir, name, body);
 }
 
 static void disk(const char *script_path, const char *state)

@@ -22,6 +22,7 @@
 #include "tests/fake/clock.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 
 #define DOMID 7
 
@@ -45,12 +46,7 @@ static void backend(const char *path, const char *value)
 
 static char *script(const char *name, const char *body)
 {
-	char *path = str_printf("%s/%s", dir, name);
-	autofree char *text = str_printf("#!/bin/sh\n%s\n", body);
-
-	ck_ok(file_write_atomic(path, text, strlen(text), 0755, &err), &err);
-	ck_assert_int_eq(chmod(path, 0755), 0);
-	return path;
+	return script_make(dir, name, body);
 }
 
 /* %s in the text: the folder with the scripts. */
@@ -96,12 +92,10 @@ static void no_nodes(const char *needle)
 
 static void finish(void)
 {
-	autofree char *rm = str_printf("rm -rf %s", dir);
-
 	vmm_close(vmm);
 	vmm_config_free(cfg);
 	fake_store_stop();
-	ck_assert_int_eq(system(rm), 0);
+	folder_remove(dir);
 }
 
 static void wants(const char *path, const char *value)

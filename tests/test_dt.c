@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "libvmm/dt_guest.h"
+#include "tests/files.h"
 #include "tests/test.h"
 
 #define MIB (1ull << 20)
@@ -192,11 +193,9 @@ static char *decompile(const void *blob, size_t size)
 
 START_TEST(as_upstream_describes_them)
 {
-	const char *srcdir = getenv("srcdir") ? getenv("srcdir") : ".";
-
 	for (size_t i = 0; i < array_size(guests); i++) {
 		autofree char *path =
-			str_printf("%s/tests/golden/dt-%s.dts", srcdir, guests[i].golden);
+			source_path("tests/golden/dt-%s.dts", guests[i].golden);
 		autofree char *want = NULL, *got = NULL;
 		autofree void *blob = NULL;
 		size_t size;

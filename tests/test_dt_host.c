@@ -15,6 +15,7 @@
 #include "libvmm/dt_dir.h"
 #include "libvmm/dt_partial.h"
 #include "libvmm/dt_text.h"
+#include "tests/files.h"
 #include "tests/test.h"
 
 static struct err err;
@@ -320,8 +321,7 @@ START_TEST(as_it_always_was)
 {
 	const char *const paths[] = { "/soc/uart@1000", "/soc/hub@10000", NULL };
 	const struct dt_move move = { { 0x50001000, 0x1000 }, 0x10000000 };
-	const char *srcdir = getenv("srcdir");
-	autofree char *golden = str_printf("%s/tests/golden/dt-derived.dts", srcdir ? srcdir : ".");
+	autofree char *golden = source_path("tests/golden/dt-derived.dts");
 	autohost struct dt_host *h = open_board(&sound);
 	autostrlist struct strlist notes = STRLIST_INIT;
 	autofree char *text = NULL, *want = NULL;
@@ -525,9 +525,7 @@ START_TEST(a_tree_of_folders)
 	ck_assert_int_eq(symlink(top, command), 0);
 	free(blob);
 	ck_ok(dt_dir_read(top, &blob, &size, &err), &err);
-	free(command);
-	command = str_printf("rm -r %s", top);
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(top);
 	free(blob);
 	blob = NULL;
 	ck_fails(dt_dir_read(top, &blob, &size, &err), &err, ENOENT, "the host's device tree");

@@ -20,6 +20,7 @@
 #include "tests/fake/loop.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 
 static struct err err;
 static char dir[] = "/tmp/test_hostdev.XXXXXX";
@@ -95,11 +96,9 @@ static void start(void)
 
 static void finish(void)
 {
-	autofree char *command = str_printf("rm -r %s", dir);
-
 	fake_store_stop();
 	free(board);
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(dir);
 }
 
 static struct vmm_config *config(const char *name, const char *more)

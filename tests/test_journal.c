@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/str.h"
+#include "tests/files.h"
 #include "tests/test.h"
 #include "xenstored/journal.h"
 #include "xenstored/journal_file.h"
@@ -72,9 +73,7 @@ static void store_crash(struct store *s)
 
 static void store_end(void)
 {
-	autofree char *cmd = str_printf("rm -r %s", dir);
-
-	ck_assert_int_eq(system(cmd), 0);
+	folder_remove(dir);
 }
 
 static void put(struct store *s, const char *path, const char *value)

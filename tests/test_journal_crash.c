@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "tests/fake/fake.h"
+#include "tests/files.h"
 #include "tests/test.h"
 #include "xenstored/conn_ring.h"
 #include "xenstored/guests.h"
@@ -60,9 +61,7 @@ static void machine_init(void)
 
 static void machine_end(void)
 {
-	autofree char *cmd = str_printf("rm -r %s", dir);
-
-	ck_assert_int_eq(system(cmd), 0);
+	folder_remove(dir);
 }
 
 /* --- the guest's side ------------------------------------------------------------------------- */

@@ -3,29 +3,22 @@
  * JSON: bounds of the reader; configurations in the very text stock xl prints (tests/golden/config,
  * made by `xl create -n` of Xen 4.17 and 4.20 in the testbed), and back again.
  */
-#include <check.h>
+#include "tests/test.h"
+
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/str.h"
 #include "libvmm/cfgjson.h"
 #include "libvmm/json.h"
 #include "libvmm/libvmm.h"
+#include "tests/files.h"
 
 static struct err err;
 
 static char *golden(const char *name, const char *suffix)
 {
-	const char *dir = getenv("srcdir");
-	autofree char *path =
-		str_printf("%s/tests/golden/config/%s%s", dir != NULL ? dir : ".", name, suffix);
-	char *text;
-
-	ck_assert_msg(file_read(path, 1 << 20, &text, NULL, &err) == 0, "%s", err.msg);
-	return text;
+	return source_file("tests/golden/config/%s%s", name, suffix);
 }
 
 static struct vmm_config *load(const char *text)
@@ -191,26 +184,8 @@ START_TEST(test_numbers_keep_64_bits)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("json");
-	TCase *tc = tcase_create("json");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_loop_test(tc, test_as_stock_prints_it, 0, array_size(names));
-	tcase_add_loop_test(tc, test_round_trip, 0, array_size(names));
-	tcase_add_loop_test(tc, test_reads_stock, 0, array_size(names));
-	tcase_add_test(tc, test_unknown_members);
-	tcase_add_test(tc, test_latin1);
-	tcase_add_loop_test(tc, test_bad_json, 0, array_size(bad));
-	tcase_add_loop_test(tc, test_bad_config, 0, array_size(bad_configs));
-	tcase_add_test(tc, test_too_deep);
-	tcase_add_test(tc, test_numbers_keep_64_bits);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+TEST_MAIN_ROWS("json", { test_as_stock_prints_it, array_size(names) },
+	       { test_round_trip, array_size(names) }, { test_reads_stock, array_size(names) },
+	       { test_unknown_members, 0 }, { test_latin1, 0 },
+	       { test_bad_json, array_size(bad) }, { test_bad_config, array_size(bad_configs) },
+	       { test_too_deep, 0 }, { test_numbers_keep_64_bits, 0 })

@@ -15,6 +15,7 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
 #include "xl/monitor_act.h"
 
 static char dir[] = "/tmp/test_monitor.XXXXXX";
@@ -35,10 +36,8 @@ static void start(void)
 
 static void finish(void)
 {
-	autofree char *command = str_printf("rm -r %s", dir);
-
 	fake_store_stop();
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(dir);
 }
 
 /* As xenconsoled does when it has taken up the console. */

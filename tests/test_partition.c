@@ -15,28 +15,12 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/point.h"
 #include "tests/fake/xenstore.h"
+#include "tests/hv_guest.h"
 
 static struct vmm *vmm;
 static struct err err;
 static char dir[] = "/tmp/test_partition.XXXXXX";
 static uint32_t loop_id, apps_id;
-
-static uint32_t guest(const char *name, uint32_t nr_vcpus)
-{
-	struct hv_createdomain cfg = {
-		.domid = HV_DOMID_ANY, .uuid = { 1 }, .max_vcpus = nr_vcpus, .max_evtchn_port = 1023, .max_grant_frames = -1,
-		.max_maptrack_frames = -1, .max_grant_version = 1, .nr_spis = 64, .iommu = true, .trap_unmapped = true,
-	};
-	struct hv_created made;
-	struct hv *hv = vmm_hv(vmm, &err);
-
-	ck_ok(hv_domain_create(hv, &cfg, &made, &err), &err);
-	ck_ok(hv_domain_max_vcpus(hv, made.domid, nr_vcpus, &err), &err);
-	autofree char *path = str_printf("/local/domain/%u/name", made.domid);
-
-	fake_store_set(path, name);
-	return made.domid;
-}
 
 static void start(void)
 {
@@ -45,8 +29,8 @@ static void start(void)
 	fake_host.nr_cpus = 8;
 	fake_store_start();
 	ck_ok(vmm_open(&vmm, &err), &err);
-	loop_id = guest("loop", 2);
-	apps_id = guest("apps", 4);
+	loop_id = hv_guest(vmm, "loop", 2, 1);
+	apps_id = hv_guest(vmm, "apps", 4, 1);
 }
 
 static void finish(void)
@@ -189,8 +173,8 @@ START_TEST(who_comes_later_finds_its_place)
 	ck_ok(load(plan_text, &plan), &err);
 	ck_ok(vmm_plan_apply(vmm, &plan, &err), &err);
 	vmm_plan_free(&plan);
-	later = guest("later", 1);
-	other = guest("other", 1);
+	later = hv_guest(vmm, "later", 1, 1);
+	other = hv_guest(vmm, "other", 1, 1);
 	ck_ok(partition_join(vmm, later, "later", &err), &err);
 	ck_ok(partition_join(vmm, other, "other", &err), &err);
 	is("Pool-0=0-1;control=6-7;rest=2-5; 1.0:6 1.1:7 2.0:2-4 2.1:2-4 2.2:2-4 2.3:5 3.0:2-3 "

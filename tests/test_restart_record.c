@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "tests/files.h"
 #include "xl/restart_record.h"
 
 #define UUID "01234567-89ab-cdef-0123-456789abcdef"
@@ -24,9 +25,7 @@ static void start(void)
 
 static void finish(void)
 {
-	autofree char *command = str_printf("rm -r %s", dir);
-
-	ck_assert_int_eq(system(command), 0);
+	folder_remove(dir);
 }
 
 START_TEST(what_is_written_is_read_back)

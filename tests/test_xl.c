@@ -12,34 +12,16 @@
 #include "base/str.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/xenstore.h"
+#include "tests/files.h"
+#include "tests/xl_run.h"
 #include "xl/xl.h"
 
-static struct err err;
 static char *out, *note;
-static size_t out_size, note_size;
 
 /* Words separated by '|'. Returns the exit code; out and note hold what was printed. */
 static int xl(const char *words)
 {
-	autostrlist struct strlist argv = STRLIST_INIT;
-	FILE *o, *n;
-	int status;
-
-	free(out);
-	free(note);
-	o = open_memstream(&out, &out_size);
-	n = open_memstream(&note, &note_size);
-	strlist_add(&argv, "xl");
-	if (*words)
-		strlist_split(&argv, words, "|");
-	char **copy = xcalloc(argv.n + 1, sizeof(*copy));
-
-	memcpy(copy, argv.v, argv.n * sizeof(*copy));
-	status = xl_main((int)argv.n, copy, "/nonexistent/xl.conf", o, n);
-	free(copy);
-	fclose(o);
-	fclose(n);
-	return status;
+	return xl_run(words, "/nonexistent/xl.conf", &out, &note);
 }
 
 static void start(void)
@@ -211,18 +193,15 @@ START_TEST(xl_conf_fills_what_a_guest_leaves_open)
 {
 	char conf[] = "/tmp/test_xl_conf.XXXXXX";
 	int fd = mkstemp(conf);
-	char *argv[] = { (char[]){ "xl" }, (char[]){ "create" }, (char[]){ "-n" },
-			 (char[]){ "name=\"x\"" }, (char[]){ "kernel=\"/k\"" },
-			 (char[]){ "vif=['','bridge=mine,script=vif-mine']" }, NULL };
 	static const char text[] = "vif.default.bridge=\"br7\"\nvif.default.script=\"vif-"
 				   "route\"\nmax_grant_frames=17\n";
-	FILE *o = open_memstream(&out, &out_size), *n = open_memstream(&note, &note_size);
 
 	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), (ssize_t)(sizeof(text) - 1));
 	close(fd);
-	ck_assert_int_eq(xl_main((int)array_size(argv) - 1, argv, conf, o, n), 0);
-	fclose(o);
-	fclose(n);
+	ck_assert_int_eq(xl_run("create|-n|name=\"x\"|kernel=\"/k\"|"
+				"vif=['','bridge=mine,script=vif-mine']",
+				conf, &out, &note),
+			 0);
 	unlink(conf);
 	has(out, "\"max_grant_frames\": 17");
 	has(out, "\"bridge\": \"br7\"");
@@ -233,16 +212,6 @@ START_TEST(xl_conf_fills_what_a_guest_leaves_open)
 END_TEST
 
 /* --- tables, manual, completion --------------------------------------------------------------- */
-
-static char *source_file(const char *name)
-{
-	const char *dir = getenv("srcdir");
-	autofree char *path = str_printf("%s/%s", dir ? dir : ".", name);
-	char *text = NULL;
-
-	ck_ok(file_read(path, 1 << 20, &text, NULL, &err), &err);
-	return text;
-}
 
 /* The part of the page about one command: from its .It Ic line to the next. */
 static char *section_of(const char *page, const char *command)
