@@ -135,19 +135,45 @@ static struct vmm_config *guest(const char *name, const char *more)
 	return cfg;
 }
 
+/* Two guests, or one and NULL. */
+struct pair { struct vmm_config *v[2]; };
+
+static struct pair pair(const char *a, const char *a_keys, const char *b, const char *b_keys)
+{
+	return (struct pair){ { guest(a, a_keys), guest(b, b_keys) } };
+}
+
+static void pair_free(struct pair *p)
+{
+	vmm_config_free(p->v[0]);
+	vmm_config_free(p->v[1]);
+}
+#define autopair __attribute__((cleanup(pair_free)))
+
+/* For the board of the tests, with the warnings in `said`. */
+static int export_for_board(struct vmm_boot_export req, char **out, size_t *len)
+{
+	autofree char *board = str_printf("%s/board.dtb", dir);
+
+	req.board = board;
+	req.warn = collect;
+	said[0] = '\0';
+	return vmm_boot_export(&req, out, len, &err);
+}
+
 static int export(struct vmm_config **cfgs, size_t nr, enum vmm_boot_form form, unsigned minor,
 		  char **out, size_t *len)
 {
-	autofree char *board = str_printf("%s/board.dtb", dir);
-	struct vmm_boot_export req = { .guests = cfgs,
-				       .nr_guests = nr,
-				       .form = form,
-				       .xen_minor = minor,
-				       .board = board,
-				       .warn = collect };
+	const struct vmm_boot_export req = {
+		.guests = cfgs, .nr_guests = nr, .form = form, .xen_minor = minor
+	};
 
-	said[0] = '\0';
-	return vmm_boot_export(&req, out, len, &err);
+	return export_for_board(req, out, len);
+}
+
+static void was_said(const char *words)
+{
+	ck_assert_msg(strstr(said, words) != NULL, "no '%s' in:\n%s", words, said);
 }
 
 static void set_up(void)
@@ -159,15 +185,15 @@ static void set_up(void)
 
 START_TEST(a_blob_names_its_guests_in_order)
 {
-	struct vmm_config *cfgs[2];
+	autopair struct pair both = { { NULL, NULL } };
 	autofree char *blob = NULL;
 	struct boot_node *nodes;
 	size_t len, nr;
 
 	set_up();
-	cfgs[0] = guest("first", "vcpus=2\nvuart=\"sbsa_uart\"\ncmdline=\"a \\\"b\\\"\"\n");
-	cfgs[1] = guest("second", "static_mem=[\"0x60000000,64m\"]\ndirect_map=1\n");
-	ck_ok(export(cfgs, 2, VMM_BOOT_DTB, 20, &blob, &len), &err);
+	both = pair("first", "vcpus=2\nvuart=\"sbsa_uart\"\ncmdline=\"a \\\"b\\\"\"\n",
+		    "second", "static_mem=[\"0x60000000,64m\"]\ndirect_map=1\n");
+	ck_ok(export(both.v, 2, VMM_BOOT_DTB, 20, &blob, &len), &err);
 	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
 	ck_assert_uint_eq(nr, 2);
 	ck_assert_str_eq(nodes[0].name, "first");
@@ -177,23 +203,21 @@ START_TEST(a_blob_names_its_guests_in_order)
 	ck_assert_str_eq(nodes[1].name, "second");
 	ck_assert(!nodes[1].has_vpl011);
 	boot_nodes_free(nodes, nr);
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
 }
 END_TEST
 
 /* As dom0 finds it under Xen 4.20: the nodes of the guests are gone, the table is there. */
 START_TEST(dom0_knows_guests_whose_nodes_are_hidden)
 {
-	struct vmm_config *cfgs[2];
+	autopair struct pair both = { { NULL, NULL } };
 	autofree char *blob = NULL;
 	struct boot_node *nodes;
 	size_t len, nr;
 
 	set_up();
-	cfgs[0] = guest("first", "vcpus=2\ncmdline=\"a b\"\n");
-	cfgs[1] = guest("second", "static_mem=[\"0x60000000,64m\"]\n");
-	ck_ok(export(cfgs, 2, VMM_BOOT_DTB, 20, &blob, &len), &err);
+	both = pair("first", "vcpus=2\ncmdline=\"a b\"\n",
+		    "second", "static_mem=[\"0x60000000,64m\"]\n");
+	ck_ok(export(both.v, 2, VMM_BOOT_DTB, 20, &blob, &len), &err);
 	ck_assert_int_eq(fdt_del_node(blob, fdt_path_offset(blob, "/chosen/first")), 0);
 	ck_assert_int_eq(fdt_del_node(blob, fdt_path_offset(blob, "/chosen/second")), 0);
 	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
@@ -214,8 +238,6 @@ START_TEST(dom0_knows_guests_whose_nodes_are_hidden)
 		0);
 	ck_ok(dt_boot_nodes(blob, len, &nodes, &nr, &err), &err);
 	ck_assert_uint_eq(nr, 0);
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
 }
 END_TEST
 
@@ -249,11 +271,11 @@ START_TEST(what_a_boot_cannot_do_is_said_key_by_key)
 	cfg = guest("all", "cpus=\"1\"\ncpu_weight=512\nmax_grant_frames=32\nvif=[\"bridge=br0\"]"
 			   "\npool=\"rt\"\n");
 	ck_ok(export(&cfg, 1, VMM_BOOT_DTS, 17, &out, &len), &err);
-	ck_assert_ptr_nonnull(strstr(said, "all: cpus, cpus_soft: "));
-	ck_assert_ptr_nonnull(strstr(said, "xl init-dom0less"));
-	ck_assert_ptr_nonnull(strstr(said, "all: pool: "));
-	ck_assert_ptr_nonnull(strstr(said, "disk, vif"));
-	ck_assert_ptr_nonnull(strstr(said, "max_grant_frames"));
+	was_said("all: cpus, cpus_soft: ");
+	was_said("xl init-dom0less");
+	was_said("all: pool: ");
+	was_said("disk, vif");
+	was_said("max_grant_frames");
 	ck_assert_ptr_null(strstr(out, "max_grant_frames = "));
 	ck_ok(export(&cfg, 1, VMM_BOOT_DTS, 20, &newer, &len), &err);
 	ck_assert_ptr_null(strstr(said, "max_grant_frames"));
@@ -292,21 +314,18 @@ END_TEST
 
 START_TEST(two_guests_of_one_name_and_a_narrow_board_are_refused)
 {
-	struct vmm_config *cfgs[2];
+	autopair struct pair both = { { NULL, NULL } };
 	char *out = NULL;
 	size_t len;
 
 	set_up();
-	cfgs[0] = guest("g", "static_mem=[\"0x60000000,64m\"]\n");
-	cfgs[1] = guest("g", "");
-	ck_fails(export(cfgs, 2, VMM_BOOT_DTS, 20, &out, &len), &err, EEXIST, "'g'");
+	both = pair("g", "static_mem=[\"0x60000000,64m\"]\n", "g", "");
+	ck_fails(export(both.v, 2, VMM_BOOT_DTS, 20, &out, &len), &err, EEXIST, "'g'");
 	put_board(1);
-	ck_fails(export(cfgs, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL, "#address-cells");
+	ck_fails(export(both.v, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL, "#address-cells");
 	put("board.dtb", "no tree at all", 14);
-	ck_fails(export(cfgs, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL,
+	ck_fails(export(both.v, 1, VMM_BOOT_DTB, 20, &out, &len), &err, EINVAL,
 		 "not a sound device tree");
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
 }
 END_TEST
 
@@ -325,19 +344,15 @@ static int export_all(struct vmm_config **cfgs, size_t nr, const struct vmm_cpup
 		      size_t nr_pools, enum vmm_boot_form form, bool no_config, char **out,
 		      size_t *len)
 {
-	autofree char *board = str_printf("%s/board.dtb", dir);
-	struct vmm_boot_export req = { .guests = cfgs,
-				       .nr_guests = nr,
-				       .form = form,
-				       .xen_minor = 20,
-				       .board = board,
-				       .pools = pools,
-				       .nr_pools = nr_pools,
-				       .no_config = no_config,
-				       .warn = collect };
+	const struct vmm_boot_export req = { .guests = cfgs,
+					     .nr_guests = nr,
+					     .form = form,
+					     .xen_minor = 20,
+					     .pools = pools,
+					     .nr_pools = nr_pools,
+					     .no_config = no_config };
 
-	said[0] = '\0';
-	return vmm_boot_export(&req, out, len, &err);
+	return export_for_board(req, out, len);
 }
 
 static const char first_keys[] =
@@ -352,20 +367,42 @@ static const char second_keys[] =
 	"static_shm=[\"id=ring,address=0x52000000,size=2m,host=0x60000000,role=borrower\"]\n";
 static const char pool_keys[] = "name=\"fast\"\nsched=\"null\"\ncpus=\"1,3\"\n";
 
+/* Guests and a pool that use everything. */
+struct everything {
+	struct pair guests;
+	struct vmm_cpupool_config pool;
+};
+
+static struct everything everything(void)
+{
+	return (struct everything){ pair("first", first_keys, "second", second_keys),
+				    pool(pool_keys) };
+}
+
+static void everything_free(struct everything *e)
+{
+	pair_free(&e->guests);
+	free(e->pool.name);
+}
+#define autoeverything __attribute__((cleanup(everything_free)))
+
+static int export_everything(struct everything *e, enum vmm_boot_form form, bool no_config,
+			     char **out, size_t *len)
+{
+	return export_all(e->guests.v, 2, &e->pool, 1, form, no_config, out, len);
+}
+
 START_TEST(a_board_with_everything_goes_there_and_back)
 {
-	struct vmm_config *cfgs[2], *again[2] = { NULL, NULL };
-	struct vmm_cpupool_config pools[1], pools_again[1];
+	autoeverything struct everything all = { 0 }, again = { 0 };
 	autofree char *blob = NULL, *blob_again = NULL, *path = NULL;
 	struct vmm_boot_file *files;
 	size_t len, len_again, nr, nr_again = 0;
 
 	set_up();
 	path = str_printf("%s/out.dtb", dir);
-	cfgs[0] = guest("first", first_keys);
-	cfgs[1] = guest("second", second_keys);
-	pools[0] = pool(pool_keys);
-	ck_ok(export_all(cfgs, 2, pools, 1, VMM_BOOT_DTB, true, &blob, &len), &err);
+	all = everything();
+	ck_ok(export_everything(&all, VMM_BOOT_DTB, true, &blob, &len), &err);
 	put("out.dtb", blob, len);
 	ck_ok(vmm_boot_import(path, &files, &nr, &err), &err);
 	ck_assert_uint_eq(nr, 3);
@@ -373,23 +410,16 @@ START_TEST(a_board_with_everything_goes_there_and_back)
 		struct vmm_config_source src = { .path = files[i].name, .text = files[i].text };
 
 		if (files[i].kind == VMM_BOOT_FILE_POOL)
-			pools_again[0] = pool(files[i].text);
+			again.pool = pool(files[i].text);
 		else
-			ck_ok(vmm_config_load(&src, &again[nr_again++], &err), &err);
+			ck_ok(vmm_config_load(&src, &again.guests.v[nr_again++], &err), &err);
 		ck_assert_ptr_null(files[i].stored);
 	}
 	ck_assert_uint_eq(nr_again, 2);
-	ck_ok(export_all(again, 2, pools_again, 1, VMM_BOOT_DTB, true, &blob_again, &len_again),
-	      &err);
+	ck_ok(export_everything(&again, VMM_BOOT_DTB, true, &blob_again, &len_again), &err);
 	ck_assert_uint_eq(len, len_again);
 	ck_assert_mem_eq(blob, blob_again, len);
 	vmm_boot_files_free(files, nr);
-	for (size_t i = 0; i < 2; i++) {
-		vmm_config_free(cfgs[i]);
-		vmm_config_free(again[i]);
-	}
-	free(pools[0].name);
-	free(pools_again[0].name);
 }
 END_TEST
 
@@ -421,26 +451,20 @@ START_TEST(a_board_with_everything_says_this)
 		"libvmm,config = \"name=\\\"first\\\"\\n",
 		"/ { cpus { cpu@3 { phandle = <0x8002>; }; }; };",
 	};
-	struct vmm_config *cfgs[2];
-	struct vmm_cpupool_config pools[1];
+	autoeverything struct everything all = { 0 };
 	autofree char *dts = NULL, *cmd = NULL;
 	size_t len;
 
 	set_up();
-	cfgs[0] = guest("first", first_keys);
-	cfgs[1] = guest("second", second_keys);
-	pools[0] = pool(pool_keys);
-	ck_ok(export_all(cfgs, 2, pools, 1, VMM_BOOT_DTS, false, &dts, &len), &err);
+	all = everything();
+	ck_ok(export_everything(&all, VMM_BOOT_DTS, false, &dts, &len), &err);
 	for (size_t i = 0; i < array_size(words); i++)
 		ck_assert_msg(strstr(dts, words[i]) != NULL, "no '%s' in:\n%s", words[i], dts);
 	ck_assert_ptr_null(strstr(said, "pool"));
-	ck_ok(export_all(cfgs, 2, pools, 1, VMM_BOOT_SCRIPT, false, &cmd, &len), &err);
+	ck_ok(export_everything(&all, VMM_BOOT_SCRIPT, false, &cmd, &len), &err);
 	ck_assert_ptr_nonnull(strstr(cmd, "fdt set /cpus/cpu@3 phandle <0x8002>\n"));
 	ck_assert_ptr_nonnull(strstr(cmd, "fdt mknod /chosen evtchn-13\n"));
 	ck_assert_ptr_null(strstr(cmd, "libvmm,config"));
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
-	free(pools[0].name);
 }
 END_TEST
 
@@ -476,30 +500,24 @@ static const char board_source[] =
 
 START_TEST(dtc_has_nothing_to_say)
 {
-	struct vmm_config *cfgs[2];
-	struct vmm_cpupool_config pools[1];
-	autofree char *dts = NULL, *plain = NULL, *all = NULL;
+	autoeverything struct everything all = { 0 };
+	autopair struct pair one = { { NULL, NULL } };
+	autofree char *dts = NULL, *plain = NULL, *whole = NULL;
 	const char *text;
 	size_t len;
 
 	set_up();
-	cfgs[0] = guest("first", first_keys);
-	cfgs[1] = guest("second", second_keys);
-	pools[0] = pool(pool_keys);
-	ck_ok(export_all(cfgs, 2, pools, 1, VMM_BOOT_DTS, false, &dts, &len), &err);
-	all = str_printf("%s\n%s", dts, board_source);
-	put("out.dts", all, strlen(all));
+	all = everything();
+	ck_ok(export_everything(&all, VMM_BOOT_DTS, false, &dts, &len), &err);
+	whole = str_printf("%s\n%s", dts, board_source);
+	put("out.dts", whole, strlen(whole));
 	text = dtc("out.dts");
 	ck_assert_msg(!text || !*text, "%s", text);
-	vmm_config_free(cfgs[0]);
-	cfgs[0] = guest("plain", "vcpus=2\nstatic_evtchn=[\"2,Domain-0,3\"]\n");
-	ck_ok(export_all(cfgs, 1, NULL, 0, VMM_BOOT_DTS, false, &plain, &len), &err);
+	one.v[0] = guest("plain", "vcpus=2\nstatic_evtchn=[\"2,Domain-0,3\"]\n");
+	ck_ok(export_all(one.v, 1, NULL, 0, VMM_BOOT_DTS, false, &plain, &len), &err);
 	put("out.dts", plain, len);
 	text = dtc("out.dts");
 	ck_assert_msg(!text || !*text, "%s", text);
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
-	free(pools[0].name);
 }
 END_TEST
 
@@ -542,13 +560,11 @@ START_TEST(what_guests_share_must_fit)
 
 	set_up();
 	for (size_t i = 0; i < array_size(bad); i++) {
-		struct vmm_config *cfgs[2] = { guest("a", bad[i].a), guest("b", bad[i].b) };
+		autopair struct pair both = pair("a", bad[i].a, "b", bad[i].b);
 
-		ck_fails(export_all(cfgs, 2, NULL, 0, VMM_BOOT_DTS, false, &out, &len), &err,
+		ck_fails(export_all(both.v, 2, NULL, 0, VMM_BOOT_DTS, false, &out, &len), &err,
 			 bad[i].code, bad[i].words);
 		ck_assert_ptr_null(out);
-		vmm_config_free(cfgs[0]);
-		vmm_config_free(cfgs[1]);
 	}
 }
 END_TEST
@@ -656,16 +672,20 @@ static void finding(void *arg, bool is_conflict, const char *line)
 	collect(arg, is_conflict ? "conflict" : "remark", line);
 }
 
-static unsigned check(const char *a, const char *b)
+/* A board of NULL: none. */
+static unsigned check_board(const char *board, const char *a, const char *b)
 {
-	struct vmm_config *cfgs[2] = { guest("a", a), guest("b", b) };
+	autopair struct pair both = pair("a", a, "b", b);
 	unsigned nr;
 
 	said[0] = '\0';
-	ck_ok(vmm_check_static(cfgs, 2, NULL, finding, NULL, &nr, &err), &err);
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
+	ck_ok(vmm_check_static(both.v, 2, board, finding, NULL, &nr, &err), &err);
 	return nr;
+}
+
+static unsigned check(const char *a, const char *b)
+{
+	return check_board(NULL, a, b);
 }
 
 START_TEST(what_two_guests_are_given_is_found)
@@ -698,11 +718,11 @@ START_TEST(neighbours_are_no_conflict)
 				"iomem=[\"9012,1\"]\nirqs=[41]\ncpus=\"2\"\n"),
 			  0);
 	ck_assert_ptr_null(strstr(said, "share"));
-	ck_assert_ptr_nonnull(strstr(said, "2 guests, 2 vcpus, 128 MiB"));
+	was_said("2 guests, 2 vcpus, 128 MiB");
 	ck_assert_uint_eq(check("cpus=\"1-2\"\n", "cpus=\"2\"\n"), 0);
-	ck_assert_ptr_nonnull(strstr(said, "'a' and 'b' share pcpu 2"));
+	was_said("'a' and 'b' share pcpu 2");
 	ck_assert_uint_eq(check("cpus=\"1\"\n", ""), 0);
-	ck_assert_ptr_nonnull(strstr(said, "'b' may run on any pcpu"));
+	was_said("'b' may run on any pcpu");
 	ck_assert_uint_eq(
 		check("static_mem=[\"0x60000000,64m\"]\n", "static_mem=[\"0x64000000,64m\"]\n"), 0);
 }
@@ -754,23 +774,6 @@ static void put_partial(void)
 	fdt_appendprop_u32(blob, node, "interrupts", 2);
 	fdt_appendprop_u32(blob, node, "interrupts", 4);
 	put("rtc.dtb", blob, sizeof(blob));
-}
-
-static unsigned check_board(const char *board, const char *a, const char *b)
-{
-	struct vmm_config *cfgs[2] = { guest("a", a), guest("b", b) };
-	unsigned nr;
-
-	said[0] = '\0';
-	ck_ok(vmm_check_static(cfgs, 2, board, finding, NULL, &nr, &err), &err);
-	vmm_config_free(cfgs[0]);
-	vmm_config_free(cfgs[1]);
-	return nr;
-}
-
-static void was_said(const char *words)
-{
-	ck_assert_msg(strstr(said, words) != NULL, "no '%s' in:\n%s", words, said);
 }
 
 START_TEST(a_board_tells_what_nobody_has)

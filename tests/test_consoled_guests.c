@@ -258,18 +258,34 @@ START_TEST(more_than_the_guest_takes_waits)
 }
 END_TEST
 
-START_TEST(garbage_harms_nobody)
-{
-	struct guest_end bad, good;
+/* One that misbehaves beside one that does not. */
+static struct guest_end bad, good;
 
+static void set_up_two(void)
+{
 	set_up();
 	bad = make_guest("bad");
 	good = make_guest("good");
 	ck_ok(start_daemon(&err), &err);
 	attach(&good);
 	until(has_tty(&bad));
+}
+
+static void clean_up_two(void)
+{
+	fake_domain_kill(bad.domid);
+	fake_domain_kill(good.domid);
+	stop_daemon();
+	leave(&bad);
+	leave(&good);
+	clean_up();
+}
+
+START_TEST(garbage_harms_nobody)
+{
 	unsigned seed = 3;
 
+	set_up_two();
 	for (int i = 0; i < 300; i++) {
 		(&bad.page->in_cons)[i % 4] = (uint32_t)rand_r(&seed) << 7;
 		fake_guest_notify(bad.domid, bad.port);
@@ -281,12 +297,7 @@ START_TEST(garbage_harms_nobody)
 	set_node(bad.path, "port", "1023");
 	prints(&good, "undisturbed\n");
 	until(has_seen(good.fd, "undisturbed\n"));
-	fake_domain_kill(bad.domid);
-	fake_domain_kill(good.domid);
-	stop_daemon();
-	leave(&bad);
-	leave(&good);
-	clean_up();
+	clean_up_two();
 }
 END_TEST
 
@@ -294,16 +305,10 @@ END_TEST
  * through meanwhile. */
 START_TEST(a_flood_is_throttled)
 {
-	struct guest_end bad, good;
 	unsigned nr_kicks = 0;
 	uint64_t begin, took;
 
-	set_up();
-	bad = make_guest("bad");
-	good = make_guest("good");
-	ck_ok(start_daemon(&err), &err);
-	attach(&good);
-	until(has_tty(&bad));
+	set_up_two();
 	fake_guest_kicks(bad.domid, bad.port);
 	begin = time_ms();
 	for (int i = 0; i < 3000; i++) {
@@ -322,12 +327,7 @@ START_TEST(a_flood_is_throttled)
 	/* And what it printed last is not lost. */
 	put_text(bad.page, "the end\n");
 	until(is_logged("guest-bad.log", "the end\n"));
-	fake_domain_kill(bad.domid);
-	fake_domain_kill(good.domid);
-	stop_daemon();
-	leave(&bad);
-	leave(&good);
-	clean_up();
+	clean_up_two();
 }
 END_TEST
 

@@ -56,24 +56,25 @@ static void gic(struct dt *dt)
 	dt_end_node(dt);
 }
 
+static void factor_clock(struct dt *dt, const char *name, uint32_t phandle, uint32_t mult,
+			 uint32_t from)
+{
+	begin(dt, name, "fixed-factor-clock", phandle);
+	dt_prop_u32(dt, "#clock-cells", 0);
+	dt_prop_u32(dt, "clock-mult", mult);
+	dt_prop_u32(dt, "clock-div", 1);
+	dt_prop_u32(dt, "clocks", from);
+	dt_end_node(dt);
+}
+
 static void clocks(struct dt *dt)
 {
 	begin(dt, "osc", "fixed-clock", OSC);
 	dt_prop_u32(dt, "#clock-cells", 0);
 	dt_prop_u32(dt, "clock-frequency", 24000000);
 	dt_end_node(dt);
-	begin(dt, "doubled", "fixed-factor-clock", DOUBLED);
-	dt_prop_u32(dt, "#clock-cells", 0);
-	dt_prop_u32(dt, "clock-mult", 2);
-	dt_prop_u32(dt, "clock-div", 1);
-	dt_prop_u32(dt, "clocks", OSC);
-	dt_end_node(dt);
-	begin(dt, "round", "fixed-factor-clock", ROUND);
-	dt_prop_u32(dt, "#clock-cells", 0);
-	dt_prop_u32(dt, "clock-mult", 1);
-	dt_prop_u32(dt, "clock-div", 1);
-	dt_prop_u32(dt, "clocks", ROUND);
-	dt_end_node(dt);
+	factor_clock(dt, "doubled", DOUBLED, 2, OSC);
+	factor_clock(dt, "round", ROUND, 1, ROUND);
 	begin(dt, "clock-controller", "vendor,clocks", CLOCKS);
 	dt_prop_u32(dt, "#clock-cells", 1);
 	dt_end_node(dt);

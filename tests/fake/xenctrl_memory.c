@@ -187,31 +187,38 @@ xc_evtchn_port_or_error_t xc_evtchn_alloc_unbound(xc_interface *xch, uint32_t do
 	return d ? fake_port_alloc(d, remote_dom) : -1;
 }
 
+static uint64_t *param_of(uint32_t dom, uint32_t param)
+{
+	struct fake_domain *d = fake_domain_or_errno(dom);
+
+	if (d && param >= HVM_NR_PARAMS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return d ? &d->params[param] : NULL;
+}
+
 int xc_hvm_param_set(xc_interface *handle, uint32_t dom, uint32_t param, uint64_t value)
 {
-	struct fake_domain *d;
+	uint64_t *p;
 
 	POINT(-1);
-	d = fake_domain_or_errno(dom);
-	if (!d)
+	p = param_of(dom, param);
+	if (!p)
 		return -1;
-	if (param >= HVM_NR_PARAMS)
-		return fake_fail(EINVAL);
-	d->params[param] = value;
+	*p = value;
 	return 0;
 }
 
 int xc_hvm_param_get(xc_interface *handle, uint32_t dom, uint32_t param, uint64_t *value)
 {
-	struct fake_domain *d;
+	const uint64_t *p;
 
 	POINT(-1);
-	d = fake_domain_or_errno(dom);
-	if (!d)
+	p = param_of(dom, param);
+	if (!p)
 		return -1;
-	if (param >= HVM_NR_PARAMS)
-		return fake_fail(EINVAL);
-	*value = d->params[param];
+	*value = *p;
 	return 0;
 }
 

@@ -35,60 +35,45 @@ static struct fake_pool *pool_with(uint32_t id, uint32_t sched)
 	return p;
 }
 
-/* Each parameter block is read and written whole. */
-#define DOMAIN_PARAMS(name, type, sched, member, check)                                      \
-	int xc_sched_##name##_domain_set(xc_interface *xch, uint32_t domid, struct type *s)   \
-	{                                                                                     \
-		struct fake_domain *d;                                                        \
-											\
-		POINT(-1);                                                                    \
-		d = scheduled_by(domid, sched);                                               \
-		if (!d)                                                                       \
-			return -1;                                                            \
-		if (!(check))                                                                 \
-			return fake_fail(EINVAL);                                             \
-		d->member = *s;                                                               \
-		return 0;                                                                     \
-	}                                                                                     \
-	int xc_sched_##name##_domain_get(xc_interface *xch, uint32_t domid, struct type *s)   \
-	{                                                                                     \
-		struct fake_domain *d;                                                        \
-											\
-		POINT(-1);                                                                    \
-		d = scheduled_by(domid, sched);                                               \
-		if (!d)                                                                       \
-			return -1;                                                            \
-		*s = d->member;                                                               \
-		return 0;                                                                     \
+/* Each parameter block is read and written whole. `find` looks up whose it is by its number and the
+ * scheduler. */
+#define PARAMS(set, get, type, owner, find, sched, member, check)      \
+	int set(xc_interface *xch, uint32_t id, struct type *s)        \
+	{                                                              \
+		struct owner *o;                                       \
+								       \
+		POINT(-1);                                             \
+		o = find(id, sched);                                   \
+		if (!o)                                                \
+			return -1;                                     \
+		if (!(check))                                          \
+			return fake_fail(EINVAL);                      \
+		o->member = *s;                                        \
+		return 0;                                              \
+	}                                                              \
+	int get(xc_interface *xch, uint32_t id, struct type *s)        \
+	{                                                              \
+		struct owner *o;                                       \
+								       \
+		POINT(-1);                                             \
+		o = find(id, sched);                                   \
+		if (!o)                                                \
+			return -1;                                     \
+		*s = o->member;                                        \
+		return 0;                                              \
 	}
+
+#define DOMAIN_PARAMS(name, type, sched, member, check)                              \
+	PARAMS(xc_sched_##name##_domain_set, xc_sched_##name##_domain_get, type,     \
+	       fake_domain, scheduled_by, sched, member, check)
 
 DOMAIN_PARAMS(credit, xen_domctl_sched_credit, XEN_SCHEDULER_CREDIT, credit, s->weight > 0)
 DOMAIN_PARAMS(credit2, xen_domctl_sched_credit2, XEN_SCHEDULER_CREDIT2, credit2, s->weight > 0)
 DOMAIN_PARAMS(rtds, xen_domctl_sched_rtds, XEN_SCHEDULER_RTDS, rtds, s->budget > 0 && s->budget <= s->period)
 
-#define POOL_PARAMS(name, type, sched, member)                                                   \
-	int xc_sched_##name##_set(xc_interface *xch, uint32_t cpupool_id, struct type *schedule)   \
-	{                                                                                         \
-		struct fake_pool *p;                                                              \
-												\
-		POINT(-1);                                                                        \
-		p = pool_with(cpupool_id, sched);                                                 \
-		if (!p)                                                                           \
-			return -1;                                                                \
-		p->member = *schedule;                                                            \
-		return 0;                                                                         \
-	}                                                                                         \
-	int xc_sched_##name##_get(xc_interface *xch, uint32_t cpupool_id, struct type *schedule)   \
-	{                                                                                         \
-		struct fake_pool *p;                                                              \
-												\
-		POINT(-1);                                                                        \
-		p = pool_with(cpupool_id, sched);                                                 \
-		if (!p)                                                                           \
-			return -1;                                                                \
-		*schedule = p->member;                                                            \
-		return 0;                                                                         \
-	}
+#define POOL_PARAMS(name, type, sched, member)                                              \
+	PARAMS(xc_sched_##name##_set, xc_sched_##name##_get, type, fake_pool, pool_with,    \
+	       sched, member, true)
 
 POOL_PARAMS(credit_params, xen_sysctl_credit_schedule, XEN_SCHEDULER_CREDIT, credit)
 POOL_PARAMS(credit2_params, xen_sysctl_credit2_schedule, XEN_SCHEDULER_CREDIT2, credit2)
