@@ -15,10 +15,10 @@
  * A connection: bytes in, bytes out, and what hangs on it (watches, transactions). Its transport is
  * a table of functions, a socket or a domain's ring. Nothing here blocks.
  *
- * One turn of the daemon: every ready connection reads once and its whole messages are handled (a
- * bounded number; the rest waits for the next turn); replies and events gather in the output
- * buffers; then the journal is flushed; then each connection with output writes once. So no effect
- * is visible to anybody before it is in the journal.
+ * One turn of the daemon: every ready connection reads once; then their whole messages are handled,
+ * connection by connection (a bounded number; the rest waits for the next turn); replies and events
+ * gather in the output buffers; then the journal is flushed; then each connection with output
+ * writes once. So no effect is visible to anybody before it is in the journal.
  *
  * A connection is only ever marked dead (conn_kill); the server sweeps the dead at the end of the
  * turn, where nobody holds a pointer.

@@ -922,9 +922,21 @@ static void run_answer(void)
 
 /* --- the floor -------------------------------------------------------------------------------- */
 
-static size_t canned(const struct header *h, char *out)
+/* The part of the long directory that was asked for: six parts, as from a daemon. */
+static const char *canned_part(const char *payload, uint32_t *len)
 {
-	static const char names[4000];
+	static char part[2 + 4080] = "1\0n";
+	size_t offset = strtoul(payload + strlen(payload) + 1, NULL, 10);
+	bool last = offset >= 5 * 4080;
+
+	*len = last ? 2 + 3600 + 1 : sizeof(part);
+	part[sizeof(part) - 2] = 'n';	/* a whole last name, and more to come */
+	return part;
+}
+
+static size_t canned(const struct header *h, const char *payload, char *out)
+{
+	static const char names[3890];
 	struct header r = *h;
 	const char *data = "OK";
 
@@ -940,11 +952,10 @@ static size_t canned(const struct header *h, char *out)
 		break;
 	case DIRECTORY:
 		data = names;
-		r.len = 3890;
+		r.len = sizeof(names);
 		break;
 	case DIRECTORY_PART:
-		data = names;
-		r.len = 4000;
+		data = canned_part(payload, &r.len);
 		break;
 	}
 	memcpy(out, &r, sizeof(r));
@@ -966,8 +977,8 @@ static void floor_serve(int fd)
 		struct header h;
 
 		memcpy(&h, in + at, sizeof(h));
+		len += canned(&h, in + at + sizeof(h), out + len);
 		at += sizeof(h) + h.len;
-		len += canned(&h, out + len);
 		if (len > sizeof(out) - 8192)
 			break;
 	}
