@@ -52,6 +52,14 @@ int tests_run(const char *title, const struct test_row *rows, size_t nr);
 		return tests_run(title, rows_, array_size(rows_));                      \
 	}
 
+/* For loops of many rounds: Check writes down each of its assertions that holds, this costs nothing
+ * unless it fails. */
+#define ck_cheap(cond, ...)                                                             \
+	do {                                                                            \
+		if (!(cond))                                                            \
+			ck_abort_msg(__VA_ARGS__);                                      \
+	} while (0)
+
 /* An int-returning call that must succeed; its error message is shown when it does not. */
 #define ck_ok(call, err) ck_assert_msg((call) == 0, "%s: %s", #call, (err)->msg)
 

@@ -108,12 +108,12 @@ START_TEST(ring_survives_any_indices)
 		else if (!ring.page)
 			continue;
 		int n = ring_take(&ring, buf, (size_t)(r >> 4) % (sizeof(buf) + 1));
+		size_t room = ring_room(&ring),
+		       put = ring_put(&ring, buf, (size_t)(r >> 3) % (sizeof(buf) + 1));
 
-		ck_assert_int_le(n, (int)RING_OUT_SIZE);
-		ck_assert_int_ge(n, -1);
-		ck_assert_uint_le(ring_room(&ring), RING_IN_SIZE);
-		ck_assert_uint_le(ring_put(&ring, buf, (size_t)(r >> 3) % (sizeof(buf) + 1)),
-				  RING_IN_SIZE);
+		ck_cheap(n >= -1 && n <= (int)RING_OUT_SIZE, "%d taken", n);
+		ck_cheap(room <= RING_IN_SIZE && put <= RING_IN_SIZE, "room %zu, put %zu", room,
+			 put);
 	}
 	page.out_prod = ring.out_cons + RING_OUT_SIZE + 1;
 	ck_assert_int_eq(ring_take(&ring, buf, sizeof(buf)), -1);
