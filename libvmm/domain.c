@@ -255,9 +255,9 @@ void domain_forget_watch(struct vmm *vmm, const char *path)
 /*
  * A watch on @releaseDomain tells when a domain shuts down and when it begins to die, but nothing
  * tells when the last reference to its pages is dropped and it disappears. So a dying domain is
- * looked at again after each event, and in between at growing intervals. One that has no page left
- * and stays is nothing but a number that is taken: Xen never lets go of what it started with a
- * static event channel.
+ * looked at again after each event, and in between at growing intervals. One that is empty and
+ * stays is nothing but a number that is taken: Xen never lets go of what it started with a static
+ * event channel.
  */
 int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct err *err)
 {
@@ -274,7 +274,7 @@ int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct 
 			err_clear(err);
 			return 0;
 		}
-		if (!info.is_dying || info.memory_kb)
+		if (!domain_is_empty(&info))
 			empty_since = 0;
 		else if (!empty_since)
 			empty_since = time_ms();

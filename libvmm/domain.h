@@ -3,6 +3,7 @@
 #define LIBVMM_DOMAIN_H
 
 #include <stdint.h>
+#include "libvmm/libvmm.h"
 #include "base/err.h"
 
 struct vmm;
@@ -30,7 +31,14 @@ int domain_await_event(struct vmm *vmm, int max_ms, struct err *err) must_check;
 int domain_watch(struct vmm *vmm, const char *path, struct err *err) must_check;
 /* Take a watch back; a store that fails has forgotten it. */
 void domain_forget_watch(struct vmm *vmm, const char *path);
-/* Until Xen no longer knows the domain; the caller watches @releaseDomain. */
+/* It is dying and has no page left: what is still there holds nothing. */
+static inline bool domain_is_empty(const struct vmm_dominfo *info)
+{
+	return info->is_dying && !info->memory_kb;
+}
+
+/* Until Xen no longer knows the domain, or it is empty and stays; the caller watches
+ * @releaseDomain. */
 int domain_wait_gone(struct vmm *vmm, uint32_t domid, uint64_t deadline, struct err *err)
 	must_check;
 

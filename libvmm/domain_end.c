@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "base/file.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "libvmm/device.h"
 #include "libvmm/domain.h"
@@ -21,8 +22,25 @@
 struct end {
 	uint32_t domid;
 	bool exists, has_uuid;
+	bool has_successor;	/* with the same uuid, and so with the same /vm */
 	uint8_t uuid[16];
 };
+
+static int find_successor(struct vmm *vmm, struct end *end, struct err *err)
+{
+	autofree struct vmm_dominfo *list = NULL;
+	size_t nr;
+
+	if (!end->has_uuid)
+		return 0;
+	if (vmm_domain_list(vmm, &list, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		if (list[i].domid != end->domid && !domain_is_empty(&list[i]) &&
+		    memcmp(list[i].uuid, end->uuid, sizeof(end->uuid)) == 0)
+			end->has_successor = true;
+	return 0;
+}
 
 /* The hypervisor's UUID, or for what is left of a domain that Xen forgot, the one in its vm
  * path. */
@@ -44,7 +62,7 @@ static int find_end(struct vmm *vmm, struct end *end, struct err *err)
 		return -1;
 	if (vm_path && str_starts(vm_path, "/vm/"))
 		end->has_uuid = vmm_uuid_parse(vm_path + 4, end->uuid, &(struct err)ERR_INIT) == 0;
-	return 0;
+	return find_successor(vmm, end, err);
 }
 
 static int remove_nodes(struct vmm *vmm, const struct end *end, struct err *err)
@@ -52,7 +70,7 @@ static int remove_nodes(struct vmm *vmm, const struct end *end, struct err *err)
 	autotxn struct store_txn t = STORE_TXN(vmm->store);
 	char text[37];
 
-	if (end->has_uuid) {
+	if (end->has_uuid && !end->has_successor) {
 		vmm_uuid_text(end->uuid, text);
 		store_txn_rm(&t, "/vm/%s", text);
 	}
@@ -144,4 +162,33 @@ int vmm_domain_destroy(struct vmm *vmm, uint32_t domid, struct err *err)
 			return err_set(err, ESRCH, "there is no domain %" PRIu32, domid);
 	}
 	return domain_teardown(vmm, domid, err);
+}
+
+int vmm_domains_sweep(struct vmm *vmm, struct err *err)
+{
+	struct store *store = vmm_store(vmm, err);
+	autostrlist struct strlist numbers = STRLIST_INIT;
+
+	if (!store)
+		return -1;
+	if (store_list(store, "/libxl", &numbers, err) < 0)
+		return err->code == ENOENT ? (err_clear(err), 0) : -1;
+	/* Read before Xen is asked: one that has nodes by then and is not there is gone. */
+	for (size_t i = 0; i < numbers.n; i++) {
+		struct vmm_dominfo info;
+		uint64_t domid;
+
+		if (num_dec(numbers.v[i], HV_DOMID_FIRST_RESERVED - 1, "domain", &domid, err) < 0) {
+			err_clear(err);
+			continue;
+		}
+		if (domid == 0 || vmm_domain_info(vmm, (uint32_t)domid, &info, err) == 0)
+			continue;
+		if (err->code != ESRCH)
+			return -1;
+		err_clear(err);
+		if (domain_teardown(vmm, (uint32_t)domid, err) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -184,13 +184,37 @@ int dt_finish(struct dt *dt, void **blob, size_t *size, struct err *err)
  * pointer where one has no '/'. */
 #define DT_FIRST_VERSION 16
 
+/* A length near 2^32 leads fdt_check_full of libfdt 1.6 back to where it was, for ever. */
+static int check_that_it_ends(const void *blob)
+{
+	int at, next = 0;
+	uint32_t tag;
+
+	do {
+		at = next;
+		tag = fdt_next_tag(blob, at, &next);
+		if (next < 0)
+			return next;
+		if (tag != FDT_END && next <= at)
+			return -FDT_ERR_BADSTRUCTURE;
+	} while (tag != FDT_END);
+	return 0;
+}
+
 int dt_check(const void *blob, size_t size)
 {
+	int r;
+
 	if (size < sizeof(struct fdt_header))
 		return -FDT_ERR_TRUNCATED;
 	if (fdt_magic(blob) == FDT_MAGIC && fdt_version(blob) < DT_FIRST_VERSION)
 		return -FDT_ERR_BADVERSION;
-	return fdt_check_full(blob, size);
+	r = fdt_check_header(blob);
+	if (r == 0 && fdt_totalsize(blob) > size)
+		r = -FDT_ERR_TRUNCATED;
+	if (r == 0)
+		r = check_that_it_ends(blob);
+	return r < 0 ? r : fdt_check_full(blob, size);
 }
 
 int dt_check_blob(const void *blob, size_t size, const char *what, struct err *err)

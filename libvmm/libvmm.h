@@ -176,6 +176,8 @@ int vmm_domain_create(struct vmm *vmm, struct vmm_config *cfg,
 /* Domain, devices, store nodes, saved configuration. May be repeated. Returns when memory and
  * resources are free again. */
 int vmm_domain_destroy(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
+/* Remove what is left of domains that are gone, because who destroyed them was killed. */
+int vmm_domains_sweep(struct vmm *vmm, struct err *err) must_check;
 
 int vmm_domain_pause(struct vmm *vmm, uint32_t domid, struct err *err) must_check;
 int vmm_domain_unpause(struct vmm *vmm, uint32_t domid, struct err *err) must_check;

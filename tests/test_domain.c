@@ -380,6 +380,43 @@ START_TEST(what_xen_forgot_is_still_cleaned_up)
 }
 END_TEST
 
+/* The name in the store is that of a guest that runs: what it shares with the dead one stays. */
+START_TEST(what_is_left_of_the_dead_is_swept)
+{
+	autofree char *vm = NULL, *own = NULL;
+	uint32_t dead, alive;
+	struct vmm_dominfo info;
+	char uuid[37];
+
+	start();
+	alive = guest("beta");
+	dead = guest_with_devices();
+	own = child_of(dead, "vm");
+	fake_store_set(own, NULL);
+	ck_ok(vmm_domain_info(vmm, dead, &info, &err), &err);
+	ck_ok(userdata_remove(dead, info.uuid, &err), &err);
+	ck_ok(vmm_domain_info(vmm, alive, &info, &err), &err);
+	vmm_uuid_text(info.uuid, uuid);
+	vm = str_printf("/vm/%s", uuid);
+	node(vm, "/local/domain/%u/vm", dead);
+	ck_ok(userdata_write(dead, info.uuid, "libxl-json", "{}", 2, &err), &err);
+	fake_store_on_change(backend_closes);
+	fake_domain_kill(dead);
+	ck_ok(vmm_domains_sweep(vmm, &err), &err);
+	ck_assert_ptr_null(child_of(dead, "name"));
+	free(vm);
+	vm = child_of(alive, "name");
+	ck_assert_str_eq(vm, "beta");
+	free(vm);
+	ck_ok(store_read_opt(vmm_store(vmm, &err), &vm, &err, "/vm/%s/uuid", uuid), &err);
+	ck_assert_str_eq(vm, uuid);
+	ck_ok(vmm_domains_sweep(vmm, &err), &err);
+	ck_ok(vmm_domain_destroy(vmm, alive, &err), &err);
+	fake_store_set("/local/domain/0/backend", NULL);
+	finish();
+}
+END_TEST
+
 /* Whatever fails: an error with a message, and doing it again finishes the work. */
 static void destroy_with_faults(enum fault_kind kind)
 {
@@ -460,5 +497,6 @@ TEST_MAIN("domain", by_number_and_by_name, names_of_many_in_one_go, a_new_name_i
 	  many_are_asked_side_by_side,
 	  devices_go_first_and_nothing_stays,
 	  one_that_xen_keeps_is_gone_without_its_memory, what_a_record_points_at_elsewhere_stays,
-	  what_xen_forgot_is_still_cleaned_up, one_fault_on_the_way, faults_from_there_on,
+	  what_xen_forgot_is_still_cleaned_up, what_is_left_of_the_dead_is_swept,
+	  one_fault_on_the_way, faults_from_there_on,
 	  only_a_terminal_is_a_console)

@@ -60,13 +60,55 @@ static int call_off(struct xl *xl, const char *name, struct err *err)
 	return ret;
 }
 
+static int find_successor(struct xl *xl, const struct vmm_dominfo *old, uint32_t *domid,
+			  struct err *err)
+{
+	static const uint8_t none[16];
+	autofree struct vmm_dominfo *list = NULL;
+	size_t nr;
+
+	*domid = 0;
+	if (memcmp(old->uuid, none, sizeof(none)) == 0)
+		return 0;
+	if (vmm_domain_list(xl->vmm, &list, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		if (!list[i].is_dying && memcmp(list[i].uuid, old->uuid, sizeof(none)) == 0)
+			*domid = list[i].domid;
+	return 0;
+}
+
+/* Nobody is to start it again. A supervisor that is about to has a record, or looks whether the
+ * domain is still there when it has written one; and while there was a record, its successor may
+ * have been made. */
+static int destroy_for_good(struct xl *xl, const struct vmm_dominfo *info, struct err *err)
+{
+	uint32_t domid = info->domid;
+	char uuid[37];
+
+	vmm_uuid_text(info->uuid, uuid);
+	if (restart_record_remove(uuid, err) < 0)
+		return -1;
+	do {
+		if (vmm_domain_destroy(xl->vmm, domid, err) < 0) {
+			/* The successor was given up meanwhile. */
+			if (domid == info->domid || err->code != ESRCH)
+				return -1;
+			err_clear(err);
+		}
+		if (restart_record_remove(uuid, err) < 0 ||
+		    find_successor(xl, info, &domid, err) < 0)
+			return -1;
+	} while (domid);
+	return 0;
+}
+
 static int destroy(struct xl *xl, const void *opts, char **args, struct err *err)
 {
 	const struct destroy_opts *o = opts;
 	struct vmm_dominfo info;
 	struct err ignored = ERR_INIT;
 	uint32_t domid;
-	char uuid[37];
 
 	if (xl_domain(xl, args[0], &domid, err) < 0)
 		return err->code == ESRCH ? call_off(xl, args[0], err) : -1;
@@ -74,13 +116,9 @@ static int destroy(struct xl *xl, const void *opts, char **args, struct err *err
 		return err_set(err, EPERM, "not destroying domain 0; use -f if you really want to");
 	if (vmm_device_orphans(xl->vmm, domid, note_orphan, xl, err) < 0)
 		err_clear(err);
-	/* Nobody is to start it again meanwhile. */
-	if (vmm_domain_info(xl->vmm, domid, &info, &ignored) == 0) {
-		vmm_uuid_text(info.uuid, uuid);
-		if (restart_record_remove(uuid, err) < 0)
-			return -1;
-	}
-	return vmm_domain_destroy(xl->vmm, domid, err);
+	if (vmm_domain_info(xl->vmm, domid, &info, &ignored) < 0)
+		return vmm_domain_destroy(xl->vmm, domid, err);
+	return destroy_for_good(xl, &info, err);
 }
 
 /* --- shutdown, reboot ------------------------------------------------------------------------- */

@@ -417,6 +417,9 @@ int monitor_host(struct xl *xl, void (*ready)(void), struct err *err)
 	int r = monitor_init(&m, err);
 
 	if (r == 0) {
+		if (vmm_domains_sweep(m.vmm, &why) < 0)
+			log_warn("what is left of domains that are gone: %s", why.msg);
+		err_clear(&why);
 		if (vmm_init_boot_guests(m.vmm, adopt_boot_guest, &m, &why) < 0)
 			log_warn("%s", why.msg);
 		ready();

@@ -145,7 +145,7 @@ static int dump_core(struct vmm *vmm, uint32_t domid, const char *name, struct e
 /* Before the guest runs: one that dies at its first instruction must be looked after too. */
 struct successor {
 	struct vmm *vmm;
-	const char *history;
+	const char *uuid, *history;
 	bool is_adopted;
 };
 
@@ -153,6 +153,8 @@ static int mark(void *arg, uint32_t domid, struct err *err)
 {
 	const struct successor *s = arg;
 
+	if (!restart_record_exists(s->uuid))
+		return err_set(err, ECANCELED, "its restart was called off");
 	if (vmm_domain_note_set(s->vmm, domid, NOTE_RESTARTS, s->history, err) < 0)
 		return -1;
 	return s->is_adopted ? monitor_adopt(s->vmm, domid, err) : 0;
@@ -229,7 +231,7 @@ static int finish_restart(struct act *a, const struct restart_record *r, uint32_
 			  struct err *err)
 {
 	struct vmm_create_options options = xl_create_options(a->xl);
-	struct successor s = { a->xl->vmm, r->history, !a->death->is_single };
+	struct successor s = { a->xl->vmm, a->uuid, r->history, !a->death->is_single };
 	struct vmm_config *cfg = NULL;
 	bool is_running;
 	int ret;
@@ -283,6 +285,7 @@ static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new
 		   struct err *err)
 {
 	autorecord struct restart_record r = { .domid = a->death->domid };
+	struct vmm_dominfo info;
 	struct history history;
 	char stamp[32] = "";
 	time_t now = time(NULL);
@@ -297,6 +300,14 @@ static int restart(struct act *a, const char *name, bool keep_old, uint32_t *new
 	r.retire_as = keep_old ? str_printf("%s-%s", name, stamp) : xstrdup("");
 	if (restart_record_write(a->uuid, &r, err) < 0)
 		return -1;
+	/* Who destroys it removes the record afterwards: if that was before this one was written,
+	 * the domain is not there any more. */
+	if (vmm_domain_info(a->xl->vmm, r.domid, &info, err) < 0 && err->code != ESRCH)
+		return -1;
+	if (err->code == ESRCH || info.is_dying) {
+		err_clear(err);
+		return restart_record_remove(a->uuid, err);
+	}
 	return finish_restart(a, &r, new_domid, err);
 }
 

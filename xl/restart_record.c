@@ -86,6 +86,13 @@ int restart_record_remove(const char *uuid, struct err *err)
 	return 0;
 }
 
+bool restart_record_exists(const char *uuid)
+{
+	autofree char *path = record_path(uuid);
+
+	return access(path, F_OK) == 0;
+}
+
 int restart_record_list(struct strlist *uuids, struct err *err)
 {
 	autofree char *path = record_path(NULL);

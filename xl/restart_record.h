@@ -2,6 +2,7 @@
 #ifndef XL_RESTART_RECORD_H
 #define XL_RESTART_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
@@ -28,6 +29,7 @@ int restart_record_write(const char *uuid, const struct restart_record *r, struc
 /* ENOENT: there is none. EINVAL: nobody can make sense of it. */
 int restart_record_read(const char *uuid, struct restart_record *out, struct err *err) must_check;
 int restart_record_remove(const char *uuid, struct err *err) must_check;
+bool restart_record_exists(const char *uuid);
 /* The uuids of all there are. */
 int restart_record_list(struct strlist *uuids, struct err *err) must_check;
 

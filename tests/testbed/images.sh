@@ -154,7 +154,7 @@ tb_make_guest() {
 	tb_root=$3/root
 	tb_make_skeleton "$tb_root" "$2"
 	cp "$tb_here/guest/inittab" "$tb_root/etc/inittab"
-	install -m 755 "$tb_here/guest/rc" "$tb_root/etc/rc"
+	install -m 755 "$tb_here/guest/rc" "$tb_here/guest/console" "$tb_root/etc/"
 	for tb_how in poweroff reboot halt; do
 		printf '#!/bin/sh\nexec /bin/busybox %s -f\n' "$tb_how" >"$tb_root/usr/sbin/$tb_how"
 		chmod 755 "$tb_root/usr/sbin/$tb_how"
