@@ -18,7 +18,7 @@ config() {
 }
 
 has_crashed() { # NAME
-	has_said "$1" 'Internal error: Oops\|Attempted to kill'
+	has_said "$1" 'Unable to handle kernel\|Internal error: Oops\|Attempted to kill'
 }
 
 # shellcheck disable=SC2317 # by way of await
