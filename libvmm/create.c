@@ -89,7 +89,7 @@ static int check_unique(struct vmm *vmm, const struct vmm_config *cfg, struct er
 				    "that one, or "
 				    "choose another name=",
 				    list[i].domid);
-		else if (r == 0 && list[i].domid && !domain_is_empty(&list[i]) &&
+		else if (r == 0 && list[i].domid && !list[i].is_dying &&
 			 !memcmp(list[i].uuid, cfg->uuid, sizeof(cfg->uuid)))
 			r = err_set(err, EEXIST,
 				    "its uuid is already in use by domain %u; leave out uuid= or "

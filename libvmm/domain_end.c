@@ -36,7 +36,7 @@ static int find_successor(struct vmm *vmm, struct end *end, struct err *err)
 	if (vmm_domain_list(vmm, &list, &nr, err) < 0)
 		return -1;
 	for (size_t i = 0; i < nr; i++)
-		if (list[i].domid != end->domid && !domain_is_empty(&list[i]) &&
+		if (list[i].domid != end->domid && !list[i].is_dying &&
 		    memcmp(list[i].uuid, end->uuid, sizeof(end->uuid)) == 0)
 			end->has_successor = true;
 	return 0;
@@ -52,7 +52,7 @@ static int find_end(struct vmm *vmm, struct end *end, struct err *err)
 	if (vmm_domain_info(vmm, end->domid, &info, err) == 0) {
 		end->exists = end->has_uuid = true;
 		memcpy(end->uuid, info.uuid, sizeof(end->uuid));
-		return 0;
+		return find_successor(vmm, end, err);
 	}
 	if (err->code != ESRCH)
 		return -1;

@@ -187,6 +187,19 @@ static int is_to_retire(struct vmm *vmm, const struct restart_record *r, uint32_
 	return 0;
 }
 
+/* What others hold of it, memory that they share with it, does not keep its successor back. */
+static bool is_held(struct vmm *vmm, uint32_t domid, const struct err *why)
+{
+	struct err ignored = ERR_INIT;
+	struct vmm_dominfo info;
+
+	if (why->code != ETIMEDOUT || vmm_domain_info(vmm, domid, &info, &ignored) < 0 ||
+	    !info.is_dying)
+		return false;
+	log_warn("%s", why->msg);
+	return true;
+}
+
 /* What stands in the way of a new domain: the old one, or one that was never finished. *is_running:
  * somebody has finished it. */
 static int clear_one(struct act *a, const struct restart_record *r, const char *name,
@@ -205,7 +218,7 @@ static int clear_one(struct act *a, const struct restart_record *r, const char *
 		return 0;
 	}
 	if (vmm_domain_destroy(a->xl->vmm, d->domid, err) < 0) {
-		if (err->code != ESRCH)
+		if (err->code != ESRCH && !is_held(a->xl->vmm, d->domid, err))
 			return -1;
 		err_clear(err);
 	}

@@ -62,13 +62,16 @@ for guest; do
 done
 await 60 has $console/guest-late.log 'late: served' || fail "console of late: $(cat $console/guest-late.log)"
 # shellcheck disable=SC2016 # the guest's shell
-ask web 'echo cpus-$(nproc)' | grep -q cpus-2 || fail "console of web: $(ask web nproc)"
-has_clock web || fail "web has no clock: $(ask web 'dmesg | tail -n 3')"
+counts_cpus() {
+	ask web 'echo cpus-$(nproc)' | grep -q cpus-2
+}
+await 60 counts_cpus || fail "console of web: $(ask web nproc)"
+await 60 has_clock web || fail "web has no clock: $(ask web 'dmesg | tail -n 3')"
 xl dmesg | grep -q 'late: up' || fail "the UART of late: $(xl dmesg | tail -n 3)"
 
 echo '--- commands'
 xl pause web || fail "pause"
-xl list web | grep -q -- '--p---' || fail "not paused: $(xl list web)"
+has_state web p || fail "not paused: $(xl list web)"
 xl unpause web || fail "unpause"
 xl vcpu-pin web 0 1 || fail "vcpu-pin"
 xl vcpu-list web | awk '$3 == 0 && $7 == "1" { ok = 1 } END { exit !ok }' || fail "not pinned: $(xl vcpu-list web)"
@@ -114,7 +117,7 @@ for guest in web late; do
 	await 60 listens $guest || fail "the created $guest does not come up"
 done
 await 60 connected web vbd 51712 || fail "the disk of the created guest"
-has_clock web || fail "the created guest has no clock"
+await 60 has_clock web || fail "the created guest has no clock"
 for guest; do
 	xl destroy "${guest%:*}" || fail "destroy ${guest%:*}"
 done
