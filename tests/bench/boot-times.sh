@@ -23,7 +23,7 @@ if [ "$mode" = create ]; then
 	for guest in first second; do
 		xl create -e -q /root/$guest.cfg || exit 1
 		{
-			xl console -t vuart $guest </dev/null 2>/dev/null | head -n 1 >/dev/null
+			xl console $guest </dev/null 2>/dev/null | head -n 1 >/dev/null
 			uptime >/tmp/$guest
 		} &
 	done
