@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <uuid/uuid.h>
 #include "base/file.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -136,6 +137,24 @@ int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, st
 		return -1;
 	}
 	*domid = (uint32_t)id;
+	return 0;
+}
+
+int vmm_domain_find_uuid(struct vmm *vmm, const uint8_t uuid[16], uint32_t other_than,
+			 uint32_t *domid, struct err *err)
+{
+	autofree struct vmm_dominfo *list = NULL;
+	size_t nr;
+
+	*domid = 0;
+	if (uuid_is_null(uuid))
+		return 0;
+	if (vmm_domain_list(vmm, &list, &nr, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nr; i++)
+		if (list[i].domid != other_than && !list[i].is_dying &&
+		    memcmp(list[i].uuid, uuid, sizeof(list[i].uuid)) == 0)
+			*domid = list[i].domid;
 	return 0;
 }
 

@@ -28,17 +28,11 @@ struct end {
 
 static int find_successor(struct vmm *vmm, struct end *end, struct err *err)
 {
-	autofree struct vmm_dominfo *list = NULL;
-	size_t nr;
+	uint32_t domid = 0;
 
-	if (!end->has_uuid)
-		return 0;
-	if (vmm_domain_list(vmm, &list, &nr, err) < 0)
+	if (end->has_uuid && vmm_domain_find_uuid(vmm, end->uuid, end->domid, &domid, err) < 0)
 		return -1;
-	for (size_t i = 0; i < nr; i++)
-		if (list[i].domid != end->domid && !list[i].is_dying &&
-		    memcmp(list[i].uuid, end->uuid, sizeof(end->uuid)) == 0)
-			end->has_successor = true;
+	end->has_successor = domid != 0;
 	return 0;
 }
 

@@ -138,6 +138,10 @@ int vmm_uuid_parse(const char *text, uint8_t uuid[16], struct err *err) must_che
 /* Number or name to domid. ESRCH: no such domain. */
 int vmm_domain_find(struct vmm *vmm, const char *id_or_name, uint32_t *domid, struct err *err)
 	must_check;
+/* The domain with this uuid that is not dying and is not `other_than`; 0 when there is none. Nobody
+ * has a uuid of zeros. */
+int vmm_domain_find_uuid(struct vmm *vmm, const uint8_t uuid[16], uint32_t other_than,
+			 uint32_t *domid, struct err *err) must_check;
 /* ESRCH when there is none. */
 int vmm_domain_info(struct vmm *vmm, uint32_t domid, struct vmm_dominfo *out, struct err *err)
 	must_check;

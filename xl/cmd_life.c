@@ -60,24 +60,6 @@ static int call_off(struct xl *xl, const char *name, struct err *err)
 	return ret;
 }
 
-static int find_successor(struct xl *xl, const struct vmm_dominfo *old, uint32_t *domid,
-			  struct err *err)
-{
-	static const uint8_t none[16];
-	autofree struct vmm_dominfo *list = NULL;
-	size_t nr;
-
-	*domid = 0;
-	if (memcmp(old->uuid, none, sizeof(none)) == 0)
-		return 0;
-	if (vmm_domain_list(xl->vmm, &list, &nr, err) < 0)
-		return -1;
-	for (size_t i = 0; i < nr; i++)
-		if (!list[i].is_dying && memcmp(list[i].uuid, old->uuid, sizeof(none)) == 0)
-			*domid = list[i].domid;
-	return 0;
-}
-
 /* Nobody is to start it again. A supervisor that is about to has a record, or looks whether the
  * domain is still there when it has written one; and while there was a record, its successor may
  * have been made. */
@@ -97,7 +79,7 @@ static int destroy_for_good(struct xl *xl, const struct vmm_dominfo *info, struc
 			err_clear(err);
 		}
 		if (restart_record_remove(uuid, err) < 0 ||
-		    find_successor(xl, info, &domid, err) < 0)
+		    vmm_domain_find_uuid(xl->vmm, info->uuid, domid, &domid, err) < 0)
 			return -1;
 	} while (domid);
 	return 0;

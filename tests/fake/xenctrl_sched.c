@@ -35,17 +35,21 @@ static struct fake_pool *pool_with(uint32_t id, uint32_t sched)
 	return p;
 }
 
+/* How a hypercall about whose parameters these are begins; o is that one from here on. */
+#define OWNER_POINT(owner, o, found) \
+	struct owner *o;             \
+				     \
+	POINT(-1);                   \
+	o = found;                   \
+	if (!o)                      \
+		return -1
+
 /* Each parameter block is read and written whole. `find` looks up whose it is by its number and the
  * scheduler. */
 #define PARAMS(set, get, type, owner, find, sched, member, check)      \
 	int set(xc_interface *xch, uint32_t id, struct type *s)        \
 	{                                                              \
-		struct owner *o;                                       \
-								       \
-		POINT(-1);                                             \
-		o = find(id, sched);                                   \
-		if (!o)                                                \
-			return -1;                                     \
+		OWNER_POINT(owner, o, find(id, sched));                \
 		if (!(check))                                          \
 			return fake_fail(EINVAL);                      \
 		o->member = *s;                                        \
@@ -53,12 +57,7 @@ static struct fake_pool *pool_with(uint32_t id, uint32_t sched)
 	}                                                              \
 	int get(xc_interface *xch, uint32_t id, struct type *s)        \
 	{                                                              \
-		struct owner *o;                                       \
-								       \
-		POINT(-1);                                             \
-		o = find(id, sched);                                   \
-		if (!o)                                                \
-			return -1;                                     \
+		OWNER_POINT(owner, o, find(id, sched));                \
 		*s = o->member;                                        \
 		return 0;                                              \
 	}

@@ -8,7 +8,6 @@
 # permissions. What may differ: random seeds, the domain's number, the time of day.
 # shellcheck source=../suite.sh
 . /etc/testbed/suite.sh
-stock=$(echo /usr/lib/xen-*/bin/xl)
 
 # Every property of the tree, one a line, in order; the kernel wipes the seed.
 show_tree='echo TREE; cd /proc/device-tree; find . -type f ! -name rng-seed | sort |
