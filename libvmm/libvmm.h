@@ -343,7 +343,7 @@ int vmm_console_last(struct vmm *vmm, const char *name, char **text, size_t *len
 
 /* Ask a guest something in words, over a page it shares and an event channel (the protocol is in
  * xl(1) under message), and wait for its answer. *reply is yours, control characters made harmless.
- * ENOENT: it offers none; ETIMEDOUT: it does not answer. */
+ * ENOENT: it offers none; ETIMEDOUT: it does not answer; EBUSY: nor what it was asked before. */
 int vmm_message(struct vmm *vmm, uint32_t domid, const char *request, int timeout_ms, char **reply,
 		struct err *err) must_check;
 

@@ -40,42 +40,51 @@ static int read_number(struct vmm *vmm, uint32_t domid, const char *node, uint64
 	return num_dec(value, UINT32_MAX - 1, path, out, err);
 }
 
+/* Rings and waits for the answer to request `seq`. 1: it is there; 0: not in time. */
 static int await_reply(struct hv_peer *peer, volatile struct message_page *page, uint32_t seq,
-		       int timeout_ms, struct err *err)
+		       uint64_t end, struct err *err)
 {
-	uint64_t end = time_ms() + (uint64_t)timeout_ms;
-
+	if (hv_peer_notify(peer, err) < 0)
+		return -1;
 	while (atomic_load(&page->reply_seq) != seq) {
 		uint64_t now = time_ms();
-		int r;
 
 		if (now >= end)
-			return err_set(err, ETIMEDOUT, "it did not answer within %d ms",
-				       timeout_ms);
-		r = hv_peer_wait(peer, (int)(end - now), err);
-		if (r < 0)
+			return 0;
+		if (hv_peer_wait(peer, (int)(end - now), err) < 0)
 			return -1;
 	}
-	return 0;
+	return 1;
 }
 
 static int exchange(struct hv_peer *peer, const char *request, int timeout_ms, char **reply,
 		    struct err *err)
 {
 	volatile struct message_page *page = hv_peer_page(peer);
+	uint64_t end = time_ms() + (uint64_t)timeout_ms;
 	uint32_t seq, len = (uint32_t)strlen(request);
 	autofree char *text = NULL;
+	int r;
 
 	if (atomic_load(&page->magic) != MESSAGE_MAGIC)
 		return err_set(err, EPROTO, "the page it shares is not one for messages");
 	seq = atomic_load(&page->request_seq);
-	if (seq != atomic_load(&page->reply_seq))
-		return err_set(err, EBUSY, "its last request is not answered yet");
+	/* Left by one who gave up, or was killed, perhaps before he rang. */
+	if (seq != atomic_load(&page->reply_seq)) {
+		r = await_reply(peer, page, seq, end, err);
+		if (r == 0)
+			err_set(err, EBUSY, "its last request is not answered yet");
+		if (r <= 0)
+			return -1;
+	}
 	for (uint32_t i = 0; i < len; i++)
 		page->request[i] = request[i];
 	atomic_store(&page->request_len, len);
 	atomic_store(&page->request_seq, ++seq);
-	if (hv_peer_notify(peer, err) < 0 || await_reply(peer, page, seq, timeout_ms, err) < 0)
+	r = await_reply(peer, page, seq, end, err);
+	if (r == 0)
+		err_set(err, ETIMEDOUT, "it did not answer within %d ms", timeout_ms);
+	if (r <= 0)
 		return -1;
 	len = atomic_load(&page->reply_len);
 	if (len > REPLY_MAX)

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Devices of the host given to guests by their node alone, over the fakes: which can be given, what
- * the configuration becomes, who is refused, and that nothing stays whichever call fails. And a
- * guest that is asked over memory it shares.
+ * the configuration becomes, who is refused, and that nothing stays whichever call fails.
  */
 #include "tests/test.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/file.h"
@@ -380,118 +377,5 @@ START_TEST(overlays_are_looked_at_first)
 }
 END_TEST
 
-/* --- a guest that answers --------------------------------------------------------------------- */
-
-/* xl(1), message. */
-struct page {
-	_Atomic uint32_t magic, request_seq, reply_seq, request_len, reply_len;
-	uint32_t pad[3];
-	char request[1024], reply[2048];
-};
-
-static struct {
-	uint32_t domid, port, reply_len;
-	struct page *page;
-} guest;
-
-static void *answer(void *arg)
-{
-	struct page *p = guest.page;
-
-	while (atomic_load(&p->request_seq) == atomic_load(&p->reply_seq))
-		usleep(100);
-	memcpy(p->reply, p->request, p->request_len);
-	memcpy(p->reply, "\33>", 2);
-	p->reply_len = guest.reply_len ? guest.reply_len : p->request_len;
-	atomic_store(&p->reply_seq, p->request_seq);
-	fake_guest_notify(guest.domid, guest.port);
-	return arg;
-}
-
-static void make_guest(void)
-{
-	autofree char *ref = NULL, *port = NULL, *number = NULL;
-
-	start();
-	guest.domid = fake_domain_make(4);
-	guest.port = fake_port_make(guest.domid);
-	guest.page = fake_guest_page(guest.domid, 0x40001);
-	guest.page->magic = 0x4d585641;
-	fake_grant(guest.domid, 8, 0x40001);
-	ref = str_printf("/local/domain/%u/data/message/grant-ref", guest.domid);
-	port = str_printf("/local/domain/%u/data/message/event-channel", guest.domid);
-	number = str_printf("%u", guest.port);
-	fake_store_set(ref, "8");
-	fake_store_set(port, number);
-}
-
-static int ask(struct vmm *vmm, uint32_t reply_len, char **reply)
-{
-	pthread_t thread;
-	int r;
-
-	guest.reply_len = reply_len;
-	ck_assert_int_eq(pthread_create(&thread, NULL, answer, NULL), 0);
-	r = vmm_message(vmm, guest.domid, "hello", 20000, reply, &err);
-	pthread_join(thread, NULL);
-	return r;
-}
-
-START_TEST(a_guest_is_asked)
-{
-	struct vmm *vmm;
-	char *reply = NULL;
-
-	make_guest();
-	ck_ok(vmm_open(&vmm, &err), &err);
-	for (unsigned i = 0; i < 3; i++) {
-		ck_ok(ask(vmm, 0, &reply), &err);
-		ck_assert_str_eq(reply, "?>llo");
-		free(reply);
-	}
-	ck_fails(ask(vmm, 2049, &reply), &err, EPROTO, "claims 2049 bytes");
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, ETIMEDOUT,
-		 "did not answer within 20 ms");
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EBUSY,
-		 "not answered yet");
-	guest.page->magic = 1;
-	ck_fails(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), &err, EPROTO,
-		 "not one for messages");
-	vmm_close(vmm);
-	fake_domain_kill(guest.domid);
-	finish();
-}
-END_TEST
-
-START_TEST(what_a_guest_says_of_itself_is_not_trusted)
-{
-	static const char *const refs[] = {
-		"-1", "4294967295", "99999999999", "x", "", "0x8", "9"
-	};
-	autofree char *path = NULL, *big = xcalloc(1026, 1);
-	struct vmm *vmm;
-	char *reply;
-
-	make_guest();
-	ck_ok(vmm_open(&vmm, &err), &err);
-	path = str_printf("/local/domain/%u/data/message/grant-ref", guest.domid);
-	for (size_t i = 0; i < array_size(refs); i++) {
-		fake_store_set(path, refs[i]);
-		err_clear(&err);
-		ck_assert_int_lt(vmm_message(vmm, guest.domid, "hello", 20, &reply, &err), 0);
-		ck_assert_str_ne(err.msg, "");
-	}
-	memset(big, 'x', 1025);
-	ck_fails(vmm_message(vmm, guest.domid, big, 20, &reply, &err), &err, E2BIG,
-		 "the request has 1025 bytes");
-	ck_fails(vmm_message(vmm, 0, "hello", 20, &reply, &err), &err, ENOENT,
-		 "offers no messages");
-	vmm_close(vmm);
-	fake_domain_kill(guest.domid);
-	finish();
-}
-END_TEST
-
 TEST_MAIN("hostdev", one_line_becomes_pages_and_interrupts, who_is_refused, one_owner_at_a_time,
-	  far_up, shown_whoever_has_it, one_fault_and_nothing_stays, overlays_are_looked_at_first,
-	  a_guest_is_asked, what_a_guest_says_of_itself_is_not_trusted)
+	  far_up, shown_whoever_has_it, one_fault_and_nothing_stays, overlays_are_looked_at_first)

@@ -13,6 +13,8 @@ struct xenevtchn_handle {
 	int fd;
 };
 
+static void (*on_guest_kick)(uint32_t domid, uint32_t port);
+
 /* --- ports ------------------------------------------------------------------------------------ */
 
 int fake_port_alloc(struct fake_domain *d, uint32_t remote)
@@ -90,6 +92,11 @@ void fake_guest_notify(uint32_t domid, uint32_t port)
 	fake_raise(fake_domain(domid), port);
 }
 
+void fake_on_guest_kick(void (*fn)(uint32_t domid, uint32_t port))
+{
+	on_guest_kick = fn;
+}
+
 unsigned fake_guest_kicks(uint32_t domid, uint32_t port)
 {
 	struct fake_port *p = &fake_domain(domid)->ports[port];
@@ -158,10 +165,14 @@ int xenevtchn_fd(xenevtchn_handle *h)
 int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct fake_domain *dom0 = fake_domain(0);
+	const struct fake_port *p = &dom0->ports[port < FAKE_MAX_PORTS ? port : 0];
 
-	if (port >= FAKE_MAX_PORTS || dom0->ports[port].handle != h)
+	POINT(-1);
+	if (port >= FAKE_MAX_PORTS || p->handle != h)
 		return fake_fail(ENOTCONN);
 	fake_raise(dom0, port);
+	if (on_guest_kick && p->state == PORT_BOUND)
+		on_guest_kick(p->remote_dom, p->remote_port);
 	return 0;
 }
 
@@ -222,6 +233,7 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	struct fake_domain *dom0 = fake_domain(0);
 
+	POINT(-1);
 	for (unsigned port = 0; port < dom0->port_end; port++) {
 		struct fake_port *p = &dom0->ports[port];
 
@@ -239,6 +251,7 @@ int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct fake_domain *dom0 = fake_domain(0);
 
+	POINT(-1);
 	if (port >= FAKE_MAX_PORTS || dom0->ports[port].handle != h)
 		return fake_fail(EINVAL);
 	dom0->ports[port].is_masked = false;

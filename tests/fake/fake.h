@@ -60,6 +60,8 @@ uint64_t fake_free_pages(void);
 /* The guest's end: kick the peer; count the kicks it got since last asked. */
 void fake_guest_notify(uint32_t domid, uint32_t port);
 unsigned fake_guest_kicks(uint32_t domid, uint32_t port);
+/* Called with each kick that dom0 gives a guest: what the guest does about it. NULL: nothing. */
+void fake_on_guest_kick(void (*fn)(uint32_t domid, uint32_t port));
 /* A virtual interrupt of dom0. */
 void fake_virq(unsigned virq);
 /* Make a domain with nothing but `pages` of RAM at gfn 0x40000, for tests that need a guest and no
