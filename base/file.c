@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@
 
 /* How much of a path a message shows: the cause behind it must fit. */
 #define PATH_SHOWN 256
+/* How long a killed process is given to end. */
+#define DYING_MS 10000
 
 static int cannot(struct err *err, const char *verb, const char *path)
 {
@@ -226,6 +229,32 @@ static unsigned lock_holder(int fd)
 	return (unsigned)pid;
 }
 
+/* Whether the process was killed and has not ended yet: in a hypercall, say, or while its memory is
+ * given back. Linux, proc(5): flags and pending signals of a thread. */
+static bool is_dying(unsigned pid)
+{
+	enum { FLAGS_FIELD = 9, SIGNAL_FIELD = 31, PF_EXITING = 4 };
+	char path[32], text[1024] = "";
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read_some(fd, text, sizeof(text) - 1) < 0)
+		return false;
+	at = strrchr(text, ')'); /* the second field is the name */
+	for (unsigned field = 3; at && field <= SIGNAL_FIELD; field++) {
+		unsigned long bits;
+
+		at = strchr(at + 1, ' ');
+		bits = at ? strtoul(at, NULL, 10) : 0;
+		if ((field == FLAGS_FIELD && bits & PF_EXITING) ||
+		    (field == SIGNAL_FIELD && bits & 1UL << (SIGKILL - 1)))
+			return true;
+	}
+	return false;
+}
+
 static int held(struct err *err, int code, int fd, const char *path, const char *how)
 {
 	unsigned pid = lock_holder(fd);
@@ -246,7 +275,8 @@ static int write_pid(int fd, const char *path, struct err *err)
 }
 
 /* There is no lock with a time limit, so it is asked for again and again, at first often. */
-static int lock_wait(int fd, const char *path, int timeout_ms, struct err *err)
+static int lock_wait(int fd, const char *path, int timeout_ms, int code, const char *how,
+		     struct err *err)
 {
 	uint64_t deadline = time_ms() + (unsigned)(timeout_ms > 0 ? timeout_ms : 0);
 	struct timespec pause = { .tv_nsec = 1000000 };
@@ -255,7 +285,7 @@ static int lock_wait(int fd, const char *path, int timeout_ms, struct err *err)
 		if (errno != EAGAIN && errno != EACCES)
 			return cannot(err, "lock", path);
 		if (time_ms() >= deadline)
-			return held(err, ETIMEDOUT, fd, path, "locked by another process");
+			return held(err, code, fd, path, how);
 		if (nanosleep(&pause, NULL) < 0)
 			return cannot(err, "wait for the lock", path);
 		if (pause.tv_nsec < 32000000)
@@ -270,7 +300,8 @@ int file_lock(const char *path, int timeout_ms, int *fd, struct err *err)
 
 	if (lock < 0)
 		return cannot(err, "open", path);
-	if (lock_wait(lock, path, timeout_ms, err) < 0 || write_pid(lock, path, err) < 0)
+	if (lock_wait(lock, path, timeout_ms, ETIMEDOUT, "locked by another process", err) < 0 ||
+	    write_pid(lock, path, err) < 0)
 		return -1;
 	*fd = steal_fd(lock);
 	return 0;
@@ -290,12 +321,9 @@ int file_pidfile(const char *path, int *fd, struct err *err)
 
 	if (lock < 0)
 		return cannot(err, "open", path);
-	if (lock_try(lock, F_OFD_SETLK) < 0) {
-		if (errno == EAGAIN || errno == EACCES)
-			return held(err, EEXIST, lock, path, "it runs already");
-		return cannot(err, "lock", path);
-	}
-	if (write_pid(lock, path, err) < 0)
+	if (lock_wait(lock, path, is_dying(lock_holder(lock)) ? DYING_MS : 0, EEXIST,
+		      "it runs already", err) < 0 ||
+	    write_pid(lock, path, err) < 0)
 		return -1;
 	*fd = steal_fd(lock);
 	return 0;

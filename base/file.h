@@ -37,7 +37,7 @@ int file_mkdirs_of(const char *file, mode_t mode, struct err *err) must_check;
 int file_lock(const char *path, int timeout_ms, int *fd, struct err *err) must_check;
 
 /* A pid file, locked for the life of the process so that a second daemon is told whose it is
- * (EEXIST). */
+ * (EEXIST). The end of one that was killed is waited for. */
 int file_pidfile(const char *path, int *fd, struct err *err) must_check;
 /* Whether somebody holds the lock of a pid or lock file. */
 bool file_is_locked(const char *path);

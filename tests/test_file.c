@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "tests/fault.h"
@@ -239,6 +240,31 @@ START_TEST(pidfile_tells_whose_it_is)
 }
 END_TEST
 
+/* Its end takes a while, for it has much to give back. */
+static int big_pid_file(const char *path, int *fd)
+{
+	const size_t size = 512u << 20;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return memory == MAP_FAILED ? -1 : pid_file(path, fd);
+}
+
+START_TEST(the_end_of_one_that_was_killed_is_waited_for)
+{
+	int fd = -1;
+	pid_t pid;
+
+	in_own_dir();
+	pid = holder(big_pid_file);
+	kill(pid, SIGKILL);
+	ck_ok(file_pidfile("lock", &fd, &err), &err);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	close(fd);
+	LEAVE("lock");
+}
+END_TEST
+
 START_TEST(without_memory_a_read_fails)
 {
 	char *out = NULL;
@@ -263,4 +289,5 @@ END_TEST
 TEST_MAIN("file", read_what_was_written, read_from_proc_pipes_and_standard_input,
 	  what_cannot_be_read, a_failed_write_leaves_the_old_contents, pread_all_or_nothing, mkdirs,
 	  lock_excludes_and_names_the_holder, pidfile_tells_whose_it_is,
+	  the_end_of_one_that_was_killed_is_waited_for,
 	  without_memory_a_read_fails)
