@@ -57,6 +57,26 @@ START_TEST(what_is_written_is_read_back)
 }
 END_TEST
 
+START_TEST(what_was_never_finished_is_removed)
+{
+	autofree char *path = NULL;
+	autostrlist struct strlist uuids = STRLIST_INIT;
+	int lock = -1;
+
+	start();
+	path = str_printf("%s/restart/" UUID ".x7Yz9q", dir);
+	ck_ok(restart_lock(3, &lock, &err), &err);
+	ck_ok(file_write_atomic(path, "7\n", 2, 0600, &err), &err);
+	ck_ok(restart_record_list(&uuids, &err), &err);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	close(lock);
+	ck_ok(restart_record_list(&uuids, &err), &err);
+	ck_assert_int_lt(access(path, F_OK), 0);
+	ck_assert_uint_eq(uuids.n, 0);
+	finish();
+}
+END_TEST
+
 START_TEST(what_is_none_is_refused)
 {
 	static const char *const texts[] = { "",
@@ -114,4 +134,5 @@ START_TEST(one_process_at_a_time)
 }
 END_TEST
 
-TEST_MAIN("restart_record", what_is_written_is_read_back, what_is_none_is_refused, one_process_at_a_time)
+TEST_MAIN("restart_record", what_is_written_is_read_back, what_was_never_finished_is_removed,
+	  what_is_none_is_refused, one_process_at_a_time)

@@ -93,38 +93,62 @@ bool restart_record_exists(const char *uuid)
 	return access(path, F_OK) == 0;
 }
 
-int restart_record_list(struct strlist *uuids, struct err *err)
-{
-	autofree char *path = record_path(NULL);
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return errno == ENOENT ? 0 : err_set(err, errno, "%s: %s", path, strerror(errno));
-	for (struct dirent *e; (e = readdir(dir));)
-		/* A file that is being written has a longer name. */
-		if (strlen(e->d_name) == UUID_LEN)
-			strlist_add(uuids, e->d_name);
-	closedir(dir);
-	return 0;
-}
-
-int restart_lock(uint32_t domid, int *fd, struct err *err)
+/* One byte of it for each domain; a length of 0 is all of it. */
+static int lock_bytes(off_t start, off_t len, int cmd, int *fd, struct err *err)
 {
 	autofree char *dir = record_path(NULL), *path = record_path("lock");
 	struct flock fl = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)domid, .l_len = 1
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = len
 	};
 	autoclose int lock = -1;
 
 	if (file_mkdirs(dir, 0700, err) < 0)
 		return -1;
-	/* One byte of it for each domain. */
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	while (lock >= 0 && fcntl(lock, F_OFD_SETLKW, &fl) < 0)
+	while (lock >= 0 && fcntl(lock, cmd, &fl) < 0)
 		if (errno != EINTR)
 			return err_set(err, errno, "%s: %s", path, strerror(errno));
 	if (lock < 0)
 		return err_set(err, errno, "%s: %s", path, strerror(errno));
 	*fd = steal_fd(lock);
+	return 0;
+}
+
+int restart_lock(uint32_t domid, int *fd, struct err *err)
+{
+	return lock_bytes((off_t)domid, 1, F_OFD_SETLKW, fd, err);
+}
+
+/* A file that is being written has a longer name than a record: UUID.XXXXXX. Where nobody deals
+ * with any domain, its writer was killed. */
+static void remove_unfinished(DIR *dir)
+{
+	struct err ignored;
+	autoclose int lock = -1;
+
+	if (lock_bytes(0, 0, F_OFD_SETLK, &lock, &ignored) < 0)
+		return;
+	rewinddir(dir);
+	for (struct dirent *e; (e = readdir(dir));)
+		if (strlen(e->d_name) > UUID_LEN && e->d_name[UUID_LEN] == '.')
+			(void)!unlinkat(dirfd(dir), e->d_name, 0);
+}
+
+int restart_record_list(struct strlist *uuids, struct err *err)
+{
+	autofree char *path = record_path(NULL);
+	DIR *dir = opendir(path);
+	bool has_unfinished = false;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set(err, errno, "%s: %s", path, strerror(errno));
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (strlen(e->d_name) == UUID_LEN)
+			strlist_add(uuids, e->d_name);
+		has_unfinished |= strlen(e->d_name) > UUID_LEN;
+	}
+	if (has_unfinished)
+		remove_unfinished(dir);
+	closedir(dir);
 	return 0;
 }

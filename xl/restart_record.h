@@ -30,7 +30,7 @@ int restart_record_write(const char *uuid, const struct restart_record *r, struc
 int restart_record_read(const char *uuid, struct restart_record *out, struct err *err) must_check;
 int restart_record_remove(const char *uuid, struct err *err) must_check;
 bool restart_record_exists(const char *uuid);
-/* The uuids of all there are. */
+/* The uuids of all there are. What a writer that was killed left unfinished is removed. */
 int restart_record_list(struct strlist *uuids, struct err *err) must_check;
 
 /* One process at a time deals with the end of a domain: a supervisor that was killed leaves
