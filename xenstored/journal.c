@@ -29,7 +29,11 @@
 #define BAD_NAME  "journal.bad"
 
 #define SLACK_BYTES	(32u << 10)	/* kept free for what cannot be refused: progress of rings */
-#define REWRITE_BYTES	(1u << 20)	/* a file is begun anew at twice its first size and this */
+/* A file is begun anew at twice its first size and this: the latter where it fills within BUSY_MS,
+ * for then the time counts, and not the memory. */
+#define REWRITE_BYTES	(256u << 10)
+#define REWRITE_BUSY	(1u << 20)
+#define BUSY_MS		1000
 #define SPARE_BYTES	(8u << 20)	/* a larger old file is not kept */
 #define NODES_A_FLUSH	64
 #define RETRY_FLUSHES	1024		/* after a failure, before a new file is tried */
@@ -40,6 +44,7 @@ struct journal {
 	struct jfile file;
 	size_t batch_mark;		/* tail before the commit in preparation */
 	size_t first_size;		/* of the file as it began */
+	uint64_t begun_ms;		/* when that was */
 	unsigned retry;			/* flushes until a new file is tried; 0: all is well */
 
 	/* A new file in the making. */
@@ -70,6 +75,12 @@ static void rewrite_abandon(struct journal *j)
 	jfile_close(&j->next);
 	drop_snapshot(j);
 	(void)unlinkat(j->dir_fd, NEW_NAME, 0);
+}
+
+/* Fewer pages where they are not needed for speed. */
+static bool is_busy(const struct journal *j)
+{
+	return j->scribe.world->now_ms - j->begun_ms < BUSY_MS;
 }
 
 static void drop_spare(struct journal *j)
@@ -116,10 +127,10 @@ static int rewrite_nodes(struct journal *j, size_t most, struct err *err)
 }
 
 /* The new file takes the old one's name, and that is the moment. The old one is kept where that can
- * be done at once and it is small. */
+ * be done at once, it is small, and the next will be wanted soon. */
 static int take_over(struct journal *j, struct err *err)
 {
-	bool keep = j->file.fd >= 0 && j->file.size <= SPARE_BYTES &&
+	bool keep = j->file.fd >= 0 && j->file.size <= SPARE_BYTES && is_busy(j) &&
 		    renameat2(j->dir_fd, NEW_NAME, j->dir_fd, FILE_NAME, RENAME_EXCHANGE) == 0;
 
 	if (!keep && renameat(j->dir_fd, NEW_NAME, j->dir_fd, FILE_NAME) < 0)
@@ -131,6 +142,7 @@ static int take_over(struct journal *j, struct err *err)
 		jfile_close(&j->file);
 	j->file = j->next;
 	j->next = (struct jfile)JFILE_INIT;
+	j->begun_ms = j->scribe.world->now_ms;
 	return 0;
 }
 
@@ -156,6 +168,12 @@ static int rewrite_end(struct journal *j, struct err *err)
 	drop_snapshot(j);
 	j->stats.rewrites++;
 	return 0;
+}
+
+static bool is_full(const struct journal *j)
+{
+	return j->file.committed >=
+	       2 * j->first_size + (is_busy(j) ? REWRITE_BUSY : REWRITE_BYTES);
 }
 
 /* A little at a time, and faster than the old file grows. */
@@ -289,7 +307,7 @@ void journal_flush(struct journal *j, const struct list *dirty)
 		return;
 	j->stats.flushes++;
 	j->stats.bytes += j->file.committed - before;
-	if (j->next.fd >= 0 || j->file.committed >= 2 * j->first_size + REWRITE_BYTES)
+	if (j->next.fd >= 0 || is_full(j))
 		rewrite_step(j, j->file.committed - before);
 }
 

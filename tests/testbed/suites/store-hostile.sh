@@ -11,7 +11,7 @@ lives=${1:-5}
 
 pid=$(cat /run/xen/xenstored.pid)
 xenstore-ls >/dev/null
-rss_before=$(store_rss)
+rss_before=$(store_rss VmRSS)
 
 echo '--- an attacker'
 begin_storm good
