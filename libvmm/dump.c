@@ -239,38 +239,37 @@ static bool is_zero(const char *p, size_t len)
 	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
 }
 
-/* Runs of pages that are not all zero; the rest stays a hole. */
-static int write_pages(struct dump *d, const char *pages, size_t nr, uint64_t offset,
-		       struct err *err)
+static int write_at(struct dump *d, const char *data, size_t len, uint64_t offset, struct err *err)
+{
+	if (lseek(d->fd, (off_t)offset, SEEK_SET) < 0)
+		return err_set(err, errno, "%s: %s", d->path, strerror(errno));
+	return file_write_all(d->fd, data, len, err) < 0 ? err_wrap(err, "%s", d->path) : 0;
+}
+
+/* Runs of pages that are there and not all zero; the rest stays a hole. */
+static int write_pages(struct dump *d, const char *pages, const bool *is_there, size_t nr,
+		       uint64_t offset, struct err *err)
 {
 	for (size_t i = 0, run; i < nr; i += run ? run : 1) {
-		for (run = 0;
-		     i + run < nr && !is_zero(pages + (i + run) * HV_PAGE_SIZE, HV_PAGE_SIZE);)
+		for (run = 0; i + run < nr && is_there[i + run] &&
+			      !is_zero(pages + (i + run) * HV_PAGE_SIZE, HV_PAGE_SIZE);)
 			run++;
-		if (run &&
-		    (lseek(d->fd, (off_t)(offset + i * HV_PAGE_SIZE), SEEK_SET) < 0 ||
-		     file_write_all(d->fd, pages + i * HV_PAGE_SIZE, run * HV_PAGE_SIZE, err) < 0))
-			return err_wrap(err, "%s", d->path);
+		if (run && write_at(d, pages + i * HV_PAGE_SIZE, run * HV_PAGE_SIZE,
+				    offset + i * HV_PAGE_SIZE, err) < 0)
+			return -1;
 	}
 	return 0;
 }
 
 static int write_frames(struct dump *d, uint64_t gfn, size_t nr, uint64_t offset, struct err *err)
 {
-	struct err why = ERR_INIT;
-	void *pages = hv_map(d->hv, d->domid, gfn, nr, false, &why);
+	bool is_there[CHUNK_PAGES];
+	const void *pages = hv_map_what_is_there(d->hv, d->domid, gfn, nr, is_there, err);
 	int r;
 
-	/* Some frame of these is not there: a balloon took it. One by one, then. */
-	if (!pages && nr > 1) {
-		for (size_t i = 0; i < nr; i++)
-			if (write_frames(d, gfn + i, 1, offset + i * HV_PAGE_SIZE, err) < 0)
-				return -1;
-		return 0;
-	}
 	if (!pages)
-		return 0;
-	r = write_pages(d, pages, nr, offset, err);
+		return -1;
+	r = write_pages(d, pages, is_there, nr, offset, err);
 	hv_unmap(d->hv, pages, nr);
 	return r;
 }

@@ -217,7 +217,11 @@ int hv_cacheflush(struct hv *hv, uint32_t domid, uint64_t gfn, uint64_t nr, stru
  * err on failure; all or nothing. */
 void *hv_map(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, bool writable, struct err *err)
 	must_check;
-void hv_unmap(struct hv *hv, void *addr, size_t nr);
+/* The same to read where a guest may have given frames back: one whose is_there says no must not be
+ * looked at. */
+const void *hv_map_what_is_there(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr,
+				 bool *is_there, struct err *err) must_check;
+void hv_unmap(struct hv *hv, const void *addr, size_t nr);
 /*
  * A domain's grant table, frame 0, held open while the domain is built. What a domain is loaded
  * with is copied by Xen from our memory, through entries made for the occasion and taken back: a

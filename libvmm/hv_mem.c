@@ -72,24 +72,48 @@ int hv_cacheflush(struct hv *hv, uint32_t domid, uint64_t gfn, uint64_t nr, stru
 	return 0;
 }
 
-void *hv_map(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, bool writable, struct err *err)
+static void *map_frames(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, int prot,
+			int *errs, struct err *err)
 {
 	autofree xen_pfn_t *gfns = xreallocarray(NULL, nr, sizeof(*gfns));
 	void *addr;
 
 	for (size_t i = 0; i < nr; i++)
 		gfns[i] = gfn + i;
-	addr = xenforeignmemory_map(hv->fmem, domid, PROT_READ | (writable ? PROT_WRITE : 0), nr,
-				    gfns, NULL);
+	addr = xenforeignmemory_map(hv->fmem, domid, prot, nr, gfns, errs);
 	if (hv_done(hv, addr ? 0 : -1, err, "map", domid, "gfn=%#llx nr=%zu",
 		    (unsigned long long)gfn, nr) < 0)
 		return NULL;
 	return addr;
 }
 
-void hv_unmap(struct hv *hv, void *addr, size_t nr)
+void *hv_map(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr, bool writable, struct err *err)
 {
-	xenforeignmemory_unmap(hv->fmem, addr, nr);
+	return map_frames(hv, domid, gfn, nr, PROT_READ | (writable ? PROT_WRITE : 0), NULL, err);
+}
+
+const void *hv_map_what_is_there(struct hv *hv, uint32_t domid, uint64_t gfn, size_t nr,
+				 bool *is_there, struct err *err)
+{
+	autofree int *errs = xcalloc(nr, sizeof(*errs));
+	void *addr = map_frames(hv, domid, gfn, nr, PROT_READ, errs, err);
+
+	for (size_t i = 0; addr && i < nr; i++) {
+		is_there[i] = errs[i] == 0;
+		if (errs[i] != -ENOMEM)
+			continue;
+		hv_unmap(hv, addr, nr);
+		err_set(err, ENOMEM, "map(domain %u, gfn=%#llx): no memory for it in domain 0",
+			domid, (unsigned long long)(gfn + i));
+		return NULL;
+	}
+	return addr;
+}
+
+void hv_unmap(struct hv *hv, const void *addr, size_t nr)
+{
+	/* The library takes a pointer to what it may write, as munmap does. */
+	xenforeignmemory_unmap(hv->fmem, (void *)(uintptr_t)addr, nr);
 }
 
 /* --- the grant table -------------------------------------------------------------------------- */

@@ -80,13 +80,9 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 	d = fake_domain_or_errno(dom);
 	if (!d || d->is_dying || pages == 0)
 		return NULL;
-	addr = hold(d, fake_map_frames(d, arr, pages, prot), pages);
-	for (size_t i = 0; addr && i < pages; i++) {
-		if (prot & PROT_WRITE)
-			runs_add(&d->dirty, arr[i], 1);
-		if (errs)
-			errs[i] = 0;
-	}
+	addr = hold(d, fake_map_frames(d, arr, pages, prot, errs), pages);
+	for (size_t i = 0; addr && (prot & PROT_WRITE) && i < pages; i++)
+		runs_add(&d->dirty, arr[i], 1);
 	return addr;
 }
 
@@ -118,7 +114,7 @@ xenforeignmemory_map_resource(xenforeignmemory_handle *fmem, domid_t domid, unsi
 		errno = EINVAL;
 		return NULL;
 	}
-	addr = hold(d, fake_map_frames(d, &gfn, 1, prot), 1);
+	addr = hold(d, fake_map_frames(d, &gfn, 1, prot, NULL), 1);
 	if (!addr)
 		return NULL;
 	r = xcalloc(1, sizeof(*r));
@@ -182,7 +178,7 @@ void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid, uint32_t re
 		errno = EINVAL;
 		return NULL;
 	}
-	return hold(d, fake_map_frames(d, &(xen_pfn_t){ gfn }, 1, prot), 1);
+	return hold(d, fake_map_frames(d, &(xen_pfn_t){ gfn }, 1, prot, NULL), 1);
 }
 
 int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)

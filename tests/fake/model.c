@@ -188,12 +188,14 @@ static bool is_mappable(struct fake_domain *d, uint64_t gfn)
 	return runs_have(&d->ram, gfn, 1) || gfn == d->grant_gfn || gfn == FAKE_GRANT_TABLE_GFN;
 }
 
-void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, int prot)
+void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, int prot, int *errs)
 {
 	char *base;
 
 	for (size_t i = 0; i < nr; i++) {
-		if (!is_mappable(d, gfns[i])) {
+		if (errs)
+			errs[i] = is_mappable(d, gfns[i]) ? 0 : -EINVAL;
+		if (!errs && !is_mappable(d, gfns[i])) {
 			errno = EINVAL;
 			return NULL;
 		}
@@ -202,9 +204,12 @@ void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, i
 	for (size_t i = 0, n; base != MAP_FAILED && i < nr; i += n) {
 		uint64_t gfn = gfns[i] == d->grant_gfn ? FAKE_GRANT_TABLE_GFN : gfns[i];
 
-		for (n = 1; i + n < nr && gfns[i + n] == gfns[i] + n && gfns[i] != d->grant_gfn;
+		for (n = 1; i + n < nr && gfns[i + n] == gfns[i] + n && gfns[i] != d->grant_gfn &&
+			    !(errs && errs[i] != errs[i + n]);
 		     n++)
 			;
+		if (errs && errs[i])
+			continue; /* whoever looks there is ended, as on Linux */
 		if (map_run(d, base + i * FAKE_PAGE, gfn, n, prot) == MAP_FAILED) {
 			perror("fake: mapping guest memory");
 			abort();

@@ -112,7 +112,7 @@ void fake_domain_put_maps(struct fake_domain *d,
 /* Frame numbers in the guest's memory file beyond any gfn. */
 #define FAKE_GRANT_TABLE_GFN (1ull << 30)
 /* Map guest pages as dom0 does; NULL and errno. The frames must be populated. */
-void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, int prot);
+void *fake_map_frames(struct fake_domain *d, const xen_pfn_t *gfns, size_t nr, int prot, int *errs);
 
 /* events.c */
 int fake_port_alloc(struct fake_domain *d, uint32_t remote);	/* the port, or -1 and errno */
