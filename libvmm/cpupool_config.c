@@ -54,7 +54,6 @@ static int pcpus(struct vmm *vmm, const struct cfg_setting *s, const char *prefi
 					  s->key, err)) == 0)
 		return 0;
 	return at(err, s);
-	return 0;
 }
 
 static int check_keys(const struct cfgfile *f, const struct vmm_config_source *src, struct err *err)
@@ -87,8 +86,6 @@ static int take(struct vmm *vmm, const struct cfgfile *f, struct vmm_cpupool_con
 	const struct cfg_setting *name = cfgfile_find(f, "name"), *sched = cfgfile_find(f, "sched");
 	const struct cfg_setting *cpus = cfgfile_find(f, "cpus"), *nodes = cfgfile_find(f, "nodes");
 
-	if (!name)
-		return err_set(err, EINVAL, "a cpupool needs a name");
 	if (want_string(name, err) < 0 || (sched && want_string(sched, err) < 0))
 		return -1;
 	if (sched) {
@@ -130,5 +127,8 @@ int vmm_cpupool_config_load(struct vmm *vmm, const struct vmm_config_source *src
 	for (const char *const *o = src->overrides; o && *o; o++)
 		if (cfgfile_parse(&f, "command line", *o, strlen(*o), true, &place, err) < 0)
 			return -1;
+	if (!cfgfile_find(&f, "name"))
+		return err_set(err, EINVAL, "%s%sno name= is set: a cpupool needs a name",
+			       src->path ? src->path : "", src->path ? ": " : "");
 	return check_keys(&f, src, err) < 0 ? -1 : take(vmm, &f, out, err);
 }

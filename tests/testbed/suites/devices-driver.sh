@@ -76,7 +76,7 @@ ip addr add 10.9.9.2/24 dev eth0; ip link set eth0 up
 ping -c 3 -w 30 10.9.9.1 >/tmp/ping; grep -q "bytes from" /tmp/ping && echo net-good
 cat /tmp/ping
 echo served'
-guest user "$run" 'memory = 128' 'backend_wait = 90' \
+guest user "$run" 'memory = 256' 'backend_wait = 90' \
 	'disk = [ "/root/d.img,raw,xvda,w,backend=dd" ]' \
 	'vif = [ "bridge=br0,backend=dd,mac=00:16:3e:00:09:01" ]'
 
