@@ -56,7 +56,7 @@ static void fill(uint32_t domid, unsigned page, const char *words)
 	char *at = fake_guest_page(domid, RAM_GFN + page);
 
 	ck_assert_ptr_nonnull(at);
-	strcpy(at + 16, words);
+	memcpy(at + 16, words, strlen(words) + 1);
 }
 
 /* It stands at `pc` and has words in its first, a middle and its last page. */
@@ -98,8 +98,8 @@ static uint32_t guest_of_32_bits(void)
 static const char *gdb(const char *command)
 {
 	static char said[4096];
-	autofree char *line = str_printf("gdb-multiarch -nx -batch -ex 'core-file %s' -ex '%s' 2>&1",
-					 core, command);
+	autofree char *line = str_printf(
+		"gdb-multiarch -nx -batch -ex 'core-file %s' -ex '%s' 2>&1", core, command);
 	FILE *f;
 	size_t n;
 
@@ -117,7 +117,8 @@ static void gdb_says(const char *command, const char *words)
 {
 	const char *said = gdb(command);
 
-	ck_assert_msg(!said || strstr(said, words), "gdb, %s: no '%s' in: %s", command, words, said);
+	ck_assert_msg(!said || strstr(said, words), "gdb, %s: no '%s' in: %s", command, words,
+		      said);
 }
 
 START_TEST(gdb_reads_the_core_of_a_64_bit_guest)

@@ -62,7 +62,8 @@ static bool start(void)
 		"device_tree = \"/partial.dtb\"\npool = \"apart\"\n";
 	static const char board[] =
 		"/dts-v1/; / { #address-cells = <2>; #size-cells = <2>;\n"
-		"memory@40000000 { device_type = \"memory\"; reg = <0 0x40000000 0 0x40000000>; };\n"
+		"memory@40000000 { device_type = \"memory\";\n"
+		"reg = <0 0x40000000 0 0x40000000>; };\n"
 		"cpus { #address-cells = <1>; #size-cells = <0>;\n"
 		"cpu@0 { device_type = \"cpu\"; reg = <0>; };\n"
 		"cpu@1 { device_type = \"cpu\"; reg = <1>; }; };\n"

@@ -84,7 +84,7 @@ guest() {
 bare() {
 	bare_name=$1
 	printf '%s\n' "name = \"$1\"" "kernel = \"/guests/$2$bits.bin\"" 'memory = 32' >"/tmp/$1.cfg"
-	[ $bits = 32 ] || echo 'image_format = "raw"' >>"/tmp/$1.cfg"
+	[ "$bits" = 32 ] || echo 'image_format = "raw"' >>"/tmp/$1.cfg"
 	shift 2
 	[ $# = 0 ] || printf '%s\n' "$@" >>"/tmp/$bare_name.cfg"
 }
@@ -195,9 +195,12 @@ no_devices_left() {
 
 # --- the store under load
 
-# begin_storm NAME: a guest that asks the store without pause; the suite ends where there is none.
+# begin_storm NAME [BITS]: a guest that asks the store without pause; the suite ends where there is none.
 begin_storm() {
+	storm_bits=$bits
+	bits=${2:-$bits}
 	bare "$1" store_storm 'on_poweroff = "preserve"'
+	bits=$storm_bits
 	xl create -q -e "/tmp/$1.cfg" || exit 1
 	says "$1" 30 'storm: begins' || {
 		fail "$1: $(said "$1")"

@@ -15,8 +15,9 @@ start_daemon() {
 	/usr/local/sbin/xenstored --pid-file=/run/xen/xenstored.pid || fail "the daemon does not start"
 }
 
+# Where dom0 has 64 bits, one of 32 beside one of 64.
 begin_storm s1
-begin_storm s2
+begin_storm s2 32
 
 # dom0: what was acknowledged is written down beside.
 (
