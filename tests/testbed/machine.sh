@@ -99,7 +99,7 @@ tb_machine_run() {
 	fdtput -t i "$tb_dtb" /chosen '#size-cells' 2
 	tb_module "$tb_dtb" kernel "$tb_at_kernel" "console=hvc0 rdinit=/init quiet panic=1" "$boot/kernel"
 	tb_module "$tb_dtb" ramdisk "$tb_at_initrd" "" \
-		"$boot/base.cpio" ${stock:+"$boot/stock.cpio"} "$work/run.cpio"
+		"$boot/base.cpio" ${stock:+"$boot/stock.cpio"} ${systemd:+"$systemd/dom0.cpio"} "$work/run.cpio"
 	[ "$tb_next" -le $((tb_at_end)) ] || tb_die "what dom0 is to have is too large:" \
 		"$(((tb_next - tb_at_initrd) >> 20)) MiB of $(((tb_at_end - tb_at_initrd) >> 20)); put less"
 	for tb_node in $passthrough; do

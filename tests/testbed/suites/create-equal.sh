@@ -28,7 +28,7 @@ config() {
 # The number of the domain is masked wherever the store shows it, and what a clock or a terminal says.
 store_of() {
 	xenstore-ls -fp | sed -E \
-		-e "s#^(/local/domain|/libxl)/$1(/| )#\\1/N\\2#" -e "s#/(console|vuart)/$1(/| |\")#/\\1/N\\2#g" \
+		-e "s#^(/local/domain|/libxl)/$1(/| )#\\1/N\\2#" -e "s#/(console|vuart|virtio|virtio_disk)/$1(/| |\")#/\\1/N\\2#g" \
 		-e "s#/local/domain/$1(/|\")#/local/domain/N\\1#g" -e "s#([nrwb])$1([,)])#\\1N\\2#g" \
 		-e "s#(/domid|frontend-id) = \"$1\"#\\1 = \"N\"#" -e 's#(start_time) = ".*"#\1 = "T"#' \
 		-e 's#(/tty) = ".*"#\1 = "P"#' -e 's#\((n0),r[0-9]+\)$#(\1,rN)#' |
@@ -60,12 +60,13 @@ make() {
 	xl destroy "$name"
 }
 
-# Backends of virtio devices are nobody's here: whatever they serve, they say that they wait for the guest.
+# Virtio devices have no backend here: whatever they are, this says that it waits for the guest, and that it has closed.
 attend() {
 	while sleep 0.1; do
 		xenstore-ls -f /local/domain/0/backend 2>/dev/null |
-			sed -n 's#^\(/local/domain/0/backend/virtio[^ ]*/state\) = "1"$#\1#p' | while read -r state; do
-			xenstore-write "$state" 2
+			sed -n -e 's#^\(/local/domain/0/backend/virtio[^ ]*/state\) = "1"$#\1 2#p' \
+				-e 's#^\(/local/domain/0/backend/virtio[^ ]*/state\) = "5"$#\1 6#p' | while read -r state next; do
+			xenstore-write "$state" "$next"
 		done
 	done
 }
@@ -86,8 +87,12 @@ if [ "$(uname -m)" = aarch64 ]; then
 	# emulation, whoever built the guest; its tree is among the golden ones.
 	config two 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 160' 'vcpus = 4'
 	truncate -s 1M /root/v.img
-	config virtio 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 160' \
-		'virtio = [ "type=virtio,device,transport=mmio,grant_usage=1", "type=virtio,device22,transport=mmio,grant_usage=0" ]' \
+	# Upstream's 4.17 knows no virtio devices but disks.
+	virtio='virtio = [ "type=virtio,device,transport=mmio,grant_usage=1", "type=virtio,device22,transport=mmio,grant_usage=0" ]'
+	case $stock in
+	*/xen-4.17/*) virtio='' ;;
+	esac
+	config virtio 'kernel = "/guests/Image"' 'ramdisk = "/guests/initrd"' 'memory = 160' "$virtio" \
 		'disk = [ "/root/v.img,raw,xvda,w,specification=virtio,backendtype=standalone" ]'
 	attend &
 	attendant=$!
