@@ -49,13 +49,14 @@ tb_trees() {
 
 # tb_systemd ARCH SUITE: prints the folder with dom0.cpio, Debian's systemd and what it needs.
 tb_systemd() {
-	tb_packages="systemd libsystemd0 libsystemd-shared libacl1 libaudit1 libblkid1 libcap2 libcap-ng0 libcrypt1
+	tb_packages="systemd libsystemd0 libsystemd-shared libacl1 libapparmor1 libaudit1 libblkid1 libcap2 libcap-ng0 libcrypt1
 		libcryptsetup12 libdevmapper1.02.1 libudev1 libjson-c5 libargon2-1 libfdisk1 libgcrypt20 libgpg-error0 libkmod2
 		liblz4-1 libmount1 libp11-kit0 libffi8 libpam0g libselinux1 libpcre2-8-0 libssl3 libip4tc2 mount util-linux"
 	tb_entry "systemd-$1-$2" "$tb_packages" tb_make_systemd "$1" "$2" "$tb_packages"
 }
 
 tb_make_systemd() {
+	mkdir "$4/root"
 	tb_make_tree "$1" "$2" "$3" "$4/root" || return 1
 	# What starts besides the toolstack is none of a test's business.
 	rm -rf "$4/root/usr/share" "$4/root/var" "$4/root/usr/lib/udev"
