@@ -75,5 +75,5 @@ await 60 has_rebooted || fail "the supervisor that was started again does not st
 echo '--- stopped'
 ctl stop xendomains.service || fail "stop"
 is_gone auto || fail "the guest is left: $(xl list)"
-ctl --failed --no-legend "xen*" "xl*" | grep . && fail "units failed"
+ctl list-units --failed --no-legend "xen*" "xl*" | grep . && fail "units failed"
 exit $failed
