@@ -4,7 +4,7 @@
 # Runs in dom0 of the testbed. See daemons.
 # shellcheck source=../testbed/suite.sh
 . /etc/testbed/suite.sh
-stock=$(echo /usr/lib/xen-*/bin)
+stock=${stock%/*} # the folder of upstream's
 guests=${1:-50}
 
 # memory WHAT PID...: kB resident, own alone, and with shared pages counted by their share
@@ -68,7 +68,7 @@ done
 
 echo '--- stock'
 /etc/init.d/xencommons stop
-"$stock/xenconsoled" --pid-file=/run/xen/stock-consoled.pid --log=guest --log-dir=$console || fail 'stock xenconsoled'
+"$stock/xenconsoled" --pid-file=/run/xen/stock-consoled.pid --log=guest --log-dir=$console || exit 1
 await 10 [ -s /run/xen/stock-consoled.pid ]
 consoled=$(cat /run/xen/stock-consoled.pid)
 rm -f $console/guest-g*
