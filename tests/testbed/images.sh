@@ -268,23 +268,16 @@ tb_place() {
 	done
 }
 
-# tb_xen_rebuilt XEN: prints the folder with Debian's Xen rebuilt with more in it: rt has the real-time schedulers, full what devices
-# and guests of Arm boards want, the static ones what only a boot can set up.
+# tb_xen_rebuilt XEN: prints the folder with Debian's Xen rebuilt with what Debian leaves out: the real-time schedulers, what devices and
+# guests of Arm boards want, what only a boot can set up. One build of a release serves all the names it has here.
 tb_xen_rebuilt() {
-	case $1 in
-	rt) tb_entry xen-rt-arm64 "$tb_rt_options" tb_make_xen rt "$tb_rt_options" ;;
-	full) tb_entry xen-full-arm64 "$tb_full_options" tb_make_xen full "$tb_full_options" ;;
-	*-static) tb_entry "xen-$1-arm64" "$tb_static_options" tb_make_xen "$1" "$tb_static_options" ;;
-	esac
+	tb_entry "xen-$(tb_release "$1")-more-arm64" "$tb_more_options" tb_make_xen "$1" "$tb_more_options"
 }
 
-tb_full_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_OVERLAY_DTB=y CONFIG_LLC_COLORING=y CONFIG_ARM64_SVE=y
-	CONFIG_OPTEE=y CONFIG_FFA=y CONFIG_SBSA_VUART_CONSOLE=y'
-tb_rt_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_SCHED_RTDS=y CONFIG_SCHED_ARINC653=y
-	CONFIG_SCHED_NULL=y CONFIG_TEE=y'
 # What one release does not know is dropped by its own configuration.
-tb_static_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_SCHED_NULL=y CONFIG_STATIC_MEMORY=y CONFIG_STATIC_SHM=y
-	CONFIG_STATIC_EVTCHN=y CONFIG_BOOT_TIME_CPUPOOLS=y CONFIG_LLC_COLORING=y'
+tb_more_options='CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y CONFIG_SCHED_RTDS=y CONFIG_SCHED_ARINC653=y CONFIG_SCHED_NULL=y
+	CONFIG_STATIC_MEMORY=y CONFIG_STATIC_SHM=y CONFIG_STATIC_EVTCHN=y CONFIG_BOOT_TIME_CPUPOOLS=y CONFIG_LLC_COLORING=y
+	CONFIG_OVERLAY_DTB=y CONFIG_ARM64_SVE=y CONFIG_TEE=y CONFIG_OPTEE=y CONFIG_FFA=y CONFIG_SBSA_VUART_CONSOLE=y'
 
 # tb_make_xen XEN OPTIONS FOLDER
 tb_make_xen() {

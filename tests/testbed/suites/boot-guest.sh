@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# testbed-long: --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
+# testbed: --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
 # testbed-long: --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
 # testbed-long: --timeout 600 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
 # testbed-long: --timeout 600 --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
