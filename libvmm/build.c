@@ -431,7 +431,7 @@ static int claim_memory(struct build *b, struct err *err)
 		return 0;
 	/* A Xen that knows no claims (or keeps coloured memory apart) finds out while it
 	 * populates. */
-	if (err->code == ENOSYS || err->code == EOPNOTSUPP || b->cfg->llc_colors.n) {
+	if (err->code == ENOSYS || err->code == EOPNOTSUPP || b->is_colored) {
 		err_clear(err);
 		return 0;
 	}

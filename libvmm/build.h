@@ -27,6 +27,7 @@ struct build {
 	void *partial;			/* device_tree= and devices=, checked; owned; NULL: none */
 	/* the caller's, before build_domain */
 	struct hv_created created;
+	bool is_colored;		/* Xen gives it memory of certain colours of its cache */
 	uint32_t store_domid, console_domid;	/* where the daemons live */
 	/* of the domain (build_domain) */
 	struct layout map;

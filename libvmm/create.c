@@ -166,14 +166,13 @@ static int make_domain(struct build *b, const struct vmm_create_options *options
 	return r;
 }
 
+/* Where Xen colours its cache every domain must be given some; without a list it is all of them. */
 static int set_llc_colors(struct build *b, struct err *err)
 {
 	const struct strlist *list = &b->cfg->llc_colors;
 	autofree uint32_t *colors = NULL;
 	unsigned nr = 0;
 
-	if (!list->n)
-		return 0;
 	for (size_t i = 0; i < list->n; i++) {
 		uint64_t first, last;
 
@@ -183,15 +182,20 @@ static int set_llc_colors(struct build *b, struct err *err)
 		while (first <= last)
 			colors[nr++] = first++;
 	}
-	if (hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err) == 0)
+	if (hv_llc_colors_set(b->vmm->hv, b->created.domid, colors, nr, err) == 0) {
+		b->is_colored = true;
 		return 0;
+	}
+	if (!nr && (err->code == EOPNOTSUPP || err->code == ENOSYS)) {
+		err_clear(err);
+		return 0;
+	}
 	if (err->code == EOPNOTSUPP)
 		err_set(err, EOPNOTSUPP,
 			"this Xen does not colour its cache (CONFIG_LLC_COLORING, and "
 			"llc-coloring=on on its command line)");
 	else if (err->code == EINVAL)
-		err_append(err, "colours must be in ascending order, each once, and the cache must "
-				"have them (see 'xl dmesg')");
+		err_append(err, "the cache has no such colour, or not so many (see 'xl dmesg')");
 	return err_wrap(err, "llc_colors");
 }
 

@@ -157,6 +157,10 @@ tb_machine_run() {
 	trap 'rm -rf "$work"' EXIT
 	[ -z "$tb_terminal" ] || stty "$tb_terminal"
 
+	if [ -n "$no_dma" ]; then
+		tr -d '\r' <"$work/console" | sed -n 's/^testbed: //p'
+		tr -d '\r' <"$work/console" | sed -n 's/^testbed-status //p' >"$work/status"
+	fi
 	[ -z "$keep_log" ] || tr -d '\r' <"$work/console" >"$keep_log"
 	if [ -s "$work/status" ]; then
 		return "$(cat "$work/status")"
