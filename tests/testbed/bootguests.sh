@@ -54,6 +54,16 @@ tb_boot_machine() {
 	if ! tb_boot_xl cmd 2>/dev/null || ! tb_boot_xl dtb; then
 		tb_die "--boot-guest: xl export-dt refused the guests"
 	fi
+	if [ -n "$uboot" ]; then
+		# Its own script loads them.
+		tb_boot_xl scr 2>/dev/null || tb_die "--boot-guest: xl export-dt makes no script"
+		mkdir -p "$work/disk"
+		while read -r tb_word _ _ _ tb_file; do
+			[ "$tb_word" != load ] || cp "$work/boot/guests/$tb_file" "$work/disk/"
+		done <"$work/boot/guests.cmd"
+		mv "$work/boot/guests.scr" "$work/disk/"
+		return
+	fi
 	while read -r tb_word _ _ tb_address tb_file; do
 		if [ "$tb_word" = load ]; then
 			tb_loaders="$tb_loaders -device loader,file=$work/boot/guests/$tb_file,addr=$tb_address,force-raw=on"

@@ -51,7 +51,7 @@ tb_build_ours() {
 		if ! git -c safe.directory='*' ls-files --cached --others --exclude-standard 2>/dev/null
 		then
 			find . -type f ! -name '*.o' ! -name '*.lo' ! -name '*.la' ! -name Makefile \
-				! -name config.h ! -name config.status ! -name libtool ! -path './build*'
+				! -path ./config.h ! -name config.status ! -name libtool ! -path './build*'
 		fi
 	) | LC_ALL=C sort >"$tb_build/files.new"
 	if [ -e "$tb_build/installed" ] && cmp -s "$tb_build/files" "$tb_build/files.new" &&

@@ -113,6 +113,8 @@ tb_machine_run() {
 	done
 
 	tb_boot_machine
+	tb_start="-kernel $boot/xen -dtb $tb_dtb $tb_loaders"
+	[ -z "$uboot" ] || tb_uboot_machine || return 125
 
 	# What the script says comes through a pipe as it is said; the rest can wait in files.
 	mkfifo "$work/out"
@@ -135,7 +137,7 @@ tb_machine_run() {
 	fi
 	# shellcheck disable=SC2086 # lists of words
 	${TESTBED_QEMU_WRAPPER-} timeout --foreground -k 5 "$timeout" "$tb_qemu" -M "$tb_board" "$@" \
-		-kernel "$boot/xen" -dtb "$tb_dtb" $tb_loaders -serial "file:$work/console" \
+		$tb_start -serial "file:$work/console" \
 		-device virtio-serial-device,max_ports=8 \
 		-chardev "file,id=out,path=$work/out,append=on" \
 		-device virtserialport,chardev=out,name=out \

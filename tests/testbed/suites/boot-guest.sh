@@ -3,6 +3,7 @@
 # testbed-long: --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
 # testbed-long: --timeout 600 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
 # testbed-long: --timeout 600 --xen 4.20 --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg --boot-guest tests/testbed/suites/boot-one.cfg --boot-guest tests/testbed/suites/boot-eight.cfg
+# testbed-long: --timeout 600 --uboot --passthrough /pl031@9010000 --boot-guest tests/testbed/suites/boot-web.cfg --boot-guest tests/testbed/suites/boot-late.cfg
 # shellcheck shell=sh
 # Functions are called by name through await.
 # shellcheck disable=SC2317
