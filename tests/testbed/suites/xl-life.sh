@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed: --daemons stock
-# testbed: --xen 4.20 --daemons stock
+# testbed-long: --xen 4.20 --daemons stock
 # shellcheck shell=sh
 #
 # The life of guests through our xl alone: created, seen, paused, asked, reached through the console, destroyed, and nothing of
