@@ -148,6 +148,11 @@ tb_machine_run() {
 		$tb_shell -pidfile "$work/pid" <&7 2>"$work/qemu.err" 8>&- &
 	tb_pid=$!
 	exec 7<&-
+	# A Xen that panicked does not always get as far as the end of the machine.
+	(
+		tail -n +1 -f --pid="$tb_pid" "$work/console" | grep -q 'Panic on CPU' && sleep 6 &&
+			kill "$(cat "$work/pid")"
+	) 2>/dev/null 8>&- &
 	# A wrapper need not hand a signal on.
 	trap 'kill "$tb_pid" $(cat "$work/pid" 2>/dev/null) "$tb_cat" 2>/dev/null
 		[ -z "$tb_terminal" ] || stty "$tb_terminal"

@@ -38,6 +38,24 @@ tb_uboot_script() {
 	echo "booti $tb_at_xen - $tb_at_tree"
 }
 
+# tb_le32 NUMBER: printf's words for its four bytes, the lowest first.
+tb_le32() {
+	printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24))
+}
+
+# tb_disk_image FOLDER FILE: a disk whose first partition, from 1 MiB on, has the folder's files.
+tb_disk_image() {
+	tb_mib=$(du -s -m "$1" | cut -f 1)
+	tb_mib=$((tb_mib + tb_mib / 8 + 16))
+	truncate -s $((tb_mib + 1))M "$2"
+	# Of the table: no flags, no cylinders, Linux (0x83); first sector and number of sectors.
+	# shellcheck disable=SC2059 # it is a format
+	printf "\\000\\000\\000\\000\\203\\000\\000\\000$(tb_le32 2048)$(tb_le32 $((tb_mib * 2048)))" |
+		dd of="$2" bs=1 seek=446 conv=notrunc status=none
+	printf '\125\252' | dd of="$2" bs=1 seek=510 conv=notrunc status=none
+	mke2fs -q -F -t ext2 -b 4096 -E offset=1048576 -d "$1" "$2" ${tb_mib}m >/dev/null
+}
+
 # tb_uboot_machine: makes the disk, and sets $tb_start to the arguments that have QEMU start from it.
 tb_uboot_machine() {
 	tb_need mkimage u-boot-tools
@@ -48,8 +66,9 @@ tb_uboot_machine() {
 	cp "$tb_dtb" "$work/disk/machine.dtb"
 	tb_uboot_script >"$work/boot.cmd"
 	mkimage -A arm64 -T script -d "$work/boot.cmd" "$work/disk/boot.scr" >/dev/null || return 1
-	tb_size=$(du -s -m "$work/disk" | cut -f 1)
-	mke2fs -q -t ext2 -b 4096 -d "$work/disk" "$work/disk.img" "$((tb_size + tb_size / 8 + 16))m" || return 1
+	tb_disk_image "$work/disk" "$work/disk.img" || return 1
 	rm -rf "$work/disk"
-	tb_start="-bios $tb_bios -drive if=none,id=disk,format=raw,file=$work/disk.img -device virtio-blk-device,drive=disk"
+	# With ACPI, firmware would have another board: one without the GPIO controller.
+	# shellcheck disable=SC2034 # machine.sh starts QEMU with it
+	tb_start="-M acpi=off -bios $tb_bios -drive if=none,id=disk,format=raw,file=$work/disk.img -device virtio-blk-device,drive=disk"
 }
