@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # testbed-long: --xen 4.20-static --boot-guest tests/testbed/suites/boot-left.cfg --boot-guest tests/testbed/suites/boot-right.cfg --boot-guest tests/testbed/suites/boot-fixed.cfg --boot-pool tests/testbed/suites/boot-apart.cfg
 # testbed: --xen 4.17-static --boot-guest tests/testbed/suites/boot-left.cfg --boot-guest tests/testbed/suites/boot-right.cfg --boot-guest tests/testbed/suites/boot-fixed.cfg --boot-pool tests/testbed/suites/boot-apart.cfg
+# testbed-long: --uboot --xen 4.20-static --boot-guest tests/testbed/suites/boot-left.cfg --boot-guest tests/testbed/suites/boot-right.cfg --boot-guest tests/testbed/suites/boot-fixed.cfg --boot-pool tests/testbed/suites/boot-apart.cfg
 # shellcheck shell=sh
 # Functions are called by name through await.
 # shellcheck disable=SC2317
