@@ -58,7 +58,7 @@ tb_systemd() {
 tb_make_systemd() {
 	mkdir "$4/root"
 	tb_make_tree "$1" "$2" "$3" "$4/root" || return 1
-	# What starts besides the toolstack is none of a test's business.
+	# Manuals, data and udev's rules would only fill dom0's memory.
 	rm -rf "$4/root/usr/share" "$4/root/var" "$4/root/usr/lib/udev"
 	tb_pack "$4/root" >"$4/dom0.cpio" || return 1
 	rm -rf "$4/root"

@@ -152,7 +152,7 @@ tb_machine_run() {
 	(
 		tail -n +1 -f --pid="$tb_pid" "$work/console" | grep -q 'Panic on CPU' && sleep 6 &&
 			kill "$(cat "$work/pid")"
-	) 2>/dev/null 8>&- &
+	) >/dev/null 2>&1 8>&- &
 	# A wrapper need not hand a signal on.
 	trap 'kill "$tb_pid" $(cat "$work/pid" 2>/dev/null) "$tb_cat" 2>/dev/null
 		[ -z "$tb_terminal" ] || stty "$tb_terminal"
