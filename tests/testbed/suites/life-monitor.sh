@@ -68,6 +68,21 @@ xl create -q /tmp/core.cfg || fail "create core"
 await 90 is_gone core || fail "coredump-destroy: still there: $(xl list)"
 is_core /var/lib/xen/dump/core
 
+# Of one whose balloon gave memory back: holes, and the rest where it was.
+guest ballooned 'echo ready-ballooned' 'memory = 256'
+xl create -q -e /tmp/ballooned.cfg || fail "create ballooned"
+says ballooned 60 '^ready-ballooned' || fail "ballooned does not come up"
+xl mem-set ballooned 160 || fail "mem-set"
+is_small() {
+	[ "$(xl list ballooned | awk 'NR == 2 { print $3 }')" -le 161 ]
+}
+await 60 is_small || fail "ballooned keeps its memory: $(xl list ballooned)"
+xl dump-core ballooned /tmp/ballooned.core || fail "dump-core of what a balloon left"
+[ "$(stat -c %s /tmp/ballooned.core)" -ge 268435456 ] || fail "a core of $(stat -c %s /tmp/ballooned.core) bytes"
+grep -qa 'ready-ballooned' /tmp/ballooned.core || fail "the core does not hold what the guest wrote"
+rm -f /tmp/ballooned.core
+xl destroy ballooned || fail "destroy ballooned"
+
 echo '--- create -F stays until the guest is gone for good'
 guest front 'poweroff -f'
 timeout 60 xl create -F /tmp/front.cfg || fail "create -F: $?"
